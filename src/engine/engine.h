@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+// The scheduling engine: plan → claim → dispatch → attempt → finish → retry or dead letter.
+//
+// It is a tick: engine_tick does everything that is due now, in batches, never blocks on the outside world
+// (only on its store's commit) and says when it wants to be called again. Production calls it from one thread
+// (engine_run); the simulator calls it in virtual time. Everything that happens elsewhere reaches it through
+// the inbox (pokes, completions, log lines), which is the only part other threads may touch.
+#ifndef ENGINE_ENGINE_H
+#define ENGINE_ENGINE_H
+
+#include "jobs/job_type.h"
+#include "store/store.h"
+
+struct engine;
+
+struct engine_config {
+    struct str node_name;
+    int64_t running_max;      // attempts in flight at most; due work waits in memory beyond it
+    int64_t flush_max;        // rows of one kind in one transaction (hold < 10 ms)
+    uint64_t seed;            // of the engine's generator; 0 = from the system
+};
+
+// What others may want to know after a commit. Called on the engine's thread; must not block.
+struct engine_listener {
+    void (*run_changed)(void *ctx, struct ulid run_id, struct ulid job_id, int status);
+    void (*logs_added)(void *ctx, struct ulid run_id);
+    void *ctx;
+};
+
+struct engine_status {
+    int64_t plans;            // held in memory
+    int64_t ready, running;   // due and waiting for room; in flight
+    int64_t queued;           // retries and manual runs waiting for their time
+    struct instant next_wake;
+    struct instant last_tick;
+    bool store_ok;            // the last flush succeeded
+    bool draining;
+};
+
+// Owner of store, executor and clock: the caller; they must outlive the engine.
+struct engine *engine_new(const struct engine_config *c, struct store *store, struct executor *executor,
+                          const struct clock *clock, const struct engine_listener *listener);
+void engine_free(struct engine *e);
+// Loads plans and unfinished runs; runs of former owners end LOST and get their next attempt. Call once before
+// the first tick; may be repeated after an error.
+bool engine_recover(struct engine *e, struct err *err) __attribute__((warn_unused_result));
+// Does what is due. Returns when it wants to be called again at the latest (INSTANT_NEVER: only when poked).
+struct instant engine_tick(struct engine *e);
+// Thread body of production: ticks until engine_stop was called and everything in flight has ended or grace is over.
+void engine_run(struct engine *e);
+
+// -- from any thread --
+// The plans of these jobs changed in the store (insert, edit, pause, resume, delete).
+void engine_poke_jobs(struct engine *e, const struct ulid *ids, size_t n);
+// A QUEUED run was committed.
+void engine_poke_run(struct engine *e, struct ulid run_id);
+// A RUNNING run was marked cancel_requested.
+void engine_cancel_run(struct engine *e, struct ulid run_id);
+// Stop planning and claiming; finish what is in flight within grace, then cancel it and hand it back.
+void engine_stop(struct engine *e, struct duration grace);
+void engine_status(struct engine *e, struct engine_status *ret);
+struct attempt_sink *engine_sink(struct engine *e);
+
+#endif

@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: Apache-2.0
+// Our tables in domain words. Every implementation (memory, sql over any db/) passes the same
+// conformance suite (tests/store). All operations are synchronous and thread-safe; a write returns
+// after its commit is durable. Writes that arrive together share one commit (group commit).
+//
+// Results are allocated in the caller's arena. Decisions are conditional statements whose row count is checked:
+// "won"/"recorded" flags tell who decided, never a read before a write.
+// Errors: ERR_UNAVAILABLE, ERR_FULL, ERR_BUSY (after bounded retries), ERR_CORRUPT, ERR_UNKNOWN_COMMIT.
+#ifndef STORE_STORE_H
+#define STORE_STORE_H
+
+#include "model/dlq.h"
+#include "model/job.h"
+#include "model/plan.h"
+#include "model/run.h"
+#include "model/user.h"
+
+// ---- the hot path: one transaction per flush --------------------------------------------------
+
+// Decides the due occurrences of one job: the plan moves from expect_next to new_next if its next_fire
+// and version are still as expected; only then the runs are written (RUNNING with a token, QUEUED, or final
+// decisions SKIPPED and MISSED) and chained in order.
+struct fire {
+    struct ulid job_id;
+    int64_t expect_version;
+    struct instant expect_next, new_next;
+    struct run *runs; // prev_run is filled by the store
+    size_t n_runs;
+    bool ret_won; // false: somebody else decided, or the plan changed; nothing was written
+};
+// QUEUED → RUNNING by the token's owner. start, worker, token, attempt come from *run.
+struct claim {
+    struct run *run;
+    bool ret_won;
+};
+// Ends a RUNNING run if it still carries the token. In the same transaction: the next attempt (a QUEUED run
+// in the same chain), the dead letter, and for anchor END the plan's next fire.
+struct finish {
+    struct run *run;              // id, token, status, start, end, exit_code, error_class, error_message, job_version
+    struct run *retry;            // or NULL
+    struct dead_letter *dead;     // or NULL
+    struct instant plan_next;     // INSTANT_NEVER = leave; else set when the plan has no next fire
+    bool ret_recorded;            // false: stale token or already final; nothing of this finish was written
+};
+struct flush {
+    struct fire *fires;
+    size_t n_fires;
+    struct claim *claims;
+    size_t n_claims;
+    struct finish *finishes;
+    size_t n_finishes;
+    const struct log_line *logs; // appended; a line whose (run, id) exists already is ignored
+    size_t n_logs;
+};
+
+// ---- queries -----------------------------------------------------------------------------------
+
+enum { PAGE_SIZE_MAX = 200, TOTAL_EXACT_MAX = 10000 };
+
+// Keyset page: `after` (from next_cursor) or offset = page × size. Newest first unless ascending.
+struct page {
+    int64_t size, offset;
+    struct str cursor; // opaque to callers; ERR_INVALID when it is not ours
+    struct str sort;   // JSON name of an indexed field, absent = id
+    bool ascending;
+};
+struct page_result {
+    int64_t total; // exact up to TOTAL_EXACT_MAX
+    bool total_is_estimate;
+    struct str next_cursor; // absent on the last page
+};
+struct job_filter {
+    struct ulid owner_id; // zero = any
+    struct str name;      // part of the name, case-insensitive; absent = any
+    struct str type, tag;
+    int status;           // enum job_status or −1
+};
+struct run_filter {
+    struct ulid owner_id; // of the job; zero = any
+    struct ulid job_id;   // zero = any: walks the job's chain when given
+    int status;           // enum run_status or −1
+};
+struct dlq_filter {
+    struct ulid owner_id, job_id;
+    int resolved; // 0, 1, −1 = any
+};
+
+enum run_cancel_result { CANCEL_DONE, CANCEL_REQUESTED, CANCEL_ALREADY_FINAL, CANCEL_NO_SUCH_RUN };
+
+struct store;
+
+struct store_ops {
+    const char *name; // "memory", "sqlite"
+    void (*free)(struct store *s);
+    // Cheap proof that reads and writes work.
+    bool (*check)(struct store *s, struct err *err);
+
+    bool (*flush)(struct store *s, struct flush *f, struct err *err);
+
+    // -- engine: what is to be held in memory
+    // Plans in id order after `after` (zero = from the start), at most max; fewer = the end. Only rows that can
+    // fire (enabled, ACTIVE) unless all. A row that cannot be read is skipped and counted in *ret_bad.
+    bool (*plans_page)(struct store *s, struct ulid after, size_t max, bool all, struct plan **ret, size_t *ret_n,
+                       size_t *ret_bad, struct arena *a, struct err *err);
+    // Those of the ids that exist, in any order.
+    bool (*plans_get)(struct store *s, const struct ulid *ids, size_t n, struct plan **ret, size_t *ret_n,
+                      struct arena *a, struct err *err);
+    // QUEUED and RUNNING runs in id order after `after`.
+    bool (*runs_unfinished)(struct store *s, struct ulid after, size_t max, struct run **ret, size_t *ret_n,
+                            struct arena *a, struct err *err);
+    // Definition text and its version of a job that is not deleted; ERR_NOT_FOUND.
+    bool (*job_definition)(struct store *s, struct ulid id, struct str *ret_text, int64_t *ret_version,
+                           struct arena *a, struct err *err);
+
+    // -- jobs. struct job carries the definition; the stored text is field_encode(job_fields, STORED).
+    // All or nothing. ERR_CONFLICT when an id exists.
+    bool (*jobs_insert)(struct store *s, const struct job *v, const struct plan *plans, size_t n, struct err *err);
+    // Replaces definition and plan if the version still is `expect` (job->version and plan->version are the new one,
+    // expect + 1). last_run, run_count are kept. Gone: ERR_NOT_FOUND, other version: ERR_STALE.
+    bool (*job_update)(struct store *s, const struct job *j, const struct plan *p, int64_t expect, struct err *err);
+    // Marks deleted (history keeps name and owner), removes the plan and QUEUED runs end CANCELLED.
+    bool (*job_delete)(struct store *s, struct ulid id, int64_t expect, struct instant now, struct err *err);
+    // Pause, resume, cancel: sets plan.state, and next_fire when it is not INSTANT_NEVER. Counts plan.version
+    // and job version up by one (both stay equal), so that the engine's older view loses its CAS.
+    bool (*job_set_state)(struct store *s, struct ulid id, int state, struct instant next_fire, struct instant now,
+                          struct err *err);
+    // With status, next_fire_time, last_run_id, run_count filled. ERR_NOT_FOUND also when deleted.
+    bool (*job_get)(struct store *s, struct ulid id, struct job *ret, struct arena *a, struct err *err);
+    bool (*jobs_list)(struct store *s, const struct job_filter *f, const struct page *p, struct job **ret, size_t *ret_n,
+                      struct page_result *ret_page, struct arena *a, struct err *err);
+
+    // -- runs
+    // A QUEUED run for a manual start, runAt, or retry by hand; chained to its job. ERR_NOT_FOUND when the job is gone.
+    bool (*run_insert)(struct store *s, struct run *r, struct err *err);
+    bool (*run_get)(struct store *s, struct ulid id, struct run *ret, struct arena *a, struct err *err);
+    bool (*runs_list)(struct store *s, const struct run_filter *f, const struct page *p, struct run **ret, size_t *ret_n,
+                      struct page_result *ret_page, struct arena *a, struct err *err);
+    // QUEUED ends CANCELLED at once; RUNNING is marked cancel_requested (durable; the engine stops it).
+    bool (*run_cancel)(struct store *s, struct ulid id, struct instant now, enum run_cancel_result *ret, struct err *err);
+    // Lines with id > after, oldest first.
+    bool (*logs_read)(struct store *s, struct ulid run_id, int64_t after, size_t max, struct log_line **ret,
+                      size_t *ret_n, struct arena *a, struct err *err);
+
+    // -- dead letters
+    bool (*dlq_get)(struct store *s, struct ulid id, struct dead_letter *ret, struct arena *a, struct err *err);
+    bool (*dlq_list)(struct store *s, const struct dlq_filter *f, const struct page *p, struct dead_letter **ret,
+                     size_t *ret_n, struct page_result *ret_page, struct arena *a, struct err *err);
+    // Marks it resolved by somebody with a reason, and when replay is not NULL inserts that QUEUED run in the same
+    // transaction. ERR_CONFLICT when it is resolved already.
+    bool (*dlq_resolve)(struct store *s, struct ulid id, struct str by, struct str reason, struct run *replay,
+                        struct instant now, struct err *err);
+
+    // -- users and sessions
+    bool (*user_insert)(struct store *s, const struct user *u, struct err *err); // ERR_CONFLICT: e-mail taken
+    // The first ADMIN: inserted only while no enabled ADMIN exists (ERR_CONFLICT), so that two set-ups cannot race.
+    bool (*user_insert_first_admin)(struct store *s, const struct user *u, struct err *err);
+    bool (*user_get)(struct store *s, struct ulid id, struct user *ret, struct arena *a, struct err *err);
+    bool (*user_by_email)(struct store *s, struct str email, struct user *ret, struct arena *a, struct err *err);
+    // Replaces password_hash, roles, enabled, session_epoch.
+    bool (*user_update)(struct store *s, const struct user *u, struct err *err);
+    bool (*admin_exists)(struct store *s, bool *ret, struct err *err);
+    bool (*session_insert)(struct store *s, const struct session *n, struct err *err);
+    // Marks the old one used and inserts the next one of its family. ERR_UNAUTHENTICATED when the old one is unknown
+    // or expired; when it was used before, the whole family is deleted (and stays deleted) first.
+    bool (*session_rotate)(struct store *s, const uint8_t old_hash[32], const uint8_t new_hash[32], struct instant now,
+                           struct instant expires, struct ulid *ret_user, struct err *err);
+    bool (*session_end)(struct store *s, const uint8_t token_hash[32], struct err *err); // deletes its family; idempotent
+    bool (*sessions_end_all)(struct store *s, struct ulid user_id, struct err *err);
+
+    // -- small durable values of the installation ("setup.token", …)
+    bool (*setting_get)(struct store *s, struct str key, struct str *ret, struct arena *a, struct err *err); // ERR_NOT_FOUND
+    bool (*setting_put)(struct store *s, struct str key, struct str value, struct err *err); // absent value: delete
+};
+
+struct store {
+    const struct store_ops *ops;
+};
+
+#endif
