@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+// Who may do what: one table role × action. The answer is a reach: none, one's own objects, or all. Whether
+// an object is one's own is decided where the object is loaded (app); another owner's object then answers
+// "not found".
+//
+// ADMIN may do all. OPERATOR sees and runs all jobs, cancels and replays, and changes no definition. USER
+// has his own. VIEWER sees all and changes nothing. AUDITOR sees all and the audit trail. Several roles:
+// the farthest reach.
+#ifndef AUTH_POLICY_H
+#define AUTH_POLICY_H
+
+#include "model/user.h"
+
+enum action {
+    ACTION_SELF,             // own account: who am I, password, sessions, sign-out
+    ACTION_SCHEDULE_PREVIEW, // next fires of an expression; touches no stored object
+    ACTION_JOB_READ,         // definitions, next fires, explain
+    ACTION_JOB_WRITE,        // create, edit, pause, resume, delete
+    ACTION_JOB_RUN,          // run now, retry, schedule an extra run
+    ACTION_RUN_READ,         // runs, their logs and events
+    ACTION_RUN_CANCEL,
+    ACTION_DLQ_READ,
+    ACTION_DLQ_WRITE,        // replay, resolve
+    ACTION_AUDIT_READ,
+    ACTION_METRICS_READ,     // figures of the whole server
+    ACTION_CLUSTER_READ,
+    ACTION_USER_ADMIN,
+    ACTION_COUNT
+};
+
+enum reach { REACH_NONE, REACH_OWN, REACH_ALL };
+
+// Farthest reach that any of the roles (bits 1 << enum role) has; bits that are no role count for nothing.
+enum reach policy_reach(unsigned role_bits, enum action action);
+const char *action_name(enum action action); // "job.read", for audit and messages
+
+#endif
