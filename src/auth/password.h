@@ -19,16 +19,18 @@ enum {
 
 // Rules for a new password: PASSWORD_MIN … PASSWORD_MAX bytes (model/user.h), valid UTF-8, no control
 // characters, not equal to the e-mail address (letter case ignored). ERR_INVALID with field "/password".
-bool password_check(struct str password, struct str email, struct err *err) __attribute__((warn_unused_result));
+bool password_check(struct str password, struct str email, struct err *err)
+    __attribute__((warn_unused_result));
 
-// PHC text ("$argon2id$v=19$m=19456,t=3,p=1$…") with a fresh salt, copied to the arena. ERR_THROTTLED when no
-// turn came in time, ERR_UNAVAILABLE when memory is short.
+// PHC text ("$argon2id$v=19$m=19456,t=3,p=1$…") with a fresh salt, copied to the arena. ERR_THROTTLED
+// when no turn came in time, ERR_UNAVAILABLE when memory is short.
 bool password_hash(struct str password, struct str *ret_phc, struct arena *a, struct err *err)
     __attribute__((warn_unused_result));
 
 // True when the password belongs to the hash. Else ERR_UNAUTHENTICATED (wrong), ERR_THROTTLED (no turn came
-// in time) or ERR_UNAVAILABLE (memory is short). An absent phc (unknown user) costs the same time and is
-// always wrong: callers must not shorten that path, or answers tell which accounts exist.
-bool password_verify(struct str password, struct str phc, struct err *err) __attribute__((warn_unused_result));
+// in time) or ERR_UNAVAILABLE (memory is short). An absent phc (unknown user) costs the same time and always is
+// wrong: callers must not shorten that path, or answers tell which accounts exist.
+bool password_verify(struct str password, struct str phc, struct err *err)
+    __attribute__((warn_unused_result));
 
 #endif

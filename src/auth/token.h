@@ -26,7 +26,8 @@ enum {
 
 // Reads the key from the file; writes a new random one with mode 0600 when the file does not exist.
 // ERR_CONFIG when the file is not a key or others may read it. Owner of *ret: caller, token_key_free.
-bool token_key_load(const char *path, struct token_key **ret, struct err *err) __attribute__((warn_unused_result));
+bool token_key_load(const char *path, struct token_key **ret, struct err *err)
+    __attribute__((warn_unused_result));
 // A key from bytes, for tests and for keys that come from the configuration.
 struct token_key *token_key_new(const uint8_t secret[static TOKEN_KEY_BYTES]);
 void token_key_free(struct token_key *key); // wipes it; NULL is allowed
@@ -44,12 +45,14 @@ struct token_claims {
 };
 
 // Compact JWS text, in the arena. ERR_TOO_LARGE past TOKEN_TEXT_MAX.
-bool token_sign(const struct token_key *key, const struct token_claims *claims, struct str *ret, struct arena *a,
-                struct err *err) __attribute__((warn_unused_result));
+bool token_sign(const struct token_key *key, const struct token_claims *claims, struct str *ret,
+                struct arena *a, struct err *err)
+    __attribute__((warn_unused_result));
 // Claims of a valid token; ret->email is in the arena. ERR_UNAUTHENTICATED for every other text; the
 // sentence tells an expired token from a bad one and nothing else.
 bool token_verify(const struct token_key *key, struct str token, struct instant now, struct token_claims *ret,
-                  struct arena *a, struct err *err) __attribute__((warn_unused_result));
+                  struct arena *a, struct err *err)
+    __attribute__((warn_unused_result));
 
 enum {
     SECRET_TOKEN_HASH_BYTES = 32,
