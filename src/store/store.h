@@ -33,8 +33,9 @@ struct claim {
     struct run *run;
     bool ret_won;
 };
-// Ends a RUNNING run if it still carries the token. In the same transaction: the next attempt (a QUEUED run
-// in the same chain), the dead letter, and for anchor END the plan's next fire.
+// Ends a RUNNING run if it still carries the token; token 0 (nobody's) ends a QUEUED run instead, which is how the
+// concurrency rule skips one. In the same transaction: the next attempt (a QUEUED run in the same chain), the dead
+// letter, and for anchor END the plan's next fire. Fires are applied first, then claims, then finishes.
 struct finish {
     struct run *run;              // id, token, status, start, end, exit_code, error_class, error_message, job_version
     struct run *retry;            // or NULL
