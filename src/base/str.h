@@ -58,11 +58,16 @@ bool str_contains(struct str s, struct str part);
 bool str_to_i64(struct str s, int64_t *ret);
 // Whole text is well-formed UTF-8 (no surrogates, no overlong forms, ≤ U+10FFFF).
 bool str_utf8_valid(struct str s);
+// Bytes of the well-formed UTF-8 sequence at the start of s; 0 when s is empty or starts badly.
+size_t str_utf8_step(struct str s);
+// Characters (code points) of a text that is valid UTF-8.
+size_t str_utf8_count(struct str s);
 // Largest length ≤ max that does not cut a UTF-8 sequence.
 size_t str_utf8_cut(struct str s, size_t max);
 // Compares in time that depends on the lengths only; for secrets.
 bool str_eq_secret(struct str a, struct str b);
-// Edit distance (Levenshtein) up to 63 characters each, for "did you mean".
+// Edit distance (Levenshtein) up to 63 characters each, for "did you mean"; longer texts count as far
+// apart (the longer length in bytes).
 size_t str_distance(struct str a, struct str b);
 
 #endif

@@ -53,7 +53,7 @@ pthread_t thread_start(const char *name, thread_main fn, void *arg);
 static inline void cleanup_unlock(struct mutex **m) { if (*m) mutex_unlock(*m); }
 // Locks now, unlocks at the end of the scope.
 #define WITH_LOCK(which) \
-    __attribute__((cleanup(cleanup_unlock))) struct mutex *lock_held_ = (mutex_lock(which), (which))
+    __attribute__((cleanup(cleanup_unlock), unused)) struct mutex *lock_held_ = (mutex_lock(which), (which))
 
 #define CLEANUP(fn) __attribute__((cleanup(fn)))
 // Moves ownership out of a variable: returns its value and sets it to NULL.
