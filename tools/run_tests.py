@@ -1,0 +1,91 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Builds and runs every test of the everyday suite and counts what each runner reported.
+
+Meson runs the C tests (TAP) and the tidy checks; pytest runs what needs the real binary and real
+servers. The last line is "N passed, N failed, N skipped"; skipped tests are listed with their reason.
+"""
+import argparse
+import os
+import pathlib
+import subprocess
+import sys
+import xml.etree.ElementTree as xml
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+PYTHON = "/usr/bin/python3" if pathlib.Path("/usr/bin/python3").exists() else sys.executable
+
+
+def run(*command, env=None):
+    print("+", *command, flush=True)
+    return subprocess.run(command, cwd=ROOT, env=env).returncode
+
+
+def build(args):
+    folder = ROOT / args.build
+    if not (folder / "build.ninja").exists():
+        options = ["--buildtype=debugoptimized"]
+        if args.sanitize:
+            options += [f"-Db_sanitize={args.sanitize}", "-Db_lundef=false", "-Dsanitized=true"]
+        if run("meson", "setup", args.build, *options):
+            return False
+    return run("ninja", "-C", args.build) == 0
+
+
+def count(report, totals, skipped):
+    """Adds the figures of one JUnit file."""
+    for case in xml.parse(report).getroot().iter("testcase"):
+        kinds = {child.tag for child in case}
+        if "skipped" in kinds:
+            totals["skipped"] += 1
+            reason = case.find("skipped").get("message") or (case.find("skipped").text or "").strip()
+            skipped.append(f"{case.get('classname') or ''} {case.get('name')}: {reason or 'no reason given'}")
+        elif kinds & {"failure", "error"}:
+            totals["failed"] += 1
+            print(f"FAILED {case.get('classname') or ''} {case.get('name')}")
+        else:
+            totals["passed"] += 1
+
+
+def sanitizer_env(args):
+    env = dict(os.environ)
+    env.setdefault("ASAN_OPTIONS", "detect_leaks=1:abort_on_error=1:allocator_may_return_null=1")
+    env.setdefault("UBSAN_OPTIONS", "halt_on_error=1:print_stacktrace=1")
+    env.setdefault("TSAN_OPTIONS", f"halt_on_error=1:second_deadlock_stack=1:suppressions={ROOT}/tests/tsan.supp")
+    env["CHRONOS_BINARY"] = str(ROOT / args.build / "chronos")
+    env["CHRONOS_SANITIZED"] = "1" if args.sanitize else ""
+    return env
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--build", default="build/test")
+    parser.add_argument("--sanitize", default="")
+    args = parser.parse_args()
+    totals, skipped = {"passed": 0, "failed": 0, "skipped": 0}, []
+    if not build(args):
+        print("0 passed, 1 failed, 0 skipped")
+        return 1
+    env = sanitizer_env(args)
+    scale = "5" if args.sanitize else "1"
+    broken = run("meson", "test", "-C", args.build, "--print-errorlogs", "--no-rebuild",
+                 "--timeout-multiplier", scale, env=env)
+    report = ROOT / args.build / "meson-logs" / "testlog.junit.xml"
+    if report.exists():
+        count(report, totals, skipped)
+    python_report = ROOT / args.build / "pytest.xml"
+    python_report.unlink(missing_ok=True)
+    broken |= run(PYTHON, "-m", "pytest", "-q", "-rs", "-p", "no:cacheprovider", f"--junitxml={python_report}", "tests",
+                  env=env)
+    if python_report.exists():
+        count(python_report, totals, skipped)
+    if broken and totals["failed"] == 0:
+        totals["failed"] = 1  # a runner failed without naming a test
+    for line in skipped:
+        print("skipped:", line)
+    print(f"{totals['passed']} passed, {totals['failed']} failed, {totals['skipped']} skipped")
+    return 1 if totals["failed"] or totals["passed"] == 0 else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
