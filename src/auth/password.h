@@ -28,8 +28,8 @@ bool password_hash(struct str password, struct str *ret_phc, struct arena *a, st
     __attribute__((warn_unused_result));
 
 // True when the password belongs to the hash. Else ERR_UNAUTHENTICATED (wrong), ERR_THROTTLED (no turn came
-// in time) or ERR_UNAVAILABLE (memory is short). An absent phc (unknown user) costs the same time and always is
-// wrong: callers must not shorten that path, or answers tell which accounts exist.
+// in time) or ERR_UNAVAILABLE (memory is short). An absent phc (unknown user) costs the same time and is
+// always wrong: callers must not shorten that path, or answers tell which accounts exist.
 bool password_verify(struct str password, struct str phc, struct err *err)
     __attribute__((warn_unused_result));
 

@@ -21,7 +21,7 @@ enum {
 
 struct throttle;
 
-struct throttle *throttle_new(void); // about 1 MiB, resident only as far as used
+struct throttle *throttle_new(void); // 2 MiB, resident only as far as used
 void throttle_free(struct throttle *t);
 
 // Takes one try before the password is looked at, so that tries at the same time are counted too. Zero: go

@@ -1,0 +1,287 @@
+// SPDX-License-Identifier: Apache-2.0
+// Access tokens: JSON claims in a compact JWS. Signing and the HMAC check are cjose's; what a token must
+// look like is decided here, because cjose reads the algorithm from the token's own header and accepts
+// repeated header names.
+//
+// The header is a constant of the key ("{"alg":"HS256","kid":…}"), so it is compared, not parsed.
+#include "auth/token.h"
+
+#include <cjose/cjose.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <sodium.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/json.h"
+#include "base/rng.h"
+#include "base/sync.h"
+#include "model/user.h"
+
+enum {
+    KEY_ID_BYTES = 8,
+    KEY_ID_TEXT = KEY_ID_BYTES * 2 + 1,
+    HEADER_TEXT_MAX = 128,
+    CLAIMS_TEXT_MAX = 2048,
+    CLAIMS_COUNT = 10,
+    SIGNATURE_BYTES = 32,
+    SIGNATURE_TEXT = 43,
+    KEY_FILE_MAX = 64,
+    KEY_FILE_BUDGET = 1024,
+};
+
+static const char ISSUER[] = "chronos";
+static const char AUDIENCE[] = "chronos-api";
+static const char BAD[] = "the access token is not valid; sign in again";
+static const char EXPIRED[] = "the access token has expired; sign in again or refresh it";
+
+struct token_key {
+    cjose_jwk_t *jwk;
+    char id[KEY_ID_TEXT];
+    char header[HEADER_TEXT_MAX]; // base64url text of the one header this key writes, without the dot
+    size_t header_n;
+};
+
+static void jws_cleanup(cjose_jws_t **jws)
+{
+    if (*jws)
+        cjose_jws_release(*jws);
+}
+
+static cjose_header_t *header_new(const struct token_key *key)
+{
+    cjose_header_t *h = cjose_header_new(NULL);
+    must(h && cjose_header_set(h, CJOSE_HDR_ALG, CJOSE_HDR_ALG_HS256, NULL));
+    must(cjose_header_set(h, CJOSE_HDR_KID, key->id, NULL));
+    return h;
+}
+
+// Compact text of the signed bytes; lives as long as *ret_jws.
+static bool sign_bytes(const struct token_key *key, struct str bytes, cjose_jws_t **ret_jws,
+                       const char **ret_text)
+{
+    cjose_header_t *h = header_new(key);
+    *ret_jws = cjose_jws_sign(key->jwk, h, (const uint8_t *)bytes.p, bytes.n, NULL);
+    cjose_header_release(h);
+    return *ret_jws && cjose_jws_export(*ret_jws, ret_text, NULL);
+}
+
+// The header text of this key is learned by signing once.
+static void header_learn(struct token_key *key)
+{
+    __attribute__((cleanup(jws_cleanup))) cjose_jws_t *jws = NULL;
+    const char *text;
+    must(sign_bytes(key, STR("{}"), &jws, &text));
+    key->header_n = str_find(str_of(text), '.');
+    must(key->header_n < sizeof key->header);
+    memcpy(key->header, text, key->header_n);
+}
+
+struct token_key *token_key_new(const uint8_t secret[static TOKEN_KEY_BYTES])
+{
+    must(sodium_init() >= 0);
+    struct token_key *key = calloc(1, sizeof *key);
+    must(key);
+    static const char purpose[] = "chronos token key id";
+    uint8_t id[crypto_generichash_BYTES_MIN];
+    must(crypto_generichash(id, sizeof id, (const uint8_t *)purpose, sizeof purpose, secret, TOKEN_KEY_BYTES) ==
+         0);
+    sodium_bin2hex(key->id, sizeof key->id, id, KEY_ID_BYTES);
+    key->jwk = cjose_jwk_create_oct_spec(secret, TOKEN_KEY_BYTES, NULL);
+    must(key->jwk);
+    header_learn(key);
+    return key;
+}
+
+// A key others can read is no secret; who owns the file may give it to his group (secrets of orchestrators).
+static bool key_file_private(const char *path, struct err *err)
+{
+    struct stat st;
+    if (stat(path, &st) != 0)
+        return ERR_ERRNO(err, "look at token key file \"%s\"", path);
+    if (st.st_mode & (S_IRWXO | S_IWGRP))
+        return ERR(err, ERR_CONFIG, "token key file \"%s\" is open to other users; chmod it to 600", path);
+    return true;
+}
+
+static bool key_file_write(const char *path, struct err *err)
+{
+    uint8_t secret[TOKEN_KEY_BYTES];
+    char text[KEY_FILE_MAX];
+    rng_secret(secret, sizeof secret);
+    sodium_bin2base64(text, sizeof text, secret, sizeof secret, sodium_base64_VARIANT_URLSAFE_NO_PADDING);
+    struct str line = str_of(text);
+    text[line.n++] = '\n';
+    bool ok = file_write(path, line, S_IRUSR | S_IWUSR, err);
+    sodium_memzero(secret, sizeof secret);
+    sodium_memzero(text, sizeof text);
+    return ok;
+}
+
+static bool key_file_read(const char *path, uint8_t secret[static TOKEN_KEY_BYTES], struct err *err)
+{
+    struct arena a;
+    arena_init(&a, KEY_FILE_BUDGET);
+    struct str text;
+    bool read = file_read(path, KEY_FILE_MAX, &text, &a, err), ok = false;
+    if (read) {
+        struct str line = str_trim(text);
+        size_t n = 0;
+        ok = sodium_base642bin(secret, TOKEN_KEY_BYTES, line.p, line.n, NULL, &n, NULL,
+                               sodium_base64_VARIANT_URLSAFE_NO_PADDING) == 0 && n == TOKEN_KEY_BYTES;
+        sodium_memzero((char *)text.p, text.n);
+    }
+    arena_release(&a);
+    if (read && !ok)
+        return ERR(err, ERR_CONFIG, "token key file \"%s\" holds no key; delete it to get a new one", path);
+    return ok;
+}
+
+bool token_key_load(const char *path, struct token_key **ret, struct err *err)
+{
+    must(sodium_init() >= 0);
+    if (access(path, F_OK) != 0 && errno == ENOENT && !key_file_write(path, err))
+        return err_wrap(err, "new token key");
+    uint8_t secret[TOKEN_KEY_BYTES];
+    // Always read back, so that what is used is what the next start will find.
+    if (!key_file_private(path, err) || !key_file_read(path, secret, err))
+        return false;
+    *ret = token_key_new(secret);
+    sodium_memzero(secret, sizeof secret);
+    return true;
+}
+
+void token_key_free(struct token_key *key)
+{
+    if (!key)
+        return;
+    cjose_jwk_release(key->jwk);
+    free(key);
+}
+
+const char *token_key_id(const struct token_key *key)
+{
+    return key->id;
+}
+
+static void claims_write(const struct token_claims *c, struct sbuf *out)
+{
+    char user[ULID_TEXT_MAX], family[ULID_TEXT_MAX];
+    int64_t issued_s = c->issued_at.us / US_PER_S;
+    sbuf_fmt(out, "{\"iss\":\"%s\",\"aud\":\"%s\",\"sub\":\"%s\",\"email\":", ISSUER, AUDIENCE,
+             ulid_format(c->user_id, user));
+    sbuf_json(out, c->email);
+    sbuf_fmt(out, ",\"roles\":%u,\"epoch\":%" PRId64 ",\"sid\":\"%s\"", c->roles, c->session_epoch,
+             ulid_format(c->family, family));
+    sbuf_fmt(out, ",\"iat\":%" PRId64 ",\"nbf\":%" PRId64 ",\"exp\":%" PRId64 "}", issued_s, issued_s,
+             c->expires_at.us / US_PER_S);
+}
+
+bool token_sign(const struct token_key *key, const struct token_claims *claims, struct str *ret,
+                struct arena *a, struct err *err)
+{
+    struct sbuf json;
+    sbuf_init(&json, a, CLAIMS_TEXT_MAX);
+    claims_write(claims, &json);
+    if (!sbuf_ok(&json))
+        return ERR(err, ERR_TOO_LARGE, "access token would be too long; shorten the e-mail address");
+    __attribute__((cleanup(jws_cleanup))) cjose_jws_t *jws = NULL;
+    const char *text;
+    if (!sign_bytes(key, sbuf_str(&json), &jws, &text))
+        return ERR(err, ERR_INTERNAL, "access token could not be signed");
+    struct str copy = arena_str(a, str_of(text));
+    if (!copy.p || copy.n > TOKEN_TEXT_MAX)
+        return ERR(err, ERR_TOO_LARGE, "access token does not fit into memory");
+    *ret = copy;
+    return true;
+}
+
+// header "." claims "." signature, with our header and a signature in its only canonical spelling.
+static bool token_shape_ok(const struct token_key *key, struct str token)
+{
+    if (!token.p || token.n > TOKEN_TEXT_MAX || token.n <= key->header_n + 1 + SIGNATURE_TEXT + 1)
+        return false;
+    struct str rest, signature, header = str_split(token, '.', &rest);
+    struct str claims = str_split(rest, '.', &signature);
+    if (!str_eq(header, str_of_n(key->header, key->header_n)) || signature.n != SIGNATURE_TEXT)
+        return false;
+    uint8_t bytes[CLAIMS_TEXT_MAX];
+    size_t n;
+    // libsodium's decoder refuses padding, foreign characters and trailing bits; cjose's is laxer.
+    return sodium_base642bin(bytes, SIGNATURE_BYTES, signature.p, signature.n, NULL, &n, NULL,
+                             sodium_base64_VARIANT_URLSAFE_NO_PADDING) == 0 &&
+           n == SIGNATURE_BYTES &&
+           sodium_base642bin(bytes, sizeof bytes, claims.p, claims.n, NULL, &n, NULL,
+                             sodium_base64_VARIANT_URLSAFE_NO_PADDING) == 0;
+}
+
+static bool claim_ulid(const json_t *v, const char *name, struct ulid *ret)
+{
+    struct str s = json_str(json_object_get(v, name));
+    return s.p && ulid_parse(s, ret);
+}
+
+static bool claim_i64(const json_t *v, const char *name, int64_t max, int64_t *ret)
+{
+    const json_t *n = json_object_get(v, name);
+    if (!json_is_integer(n) || json_integer_value(n) < 0 || json_integer_value(n) > max)
+        return false;
+    *ret = json_integer_value(n);
+    return true;
+}
+
+// Reads the claims that do not depend on the time of day. Exactly our claims, each of its type and in its
+// range.
+static bool claims_read(const json_t *v, struct token_claims *ret, struct arena *a)
+{
+    int64_t roles, issued_s, not_before_s, expires_s;
+    struct str email = json_str(json_object_get(v, "email"));
+    bool ok = json_is_object(v) && json_object_size(v) == CLAIMS_COUNT &&
+              str_is(json_str(json_object_get(v, "iss")), ISSUER) &&
+              str_is(json_str(json_object_get(v, "aud")), AUDIENCE) && claim_ulid(v, "sub", &ret->user_id) &&
+              claim_ulid(v, "sid", &ret->family) && email.p && email.n <= EMAIL_MAX &&
+              claim_i64(v, "roles", UINT16_MAX, &roles) &&
+              claim_i64(v, "epoch", INT64_MAX, &ret->session_epoch) &&
+              claim_i64(v, "iat", INT64_MAX / US_PER_S, &issued_s) &&
+              claim_i64(v, "nbf", INT64_MAX / US_PER_S, &not_before_s) &&
+              claim_i64(v, "exp", INT64_MAX / US_PER_S, &expires_s) && not_before_s == issued_s;
+    if (!ok)
+        return false;
+    ret->email = arena_str(a, email);
+    ret->roles = (unsigned)roles;
+    ret->issued_at = instant_s(issued_s);
+    ret->expires_at = instant_s(expires_s);
+    return ret->email.p != NULL;
+}
+
+static bool claims_decode(const struct token_key *key, struct str token, struct token_claims *ret,
+                          struct arena *a)
+{
+    __attribute__((cleanup(jws_cleanup))) cjose_jws_t *jws = cjose_jws_import(token.p, token.n, NULL);
+    if (!jws || !cjose_jws_verify(jws, key->jwk, NULL))
+        return false;
+    uint8_t *bytes;
+    size_t n;
+    if (!cjose_jws_get_plaintext(jws, &bytes, &n, NULL))
+        return false;
+    CLEANUP_JSON json_t *v = NULL;
+    struct err bad;
+    return json_parse(str_of_n((const char *)bytes, n), &v, &bad) && claims_read(v, ret, a);
+}
+
+bool token_verify(const struct token_key *key, struct str token, struct instant now, struct token_claims *ret,
+                  struct arena *a, struct err *err)
+{
+    struct token_claims c = {.roles = 0};
+    if (!token_shape_ok(key, token) || !claims_decode(key, token, &c, a))
+        return ERR(err, ERR_UNAUTHENTICATED, "%s", BAD);
+    int64_t life_us = instant_since(c.expires_at, c.issued_at).us;
+    bool early = instant_since(c.issued_at, now).us > TOKEN_LEEWAY_S * US_PER_S;
+    if (early || life_us <= 0 || life_us > TOKEN_LIFE_MAX_S * US_PER_S)
+        return ERR(err, ERR_UNAUTHENTICATED, "%s", BAD);
+    if (instant_since(c.expires_at, now).us <= 0)
+        return ERR(err, ERR_UNAUTHENTICATED, "%s", EXPIRED);
+    *ret = c;
+    return true;
+}
