@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+// The settings table and what can be told from a row alone.
+// To add a setting: a member in config.h, a row here, CONFIG_SETTINGS + 1.
+#include "config.h"
+
+enum {
+    TEXT_MAX = 4096,
+    NAME_MAX_CHARS = 64,
+    EMAIL_MAX_CHARS = 254,
+    PASSWORD_MAX_CHARS = 1024,
+    THREADS_MAX = 256,
+    BODY_MIN = 1024,
+    BODY_MAX = 64 << 20,
+    SOCKETS_MAX = 1000000,
+    ATTEMPTS_MAX = 1000000,
+    HOUR_S = 3600,
+    DAY_S = 86400,
+    YEAR_S = 365 * DAY_S,
+};
+
+static const char *const profile_words[] = {"development", "staging", "production", NULL};
+static const char *const registration_words[] = {"closed", "open", NULL};
+static const char *const durability_words[] = {"full", "normal", NULL};
+static const char *const log_level_words[] = {"debug", "info", "warn", "error", NULL};
+static const char *const log_format_words[] = {"auto", "json", "text", NULL};
+
+
+// A row whose kind does not match the member's C type does not compile.
+#define CTYPE_CONFIG_STR struct str
+#define CTYPE_CONFIG_I64 int64_t
+#define CTYPE_CONFIG_SECONDS int64_t
+#define CTYPE_CONFIG_SIZE int64_t
+#define CTYPE_CONFIG_BOOL bool
+#define CTYPE_CONFIG_ENUM int
+#define CTYPE_CONFIG_LIST struct strs
+#define MEMBER_AT(m, ctype)                                                                        \
+    (offsetof(struct config, m) +                                                                  \
+     0 * sizeof(char[__builtin_types_compatible_p(__typeof__(((struct config *)0)->m), ctype) ? 1 : -1]))
+#define ROW(label, k, m, d, lo, hi, text, ...)                                                     \
+    {.name = (label), .kind = (k), .offset = MEMBER_AT(m, CTYPE_##k), .def = (d), .min = (lo),      \
+     .max = (hi), .doc = (text), ##__VA_ARGS__}
+
+const struct setting config_settings[CONFIG_SETTINGS] = {
+    ROW("data.dir", CONFIG_STR, data_dir, NULL, 1, TEXT_MAX,
+        "Folder of the database, keys and working files. Default: /var/lib/chronos when this user may write "
+        "there, else ./chronos-data"),
+    ROW("profile", CONFIG_ENUM, profile, "development", 0, 0,
+        "What the server is for; decides the defaults of auth.registration and script.enabled",
+        .names = profile_words),
+    ROW("node.name", CONFIG_STR, node_name, NULL, 1, NAME_MAX_CHARS,
+        "Name of this node in runs and in the cluster. Default: the host name"),
+    ROW("http.listen", CONFIG_STR, http_listen, "127.0.0.1:8080", 2, TEXT_MAX,
+        "Address and port of the API and the console: 127.0.0.1:8080, [::1]:8080, 0.0.0.0:8080; port 0 takes "
+        "a free one"),
+    ROW("http.threads", CONFIG_I64, http_threads, "2", 1, THREADS_MAX, "Threads that move bytes"),
+    ROW("http.workers", CONFIG_I64, http_workers, "8", 1, THREADS_MAX, "Threads that answer requests"),
+    ROW("http.bodyMaxBytes", CONFIG_SIZE, http_body_max, "1MiB", BODY_MIN, BODY_MAX,
+        "Largest request body; a larger one is answered 413"),
+    ROW("http.connectionsMax", CONFIG_I64, http_connections_max, "4096", 8, SOCKETS_MAX,
+        "Open connections; more are refused"),
+    ROW("http.streamsMax", CONFIG_I64, http_streams_max, "1000", 0, SOCKETS_MAX,
+        "Open event streams; more are answered 503"),
+    ROW("http.idleTimeoutSeconds", CONFIG_SECONDS, http_idle_timeout_s, "60", 1, HOUR_S,
+        "A connection without traffic is closed after this time"),
+    ROW("http.requestTimeoutSeconds", CONFIG_SECONDS, http_request_timeout_s, "30", 1, HOUR_S,
+        "A request must have arrived whole within this time"),
+    ROW("db.url", CONFIG_STR, db_url, NULL, 1, TEXT_MAX,
+        "The store: sqlite:PATH. Default: sqlite:<data.dir>/chronos.db", .flags = CONFIG_URL),
+    ROW("db.durability", CONFIG_ENUM, db_durability, "full", 0, 0,
+        "full: what was acknowledged survives a power loss. normal: survives kill -9, may lose the last "
+        "moments in a power loss, and is faster on slow disks", .names = durability_words),
+    ROW("auth.registration", CONFIG_ENUM, auth_registration, NULL, 0, 0,
+        "Whether anybody may register. Default: closed in production, else open",
+        .names = registration_words),
+    ROW("auth.accessTokenSeconds", CONFIG_SECONDS, auth_access_token_s, "15m", 30, DAY_S,
+        "Life of an access token"),
+    ROW("auth.refreshTokenSeconds", CONFIG_SECONDS, auth_refresh_token_s, "30d", 60, YEAR_S,
+        "Life of a refresh token; each use gives a new one"),
+    ROW("admin.email", CONFIG_STR, admin_email, "", 0, EMAIL_MAX_CHARS,
+        "First administrator, created at start while no admin exists"),
+    ROW("admin.password", CONFIG_STR, admin_password, "", 0, PASSWORD_MAX_CHARS,
+        "Password of the first administrator", .flags = CONFIG_SECRET),
+    ROW("engine.runningMax", CONFIG_I64, engine_running_max, "10000", 1, ATTEMPTS_MAX,
+        "Attempts in flight; due work beyond it waits"),
+    ROW("engine.flushMax", CONFIG_I64, engine_flush_max, "500", 1, 10000,
+        "Rows of one kind in one transaction"),
+    ROW("engine.shutdownGraceSeconds", CONFIG_SECONDS, engine_shutdown_grace_s, "30", 0, HOUR_S,
+        "How long running attempts may go on after SIGTERM"),
+    ROW("script.enabled", CONFIG_BOOL, script_enabled, NULL, 0, 0,
+        "Whether SCRIPT jobs may run. Default: false in production, else true"),
+    ROW("runner.threads", CONFIG_I64, runner_threads, "16", 1, 1024,
+        "Threads for job types that block (DATABASE, FILE_SYSTEM, …)"),
+    ROW("net.loops", CONFIG_I64, net_loops, "1", 1, 64, "Event loops for HTTP jobs and processes"),
+    ROW("egress.deny", CONFIG_LIST, egress_deny, "", 0, TEXT_MAX,
+        "Hosts and networks (CIDR) that jobs may not reach, besides link-local and metadata addresses"),
+    ROW("egress.allow", CONFIG_LIST, egress_allow, "", 0, TEXT_MAX,
+        "Hosts and networks (CIDR) that jobs may reach although they would be denied"),
+    ROW("log.level", CONFIG_ENUM, log_level, "info", 0, 0, "Least important level that is written",
+        .names = log_level_words),
+    ROW("log.format", CONFIG_ENUM, log_format, "auto", 0, 0, "auto: text on a terminal, JSON lines elsewhere",
+        .names = log_format_words),
+    ROW("metrics.public", CONFIG_BOOL, metrics_public, "true", 0, 0,
+        "Whether /metrics answers without a token"),
+};
+
+int config_find(struct str name)
+{
+    for (int i = 0; i < CONFIG_SETTINGS; i++) {
+        if (str_is(name, config_settings[i].name))
+            return i;
+    }
+    return -1;
+}
+
+struct str config_env_name(const struct setting *s, struct arena *a)
+{
+    struct str text = arena_fmt(a, "CHRONOS_%s", s->name);
+    char *p = text.p ? arena_cstr(a, text) : NULL;
+    for (size_t i = 0; p && i < text.n; i++)
+        p[i] = p[i] == '.' ? '_' : p[i] >= 'a' && p[i] <= 'z' ? (char)(p[i] - 'a' + 'A') : p[i];
+    return p ? str_of_n(p, text.n) : STR_NONE;
+}
+
+struct str config_origin_text(const struct config_origin *o, struct arena *a)
+{
+    switch (o->source) {
+    case CONFIG_FILE:
+        return o->line > 0 ? arena_fmt(a, "file %.*s line %d", STR_ARG(o->detail), o->line)
+                           : arena_fmt(a, "file %.*s", STR_ARG(o->detail));
+    case CONFIG_ENV:
+        return arena_fmt(a, "environment %.*s", STR_ARG(o->detail));
+    case CONFIG_ENV_FILE:
+        return arena_fmt(a, "file named by %.*s", STR_ARG(o->detail));
+    case CONFIG_FLAG:
+        return STR("flag --set");
+    case CONFIG_DEFAULT:
+        break;
+    }
+    return STR("default");
+}
