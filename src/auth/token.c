@@ -83,10 +83,9 @@ struct token_key *token_key_new(const uint8_t secret[static TOKEN_KEY_BYTES])
     must(sodium_init() >= 0);
     struct token_key *key = calloc(1, sizeof *key);
     must(key);
-    static const char purpose[] = "chronos token key id";
+    static const uint8_t purpose[] = "chronos token key id";
     uint8_t id[crypto_generichash_BYTES_MIN];
-    must(crypto_generichash(id, sizeof id, (const uint8_t *)purpose, sizeof purpose, secret, TOKEN_KEY_BYTES) ==
-         0);
+    must(crypto_generichash(id, sizeof id, purpose, sizeof purpose, secret, TOKEN_KEY_BYTES) == 0);
     sodium_bin2hex(key->id, sizeof key->id, id, KEY_ID_BYTES);
     key->jwk = cjose_jwk_create_oct_spec(secret, TOKEN_KEY_BYTES, NULL);
     must(key->jwk);
