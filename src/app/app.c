@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+// The parts every use case needs: who asks, how far he may reach, new identifiers, pokes.
+#include "app/app.h"
+
+void app_settings_init(struct app_settings *s)
+{
+    *s = (struct app_settings){
+        .registration_open = true,
+        .metrics_public = true,
+        .access_life = duration_s(ACCESS_LIFE_S_DEFAULT),
+        .refresh_life = duration_s(REFRESH_LIFE_S_DEFAULT),
+        .version = "0.1.0",
+    };
+}
+
+void app_init(struct app *app, const struct app_parts *parts)
+{
+    *app = (struct app){.store = parts->store, .clock = parts->clock, .key = parts->key, .zones = parts->zones,
+                        .settings = parts->settings};
+    app->throttle = throttle_new();
+    app->topic = topic_new();
+}
+
+void app_set_engine(struct app *app, struct engine *engine) { app->engine = engine; }
+
+static void on_run_changed(void *ctx, struct ulid run_id, struct ulid job_id, int status)
+{
+    struct app *app = ctx;
+    topic_run_changed(app->topic, run_id, job_id, status);
+}
+
+static void on_logs_added(void *ctx, struct ulid run_id)
+{
+    struct app *app = ctx;
+    topic_logs_added(app->topic, run_id);
+}
+
+struct engine_listener app_listener(struct app *app)
+{
+    return (struct engine_listener){.run_changed = on_run_changed, .logs_added = on_logs_added, .ctx = app};
+}
+
+void app_release(struct app *app)
+{
+    throttle_free(app->throttle);
+    topic_free(app->topic);
+    *app = (struct app){0};
+}
+
+bool app_authenticate(struct app *app, struct str token, struct caller *ret, struct arena *a, struct err *err)
+{
+    if (!app->key)
+        return ERR(err, ERR_UNAVAILABLE, "sign-in is not set up on this server: no token key");
+    struct token_claims claims;
+    if (!token_verify(app->key, token, clock_now(app->clock), &claims, a, err))
+        return false;
+    struct user u;
+    struct err why = {0};
+    if (!app->store->ops->user_get(app->store, claims.user_id, &u, a, &why)) {
+        if (why.code != ERR_NOT_FOUND) {
+            *err = why;
+            return false;
+        }
+        return ERR(err, ERR_UNAUTHENTICATED, "the access token was revoked; sign in again");
+    }
+    if (!u.enabled || u.session_epoch != claims.session_epoch)
+        return ERR(err, ERR_UNAUTHENTICATED, "the access token was revoked; sign in again");
+    *ret = (struct caller){
+        .signed_in = true, .user_id = u.id, .email = u.email, .roles = user_role_bits(&u)};
+    return true;
+}
+
+bool app_authorize(const struct caller *c, enum action action, enum reach *ret, struct err *err)
+{
+    if (!c->signed_in)
+        return ERR(err, ERR_UNAUTHENTICATED,
+                   "sign in first: send \"Authorization: Bearer\" with an access token");
+    enum reach reach = policy_reach(c->roles, action);
+    if (reach == REACH_NONE)
+        return ERR(err, ERR_DENIED, "your roles do not allow \"%s\"; ask an administrator", action_name(action));
+    *ret = reach;
+    return true;
+}
+
+struct ulid app_owner_filter(const struct caller *c, enum reach reach)
+{
+    return reach == REACH_ALL ? ULID_ZERO : c->user_id;
+}
+
+// Adds one to the random part; false when it would run over into the time.
+static bool ulid_step(struct ulid *id)
+{
+    enum { TIME_BYTES = 6 };
+    for (int i = (int)sizeof id->b - 1; i >= TIME_BYTES; i--)
+        if (++id->b[i] != 0)
+            return true;
+    return false;
+}
+
+struct ulid app_id(struct app *app)
+{
+    static _Thread_local struct rng rng;
+    static _Thread_local struct ulid last;
+    static _Thread_local bool seeded;
+    if (!seeded) {
+        rng_init_random(&rng);
+        seeded = true;
+    }
+    struct ulid fresh = ulid_new(clock_now(app->clock), &rng);
+    struct ulid next = last;
+    bool same_ms = ulid_time(fresh).us == ulid_time(last).us;
+    last = same_ms && ulid_step(&next) ? next : fresh;
+    return last;
+}
+
+void app_poke_jobs(struct app *app, const struct ulid *ids, size_t n)
+{
+    if (app->engine)
+        engine_poke_jobs(app->engine, ids, n);
+}
+
+void app_poke_run(struct app *app, struct ulid id)
+{
+    if (app->engine)
+        engine_poke_run(app->engine, id);
+}

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+// Use cases: authorise → validate → one store operation → tell the engine. Knows neither HTTP nor SQL and
+// builds no JSON; what it decides is the same for REST, the command line and tests.
+//
+// Invariants: every function that takes a caller checks the policy itself, whoever calls it; an object that the
+// caller may not reach answers ERR_NOT_FOUND, exactly as an absent one. A struct app is set up once and then only
+// read, the topic and the set-up counter apart, which are thread-safe.
+#ifndef APP_APP_H
+#define APP_APP_H
+
+#include <stdatomic.h>
+
+#include "app/topic.h"
+#include "auth/policy.h"
+#include "auth/throttle.h"
+#include "auth/token.h"
+#include "base/clock.h"
+#include "engine/engine.h"
+#include "sched/zones.h"
+#include "store/store.h"
+
+enum {
+    ACCESS_LIFE_S_DEFAULT = 15 * 60,
+    REFRESH_LIFE_S_DEFAULT = 30 * 86400,
+    READY_TICK_AGE_S = 10, // an engine that has not ticked for longer, though it wanted to, is not ready
+};
+
+struct app_settings {
+    bool registration_open;        // auth.registration
+    bool metrics_public;           // metrics.public: figures without a token; they name no job and no user
+    struct duration access_life;   // of an access token
+    struct duration refresh_life;  // of a refresh token; each rotation starts it anew
+    const char *version;           // of this program
+};
+
+struct app {
+    struct store *store;
+    struct engine *engine;       // NULL: works on the store without a server; nobody is told
+    const struct clock *clock;
+    const struct token_key *key; // NULL: nobody can sign in
+    struct zones *zones;
+    struct throttle *throttle;
+    struct topic *topic;
+    struct app_settings settings;
+    _Atomic int64_t setup_minute, setup_tries; // app/setup.c
+};
+
+// Defaults of every setting: registration open, metrics public, lives as above.
+void app_settings_init(struct app_settings *s);
+// The parts an app is made of. They stay the caller's and must outlive it.
+struct app_parts {
+    struct store *store;
+    const struct clock *clock;
+    const struct token_key *key; // may be NULL
+    struct zones *zones;
+    struct app_settings settings;
+};
+// Fills *app. The engine is set afterwards by app_set_engine, because the engine wants app_listener first.
+void app_init(struct app *app, const struct app_parts *parts);
+void app_set_engine(struct app *app, struct engine *engine);
+// What engine_new is to be given: commits wake the event streams.
+struct engine_listener app_listener(struct app *app);
+void app_release(struct app *app);
+
+// Somebody who asks.
+struct caller {
+    bool signed_in;
+    struct ulid user_id;
+    struct str email;
+    unsigned roles;     // 1 << enum role, as the store says now, not as the token said
+    struct str remote;  // address
+};
+
+// The caller behind an access token. One primary-key read: the user must exist, be enabled and have the token's
+// session epoch. ERR_UNAUTHENTICATED. email is in the arena; remote is the caller's own to fill.
+bool app_authenticate(struct app *app, struct str token, struct caller *ret, struct arena *a, struct err *err)
+    __attribute__((warn_unused_result));
+// How far the caller may reach with the action. ERR_UNAUTHENTICATED without a sign-in, ERR_DENIED without reach.
+bool app_authorize(const struct caller *c, enum action action, enum reach *ret, struct err *err)
+    __attribute__((warn_unused_result));
+// Zero when the reach is all, else the caller: what the filters of the store take.
+struct ulid app_owner_filter(const struct caller *c, enum reach reach);
+
+// A new identifier, rising within a thread even inside one millisecond, so that what was created together stays
+// in order.
+struct ulid app_id(struct app *app);
+
+// Tell the engine; nothing happens without one.
+void app_poke_jobs(struct app *app, const struct ulid *ids, size_t n);
+void app_poke_run(struct app *app, struct ulid id);
+
+#endif

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+// Who is to be woken when a run changes or has new log lines: publish and subscribe for event streams. Holds no
+// log text: a woken reader reads the store. Changes of runs are kept per subscriber in a bounded ring; past it the
+// oldest are dropped and the subscriber learns that it missed some.
+//
+// Invariant: wake is never called after topic_leave returned. Lock: LOCK_TOPIC, held while waking.
+#ifndef APP_TOPIC_H
+#define APP_TOPIC_H
+
+#include "base/sync.h"
+#include "base/ulid.h"
+
+enum { TOPIC_CHANGES_MAX = 256, TOPIC_SUBSCRIBERS_MAX = 4096 };
+
+struct topic;
+struct subscriber;
+
+struct run_change {
+    int64_t seq; // rising within this process
+    struct ulid run_id, job_id;
+    int status;
+};
+
+struct topic *topic_new(void);
+void topic_free(struct topic *t); // must have no subscribers
+
+// Joins: changes of one run (run_id given) or of all (zero). wake(ctx) may be called from any thread from now on and
+// must not block or call back. NULL when TOPIC_SUBSCRIBERS_MAX are there already.
+struct subscriber *topic_join(struct topic *t, struct ulid run_id, void (*wake)(void *ctx), void *ctx);
+void topic_leave(struct topic *t, struct subscriber *s); // NULL is allowed
+// Moves up to max changes out, oldest first. *ret_missed: some were dropped before these.
+size_t topic_take(struct topic *t, struct subscriber *s, struct run_change *v, size_t max, bool *ret_missed);
+
+// Called after the commit, from the engine's thread or a use case.
+void topic_run_changed(struct topic *t, struct ulid run_id, struct ulid job_id, int status);
+void topic_logs_added(struct topic *t, struct ulid run_id);
+
+#endif
