@@ -130,8 +130,10 @@ json_t *yaml_resolve(struct str s, const char **ret_wrong)
     bool fits = based_int(s, &based, &v);
     if (based)
         return integer(fits, v, ret_wrong);
-    if (is_int(s))
-        return integer(str_to_i64(s, &v), v, ret_wrong);
+    if (is_int(s)) {
+        fits = str_to_i64(s, &v);
+        return integer(fits, v, ret_wrong);
+    }
     if (is_float(s))
         return real(s, ret_wrong);
     return yaml_string(s, ret_wrong);
