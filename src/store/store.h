@@ -27,6 +27,8 @@ struct fire {
     struct run *runs; // prev_run is filled by the store
     size_t n_runs;
     bool ret_won; // false: somebody else decided, or the plan changed; nothing was written
+    bool ret_exists; // not won although the plan was as expected, because one of the runs exists already: fire
+                     // again without it to move on
 };
 // QUEUED → RUNNING by the token's owner. start, worker, token, attempt come from *run.
 struct claim {

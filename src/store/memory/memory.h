@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+// Inside of the memory store. Rows and strings live in one arena until the store is freed and strings never
+// change, so answers may point into it. Everything is under mem.lock; functions named mem_* are the store's
+// operations, the others expect the lock to be held.
+#ifndef STORE_MEMORY_MEMORY_H
+#define STORE_MEMORY_MEMORY_H
+
+#include "base/map.h"
+#include "base/sync.h"
+#include "store/memory/store_memory.h"
+#include "store/rows.h"
+
+// Pointers to rows that begin with their id, sorted by it. Almost all inserts are at the end.
+struct row_list {
+    void **v;
+    size_t n, cap;
+};
+void row_list_add(struct row_list *l, void *row);
+void row_list_remove(struct row_list *l, struct ulid id);
+size_t row_list_after(const struct row_list *l, struct ulid id); // first place with a greater id
+
+struct run_row {
+    struct run r; // first
+    struct log_line *logs;
+    size_t n_logs, cap_logs;
+};
+
+struct mem {
+    struct store base; // first
+    struct mutex lock;
+    struct arena arena;
+    struct map strings;
+    struct map jobs, runs, dlq, users, sessions, settings;
+    struct row_list jobs_by_id, runs_by_id, unfinished, dlq_by_id;
+    struct store_faults faults;
+    struct store_weakness weak;
+    bool crashed;
+};
+
+// One call of the store: lock and fault.
+struct mem_call {
+    struct mem *m;
+    enum store_fault fault;
+    bool writes;
+};
+// False (unlocked) when the call is to fail before anything is done.
+bool call_begin(struct mem_call *c, struct store *s, const char *op, bool writes, struct err *err);
+// Unlocks; turns success into the fault that was drawn.
+bool call_end(const struct mem_call *c, bool ok, struct err *err);
+
+// Allocation from the store's arena; never NULL.
+void *mem_take(struct mem *m, size_t count, size_t size);
+// The store's own copy of a text; equal texts are kept once.
+struct str mem_text(struct mem *m, struct str s);
+
+struct job_row *job_live(struct mem *m, struct ulid id); // NULL when absent or deleted
+// Puts the run in front of the job's chain. The id must be free (or uniqueness is off).
+void run_chain(struct mem *m, struct job_row *j, struct run *r);
+bool run_taken(struct mem *m, struct ulid id);
+// Call after a change of status.
+void run_status_changed(struct mem *m, struct run_row *r, int from);
+void run_answer(struct mem *m, const struct run_row *row, struct run *ret);
+void dead_letter_put(struct mem *m, const struct dead_letter *d);
+
+bool mem_flush(struct store *s, struct flush *f, struct err *err);
+bool mem_plans_page(struct store *s, struct ulid after, size_t max, bool all, struct plan **ret, size_t *ret_n,
+                    size_t *ret_bad, struct arena *a, struct err *err);
+bool mem_plans_get(struct store *s, const struct ulid *ids, size_t n, struct plan **ret, size_t *ret_n,
+                   struct arena *a, struct err *err);
+bool mem_runs_unfinished(struct store *s, struct ulid after, size_t max, struct run **ret, size_t *ret_n,
+                         struct arena *a, struct err *err);
+bool mem_job_definition(struct store *s, struct ulid id, struct str *ret_text, int64_t *ret_version,
+                        struct arena *a, struct err *err);
+bool mem_jobs_insert(struct store *s, const struct job *v, const struct plan *plans, size_t n, struct err *err);
+bool mem_job_update(struct store *s, const struct job *j, const struct plan *p, int64_t expect, struct err *err);
+bool mem_job_delete(struct store *s, struct ulid id, int64_t expect, struct instant now, struct err *err);
+bool mem_job_set_state(struct store *s, struct ulid id, int state, struct instant next_fire, struct instant now,
+                       struct err *err);
+bool mem_job_get(struct store *s, struct ulid id, struct job *ret, struct arena *a, struct err *err);
+bool mem_jobs_list(struct store *s, const struct job_filter *f, const struct page *p, struct job **ret,
+                   size_t *ret_n, struct page_result *ret_page, struct arena *a, struct err *err);
+bool mem_run_insert(struct store *s, struct run *r, struct err *err);
+bool mem_run_get(struct store *s, struct ulid id, struct run *ret, struct arena *a, struct err *err);
+bool mem_runs_list(struct store *s, const struct run_filter *f, const struct page *p, struct run **ret,
+                   size_t *ret_n, struct page_result *ret_page, struct arena *a, struct err *err);
+bool mem_run_cancel(struct store *s, struct ulid id, struct instant now, enum run_cancel_result *ret,
+                    struct err *err);
+bool mem_logs_read(struct store *s, struct ulid run_id, int64_t after, size_t max, struct log_line **ret,
+                   size_t *ret_n, struct arena *a, struct err *err);
+bool mem_dlq_get(struct store *s, struct ulid id, struct dead_letter *ret, struct arena *a, struct err *err);
+bool mem_dlq_list(struct store *s, const struct dlq_filter *f, const struct page *p, struct dead_letter **ret,
+                  size_t *ret_n, struct page_result *ret_page, struct arena *a, struct err *err);
+bool mem_dlq_resolve(struct store *s, struct ulid id, struct str by, struct str reason, struct run *replay,
+                     struct instant now, struct err *err);
+bool mem_user_insert(struct store *s, const struct user *u, struct err *err);
+bool mem_user_insert_first_admin(struct store *s, const struct user *u, struct err *err);
+bool mem_user_get(struct store *s, struct ulid id, struct user *ret, struct arena *a, struct err *err);
+bool mem_user_by_email(struct store *s, struct str email, struct user *ret, struct arena *a, struct err *err);
+bool mem_user_update(struct store *s, const struct user *u, struct err *err);
+bool mem_admin_exists(struct store *s, bool *ret, struct err *err);
+bool mem_session_insert(struct store *s, const struct session *n, struct err *err);
+bool mem_session_rotate(struct store *s, const uint8_t old_hash[32], const uint8_t new_hash[32],
+                        struct instant now, struct instant expires, struct ulid *ret_user, struct err *err);
+bool mem_session_end(struct store *s, const uint8_t token_hash[32], struct err *err);
+bool mem_sessions_end_all(struct store *s, struct ulid user_id, struct err *err);
+bool mem_setting_get(struct store *s, struct str key, struct str *ret, struct arena *a, struct err *err);
+bool mem_setting_put(struct store *s, struct str key, struct str value, struct err *err);
+
+#endif

@@ -1,0 +1,248 @@
+// SPDX-License-Identifier: Apache-2.0
+// The memory store's ground: life, lock, faults, texts, sorted lists, inspection.
+#include "store/memory/store_memory.h"
+
+#include <stdint.h>
+
+#include "base/mem.h"
+#include "store/memory/memory.h"
+
+enum { ROW_LIST_FIRST = 64 };
+
+// ---- sorted lists ------------------------------------------------------------------------------
+
+static struct ulid row_id(const void *row)
+{
+    struct ulid id;
+    memcpy(&id, row, sizeof id);
+    return id;
+}
+
+size_t row_list_after(const struct row_list *l, struct ulid id)
+{
+    size_t low = 0, high = l->n;
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        if (ulid_cmp(row_id(l->v[middle]), id) <= 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+void row_list_add(struct row_list *l, void *row)
+{
+    if (l->n == l->cap) {
+        l->cap = l->cap ? 2 * l->cap : ROW_LIST_FIRST;
+        l->v = mem_resize(l->v, l->cap, sizeof *l->v);
+    }
+    struct ulid id = row_id(row);
+    size_t at = l->n;
+    if (at > 0 && ulid_cmp(row_id(l->v[at - 1]), id) > 0)
+        at = row_list_after(l, id);
+    memmove(l->v + at + 1, l->v + at, (l->n - at) * sizeof *l->v);
+    l->v[at] = row;
+    l->n++;
+}
+
+void row_list_remove(struct row_list *l, struct ulid id)
+{
+    size_t at = row_list_after(l, id);
+    if (at == 0 || !ulid_eq(row_id(l->v[at - 1]), id))
+        return;
+    memmove(l->v + at - 1, l->v + at, (l->n - at) * sizeof *l->v);
+    l->n--;
+}
+
+// ---- texts -------------------------------------------------------------------------------------
+
+void *mem_take(struct mem *m, size_t count, size_t size)
+{
+    void *p = arena_array(&m->arena, count, size);
+    must(p);
+    return p;
+}
+
+struct str mem_text(struct mem *m, struct str s)
+{
+    if (s.n == 0)
+        return s.p ? STR("") : STR_NONE;
+    struct ulid key = map_key(s.p, s.n);
+    const char *known = map_get(&m->strings, key);
+    if (known)
+        return (struct str){known, s.n};
+    struct str own = arena_str(&m->arena, s);
+    must(own.p);
+    (void)map_put(&m->strings, key, (void *)(uintptr_t)own.p);
+    return own;
+}
+
+// ---- calls -------------------------------------------------------------------------------------
+
+static bool died(struct err *err)
+{
+    return ERR(err, ERR_UNAVAILABLE, "the process died (injected)");
+}
+
+bool call_begin(struct mem_call *c, struct store *s, const char *op, bool writes, struct err *err)
+{
+    struct mem *m = (struct mem *)s;
+    *c = (struct mem_call){.m = m, .writes = writes};
+    mutex_lock(&m->lock);
+    if (!m->crashed && m->faults.before)
+        c->fault = m->faults.before(m->faults.ctx, op, writes);
+    bool dying = c->fault == FAULT_CRASH_BEFORE || (!writes && c->fault == FAULT_CRASH_AFTER);
+    m->crashed |= dying;
+    bool go = !m->crashed && (c->fault == FAULT_NONE || (writes && (c->fault == FAULT_UNKNOWN_COMMITTED ||
+                                                                   c->fault == FAULT_CRASH_AFTER)));
+    bool crashed = m->crashed;
+    if (go)
+        return true;
+    mutex_unlock(&m->lock);
+    if (crashed)
+        return died(err);
+    return writes && c->fault == FAULT_UNKNOWN_LOST
+               ? ERR(err, ERR_UNKNOWN_COMMIT, "the connection was lost during the commit (injected)")
+               : ERR(err, ERR_UNAVAILABLE, "the store does not answer (injected)");
+}
+
+bool call_end(const struct mem_call *c, bool ok, struct err *err)
+{
+    if (c->fault == FAULT_CRASH_AFTER)
+        c->m->crashed = true;
+    mutex_unlock(&c->m->lock);
+    if (c->fault == FAULT_CRASH_AFTER)
+        return died(err);
+    if (ok && c->fault == FAULT_UNKNOWN_COMMITTED)
+        return ERR(err, ERR_UNKNOWN_COMMIT, "the connection was lost during the commit (injected)");
+    return ok;
+}
+
+static bool mem_check(struct store *s, struct err *err)
+{
+    struct mem_call c;
+    return call_begin(&c, s, "check", true, err) && call_end(&c, true, err);
+}
+
+// ---- life --------------------------------------------------------------------------------------
+
+static void mem_store_free(struct store *s)
+{
+    struct mem *m = (struct mem *)s;
+    struct map *maps[] = {&m->strings, &m->jobs, &m->runs, &m->dlq, &m->users, &m->sessions, &m->settings};
+    struct row_list *lists[] = {&m->jobs_by_id, &m->runs_by_id, &m->unfinished, &m->dlq_by_id};
+    for (size_t i = 0; i < sizeof maps / sizeof maps[0]; i++)
+        map_release(maps[i]);
+    for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++)
+        mem_free(lists[i]->v);
+    arena_release(&m->arena);
+    mutex_release(&m->lock);
+    mem_free(m);
+}
+
+static const struct store_ops memory_ops = {
+    .name = "memory",
+    .free = mem_store_free,
+    .check = mem_check,
+    .flush = mem_flush,
+    .plans_page = mem_plans_page,
+    .plans_get = mem_plans_get,
+    .runs_unfinished = mem_runs_unfinished,
+    .job_definition = mem_job_definition,
+    .jobs_insert = mem_jobs_insert,
+    .job_update = mem_job_update,
+    .job_delete = mem_job_delete,
+    .job_set_state = mem_job_set_state,
+    .job_get = mem_job_get,
+    .jobs_list = mem_jobs_list,
+    .run_insert = mem_run_insert,
+    .run_get = mem_run_get,
+    .runs_list = mem_runs_list,
+    .run_cancel = mem_run_cancel,
+    .logs_read = mem_logs_read,
+    .dlq_get = mem_dlq_get,
+    .dlq_list = mem_dlq_list,
+    .dlq_resolve = mem_dlq_resolve,
+    .user_insert = mem_user_insert,
+    .user_insert_first_admin = mem_user_insert_first_admin,
+    .user_get = mem_user_get,
+    .user_by_email = mem_user_by_email,
+    .user_update = mem_user_update,
+    .admin_exists = mem_admin_exists,
+    .session_insert = mem_session_insert,
+    .session_rotate = mem_session_rotate,
+    .session_end = mem_session_end,
+    .sessions_end_all = mem_sessions_end_all,
+    .setting_get = mem_setting_get,
+    .setting_put = mem_setting_put,
+};
+
+struct store *store_memory_new(void)
+{
+    struct mem *m = mem_new(struct mem);
+    m->base.ops = &memory_ops;
+    mutex_init(&m->lock, LOCK_STORE_MEMORY);
+    arena_init(&m->arena, SIZE_MAX);
+    struct map *maps[] = {&m->strings, &m->jobs, &m->runs, &m->dlq, &m->users, &m->sessions, &m->settings};
+    for (size_t i = 0; i < sizeof maps / sizeof maps[0]; i++)
+        map_init(maps[i]);
+    return &m->base;
+}
+
+// ---- faults and inspection ---------------------------------------------------------------------
+
+void store_memory_set_faults(struct store *s, struct store_faults f)
+{
+    WITH_LOCK(&((struct mem *)s)->lock);
+    ((struct mem *)s)->faults = f;
+}
+
+bool store_memory_crashed(struct store *s)
+{
+    WITH_LOCK(&((struct mem *)s)->lock);
+    return ((struct mem *)s)->crashed;
+}
+
+void store_memory_revive(struct store *s)
+{
+    WITH_LOCK(&((struct mem *)s)->lock);
+    ((struct mem *)s)->crashed = false;
+}
+
+void store_memory_set_weakness(struct store *s, struct store_weakness w)
+{
+    WITH_LOCK(&((struct mem *)s)->lock);
+    ((struct mem *)s)->weak = w;
+}
+
+void store_memory_each_run(struct store *s, void (*f)(void *ctx, const struct run *r), void *ctx)
+{
+    struct mem *m = (struct mem *)s;
+    WITH_LOCK(&m->lock);
+    for (size_t i = 0; i < m->runs_by_id.n; i++)
+        f(ctx, &((struct run_row *)m->runs_by_id.v[i])->r);
+}
+
+void store_memory_each_job(struct store *s, void (*f)(void *ctx, const struct job_row *j), void *ctx)
+{
+    struct mem *m = (struct mem *)s;
+    WITH_LOCK(&m->lock);
+    for (size_t i = 0; i < m->jobs_by_id.n; i++)
+        f(ctx, m->jobs_by_id.v[i]);
+}
+
+void store_memory_each_dead_letter(struct store *s, void (*f)(void *ctx, const struct dead_letter *d), void *ctx)
+{
+    struct mem *m = (struct mem *)s;
+    WITH_LOCK(&m->lock);
+    for (size_t i = 0; i < m->dlq_by_id.n; i++)
+        f(ctx, m->dlq_by_id.v[i]);
+}
+
+size_t store_memory_run_count(struct store *s)
+{
+    struct mem *m = (struct mem *)s;
+    WITH_LOCK(&m->lock);
+    return m->runs_by_id.n;
+}
