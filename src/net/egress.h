@@ -21,15 +21,16 @@ struct egress_nets {
 };
 struct egress {
     struct egress_nets denied;
-    struct egress_nets allowed; // exceptions from denied
+    struct egress_nets allowed;
 };
 
 enum { EGRESS_NETS_MAX = 1000 };
 
 // Reads two setting lists. An entry is a network ("10.0.0.0/8", "fd00::/8"), an address, or a word: "loopback",
 // "private", "link-local", "metadata", "multicast", "unspecified", "all".
-// Always denied unless an allowed entry covers them: link-local, metadata, multicast, unspecified. Loopback
-// and private networks are open unless `denied` names them.
+// Link-local, metadata, multicast and unspecified addresses are denied in any case; loopback and private networks
+// are open unless `denied` names them. The longest matching entry decides, `allowed` on a tie: allowing
+// "10.0.0.0/8" under denied "all" opens just that, and allowing "all" does not open the metadata service.
 // The nets live in the arena. ERR_CONFIG names the entry that is wrong.
 bool egress_parse(struct strs denied, struct strs allowed, struct egress *ret, struct arena *a, struct err *err)
     __attribute__((warn_unused_result));

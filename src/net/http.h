@@ -23,7 +23,7 @@ enum http_error {
     HTTP_REDIRECT_ERROR,     // more redirects than allowed, or to another scheme
     HTTP_BAD_REQUEST,        // the request itself cannot be sent (URL, method, header)
     HTTP_TOO_LARGE,          // response headers past HTTP_HEADERS_MAX
-    HTTP_CANCELLED,          // http_cancel, or on_chunk returned false
+    HTTP_CANCELLED,          // http_cancel, http_client_free, or on_chunk returned false
     HTTP_CLIENT_ERROR,       // out of memory, sockets or threads on our side
 };
 extern const char *const http_error_names[]; // "DONE", "CONNECTION_ERROR", …, NULL-terminated
@@ -34,6 +34,7 @@ enum {
     HTTP_HEADER_LINES_MAX = 128,
     HTTP_REDIRECTS_MAX = 5,
     HTTP_CONNECT_TIMEOUT_S_DEFAULT = 10,
+    HTTP_RETRY_AFTER_S_MAX = 7 * 86400, // longer waits are cut to this
 };
 
 // Zeroed members mean the default. The request and all it points at must stay until the callback
@@ -45,9 +46,9 @@ struct http_request {
     struct str body;         // p == NULL: none
     struct duration connect_timeout; // default HTTP_CONNECT_TIMEOUT_S_DEFAULT
     struct duration timeout; // whole exchange; default: none
-    int64_t redirects;       // how many to follow, 0 … HTTP_REDIRECTS_MAX; bodies are not sent on to another origin
+    int64_t redirects;       // how many to follow, 0 … HTTP_REDIRECTS_MAX; Authorization and Cookie stay with the first host
     size_t body_kept;        // default HTTP_BODY_KEPT_DEFAULT; the rest is read, counted and dropped
-    const struct egress *egress; // NULL: no guard (the CLI reaches where its user says)
+    const struct egress *egress; // http_call only; NULL: no guard (the CLI reaches where its user says)
     struct str ca_file;      // PEM bundle instead of the system's; absent = the system's
     bool tls_insecure;       // no certificate check (a CLI flag; never set by the server)
     size_t lane;             // http_send: the loop to run on, modulo the number of loops
@@ -77,7 +78,12 @@ struct str http_header(const struct http_response *r, const char *name);
 struct duration http_retry_after(struct str value, struct instant now);
 // Faults of an absolute URL that would be refused: scheme, host, user info, control characters, length.
 bool http_url_check(struct str url, struct err *err) __attribute__((warn_unused_result));
-// A header name is an RFC 9110 token, a value holds no control character but tab.
+// Parts of a URL that passed the check, as views: "user@host:port", and "host" ("[::1]" with its brackets).
+struct str http_url_authority(struct str url);
+struct str http_url_host(struct str url);
+// The URL without user and password, fit for logs.
+struct str http_url_public(struct str url, struct arena *a);
+// A header name is an RFC 9110 token, a value holds no control character but tab; not one that frames messages.
 bool http_header_check(struct str name, struct str value, struct err *err) __attribute__((warn_unused_result));
 // Standard reason phrase, or "".
 const char *http_reason(int status);
@@ -94,6 +100,7 @@ bool http_call(const struct http_request *r, struct http_response *ret, struct a
 struct http_options {
     const struct clock *clock;
     struct str user_agent;       // sent unless a request names its own
+    const struct egress *egress; // for all requests, because they share connections; NULL: no guard
     size_t in_flight_max;        // per loop, default HTTP_IN_FLIGHT_DEFAULT; more wait in order
 };
 enum { HTTP_IN_FLIGHT_DEFAULT = 10240 };
