@@ -33,7 +33,7 @@ enum field_kind {
 
 enum {
     FIELD_REQUIRED = 1 << 0,
-    FIELD_READ_ONLY = 1 << 1, // in answers only: refused in requests unless the FIELD_LENIENT decode flag is given
+    FIELD_READ_ONLY = 1 << 1, // in answers only: refused in requests (not with FIELD_DECODE_STORED)
     FIELD_SECRET = 1 << 2,    // never printed: encoded as "***"
     FIELD_NULLABLE = 1 << 3,  // encoded as null when absent (else left out)
     FIELD_HIDDEN = 1 << 4,    // stored, but not part of the API
@@ -48,7 +48,9 @@ struct field {
     enum field_kind kind;
     unsigned flags;
     size_t offset;
-    int64_t min, max;           // numbers: range; strings, lists, maps: length / count (max 0 = FIELD_MAX_DEFAULT)
+    // Numbers: range (both 0: none; max 0 with min > 0: no upper bound). Strings: characters; with min ≥ 1
+    // blanks alone count as empty. Lists and maps: entries. Raw JSON: bytes. There max 0 = FIELD_MAX_DEFAULT.
+    int64_t min, max;
     int64_t def;                // default of numbers, booleans and enums when has_def
     bool has_def;
     const char *const *names;   // enum words, NULL-terminated; word i has value i
@@ -68,24 +70,36 @@ enum { FIELD_MAX_DEFAULT = 65536 };
 
 #define FIELD_AT_(T, m, ctype) \
     (offsetof(T, m) + 0 * sizeof(char[__builtin_types_compatible_p(__typeof__(((T *)0)->m), ctype) ? 1 : -1]))
-#define FIELD_STR(T, m, js, ...) {.name = (js), .kind = FIELD_KIND_STR, .offset = FIELD_AT_(T, m, struct str), __VA_ARGS__}
-#define FIELD_BOOL(T, m, js, ...) {.name = (js), .kind = FIELD_KIND_BOOL, .offset = FIELD_AT_(T, m, bool), __VA_ARGS__}
-#define FIELD_I64(T, m, js, ...) {.name = (js), .kind = FIELD_KIND_I64, .offset = FIELD_AT_(T, m, int64_t), __VA_ARGS__}
-#define FIELD_F64(T, m, js, ...) {.name = (js), .kind = FIELD_KIND_F64, .offset = FIELD_AT_(T, m, double), __VA_ARGS__}
-#define FIELD_ENUM(T, m, js, words, ...) {.name = (js), .kind = FIELD_KIND_ENUM, .names = (words), .offset = FIELD_AT_(T, m, int), __VA_ARGS__}
-#define FIELD_INSTANT(T, m, js, ...) {.name = (js), .kind = FIELD_KIND_INSTANT, .offset = FIELD_AT_(T, m, struct instant), __VA_ARGS__}
-#define FIELD_ID(T, m, js, ...) {.name = (js), .kind = FIELD_KIND_ID, .offset = FIELD_AT_(T, m, struct ulid), __VA_ARGS__}
-#define FIELD_STRS(T, m, js, ...) {.name = (js), .kind = FIELD_KIND_STRS, .offset = FIELD_AT_(T, m, struct strs), __VA_ARGS__}
-#define FIELD_MAP(T, m, js, ...) {.name = (js), .kind = FIELD_KIND_MAP, .offset = FIELD_AT_(T, m, struct str_map), __VA_ARGS__}
-#define FIELD_JSON(T, m, js, ...) {.name = (js), .kind = FIELD_KIND_JSON, .offset = FIELD_AT_(T, m, struct str), __VA_ARGS__}
-#define FIELD_OBJECT(T, m, js, U, table, ...) {.name = (js), .kind = FIELD_KIND_OBJECT, .sub = (table), .offset = FIELD_AT_(T, m, U), __VA_ARGS__}
+#define FIELD_STR(T, m, js, ...) \
+    {.name = (js), .kind = FIELD_KIND_STR, .offset = FIELD_AT_(T, m, struct str), __VA_ARGS__}
+#define FIELD_BOOL(T, m, js, ...) \
+    {.name = (js), .kind = FIELD_KIND_BOOL, .offset = FIELD_AT_(T, m, bool), __VA_ARGS__}
+#define FIELD_I64(T, m, js, ...) \
+    {.name = (js), .kind = FIELD_KIND_I64, .offset = FIELD_AT_(T, m, int64_t), __VA_ARGS__}
+#define FIELD_F64(T, m, js, ...) \
+    {.name = (js), .kind = FIELD_KIND_F64, .offset = FIELD_AT_(T, m, double), __VA_ARGS__}
+#define FIELD_ENUM(T, m, js, words, ...) \
+    {.name = (js), .kind = FIELD_KIND_ENUM, .names = (words), .offset = FIELD_AT_(T, m, int), __VA_ARGS__}
+#define FIELD_INSTANT(T, m, js, ...) \
+    {.name = (js), .kind = FIELD_KIND_INSTANT, .offset = FIELD_AT_(T, m, struct instant), __VA_ARGS__}
+#define FIELD_ID(T, m, js, ...) \
+    {.name = (js), .kind = FIELD_KIND_ID, .offset = FIELD_AT_(T, m, struct ulid), __VA_ARGS__}
+#define FIELD_STRS(T, m, js, ...) \
+    {.name = (js), .kind = FIELD_KIND_STRS, .offset = FIELD_AT_(T, m, struct strs), __VA_ARGS__}
+#define FIELD_MAP(T, m, js, ...) \
+    {.name = (js), .kind = FIELD_KIND_MAP, .offset = FIELD_AT_(T, m, struct str_map), __VA_ARGS__}
+#define FIELD_JSON(T, m, js, ...) \
+    {.name = (js), .kind = FIELD_KIND_JSON, .offset = FIELD_AT_(T, m, struct str), __VA_ARGS__}
+#define FIELD_OBJECT(T, m, js, U, table, ...) \
+    {.name = (js), .kind = FIELD_KIND_OBJECT, .sub = (table), .offset = FIELD_AT_(T, m, U), __VA_ARGS__}
 #define FIELD_DEFAULT(v) .def = (v), .has_def = true
 #define FIELD_ALIASES(...) .aliases = (const char *const[]){__VA_ARGS__, NULL}
-#define FIELDS(schema, T, rows, ...) {.name = (schema), .v = (rows), .n = sizeof(rows) / sizeof((rows)[0]), .size = sizeof(T), __VA_ARGS__}
+#define FIELDS(schema, T, rows, ...) \
+    {.name = (schema), .v = (rows), .n = sizeof(rows) / sizeof((rows)[0]), .size = sizeof(T), __VA_ARGS__}
 
 enum {
     FIELD_DECODE_STRICT = 0,       // requests: unknown, read-only, duplicate and missing fields are faults
-    FIELD_DECODE_STORED = 1 << 0,  // our own stored text: read-only and hidden fields are taken, unknown ones skipped
+    FIELD_DECODE_STORED = 1 << 0, // our own text: read-only and hidden fields are taken, unknown ones skipped
     FIELD_DECODE_UNKNOWN_OK = 1 << 1, // unknown keys are skipped (payload maps that belong to the user)
 };
 

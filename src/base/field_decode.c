@@ -94,7 +94,8 @@ static void take_str(struct decoder *d, const struct path *path, const struct fi
         out_of_memory(d, path);
 }
 
-static bool in_range(struct decoder *d, const struct path *path, const struct field *f, bool below, bool above)
+static bool in_range(struct decoder *d, const struct path *path, const struct field *f, bool below,
+                     bool above)
 {
     below = below && field_has_min(f);
     above = above && field_has_max(f);
@@ -369,7 +370,8 @@ static const char *suggestion(const struct decoder *d, const struct fields *t, s
     return best;
 }
 
-static void report_unknown(struct decoder *d, const struct fields *t, const struct path *path, const json_t *v)
+static void report_unknown(struct decoder *d, const struct fields *t, const struct path *path,
+                           const json_t *v)
 {
     const char *key;
     json_t *value;

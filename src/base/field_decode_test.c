@@ -109,9 +109,10 @@ static void defaults_fill_every_member(void **state)
 static void every_kind_is_taken(void **state)
 {
     (void)state;
-    assert_true(decode("{\"name\":\"caf\xC3\xA9 \xE2\x82\xAC\",\"raw\":{\"b\": [1, null]},\"secret\":\"abc\",\"active\":false,"
-                       "\"flag\":true,\"count\":100,\"score\":-5.0,\"below\":5,\"ratio\":1,\"level\":\"high\","
-                       "\"otherLevel\":\"LOW\",\"at\":\"1970-01-01T00:00:01Z\",\"id\":\"01arz3ndektsv4rrffq69g5fav\","
+    assert_true(decode("{\"name\":\"caf\xC3\xA9 \xE2\x82\xAC\",\"raw\":{\"b\": [1, null]},\"secret\":\"abc\","
+                       "\"active\":false,\"flag\":true,\"count\":100,\"score\":-5.0,\"below\":5,\"ratio\":1,"
+                       "\"level\":\"high\",\"otherLevel\":\"LOW\",\"at\":\"1970-01-01T00:00:01Z\","
+                       "\"id\":\"01arz3ndektsv4rrffq69g5fav\","
                        "\"tags\":[\"x\",\"\"],\"env\":{\"A\":\"1\",\"B\":2,\"C\":true,\"D\":null},"
                        "\"retry\":{\"limit\":10,\"a/b~c\":\"why\"}}",
                        FIELD_DECODE_STRICT));
@@ -136,8 +137,8 @@ static void empty_lists_differ_from_absent_ones(void **state)
 static void null_means_absent(void **state)
 {
     (void)state;
-    assert_true(decode("{\"name\":\"x\",\"raw\":null,\"enabled\":null,\"count\":null,\"level\":null,\"at\":null,"
-                       "\"id\":null,\"tags\":null,\"env\":null,\"retry\":null,\"ratio\":null}",
+    assert_true(decode("{\"name\":\"x\",\"raw\":null,\"enabled\":null,\"count\":null,\"level\":null,"
+                       "\"at\":null,\"id\":null,\"tags\":null,\"env\":null,\"retry\":null,\"ratio\":null}",
                        FIELD_DECODE_STRICT));
     thing.name = STR_NONE;
     assert_defaults();
@@ -182,7 +183,8 @@ static void each_fault_names_its_place_and_the_remedy(void **state)
         {"\"retry\":[]", "/p/retry", "must be an object"},
         {"\"retry\":{}", "/p/retry/limit", "is required"},
         {"\"retry\":{\"limit\":11}", "/p/retry/limit", "must be between 1 and 10"},
-        {"\"retry\":{\"limit\":1,\"a/b~c\":\"123456\"}", "/p/retry/a~1b~0c", "must have at most 5 characters"},
+        {"\"retry\":{\"limit\":1,\"a/b~c\":\"123456\"}", "/p/retry/a~1b~0c",
+         "must have at most 5 characters"},
         {"\"retry\":{\"limit\":1,\"limt\":1}", "/p/retry/limt",
          "is not a known field; did you mean \"limit\"?"},
         {"\"cuont\":1", "/p/cuont", "is not a known field; did you mean \"count\"?"},
@@ -192,7 +194,8 @@ static void each_fault_names_its_place_and_the_remedy(void **state)
         {"\"internal\":\"x\"", "/p/internal", "is not a known field"},
         {"\"version\":1", "/p/version", "is read-only; leave it out"},
         {"\"enabled\":true,\"active\":true", "/p/enabled", "is given under two names; keep only \"enabled\""},
-        {"\"is_enabled\":true,\"active\":true", "/p/active", "is given under two names; keep only \"enabled\""},
+        {"\"is_enabled\":true,\"active\":true", "/p/active",
+         "is given under two names; keep only \"enabled\""},
         {"\"active\":3", "/p/active", "must be true or false"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -202,7 +205,8 @@ static void each_fault_names_its_place_and_the_remedy(void **state)
             fail_msg("%s: %zu faults", text, faults.n);
         assert_true(str_is(thing.name, "x"));
         char got[ERR_TEXT_MAX], want[ERR_TEXT_MAX];
-        (void)snprintf(got, sizeof got, "%.*s %.*s", STR_ARG(faults.v[0].pointer), STR_ARG(faults.v[0].detail));
+        const struct fault *f = &faults.v[0];
+        (void)snprintf(got, sizeof got, "%.*s %.*s", STR_ARG(f->pointer), STR_ARG(f->detail));
         (void)snprintf(want, sizeof want, "%s %s", cases[i].pointer, cases[i].detail);
         assert_string_equal(got, want);
     }
@@ -224,7 +228,8 @@ static void names_are_required_not_blank_and_counted_in_characters(void **state)
         assert_true(str_is(faults.v[0].pointer, "/p/name") && str_is(faults.v[0].detail, cases[i].detail));
         assert_null(thing.name.p);
     }
-    assert_true(decode("{\"name\":\"\xE2\x82\xAC\xE2\x82\xAC\xE2\x82\xAC\xE2\x82\xAC\xE2\x82\xAC\xE2\x82\xAC\xE2\x82\xAC\xE2\x82\xAC\"}", FIELD_DECODE_STRICT));
+#define EURO "\xE2\x82\xAC"
+    assert_true(decode("{\"name\":\"" EURO EURO EURO EURO EURO EURO EURO EURO "\"}", FIELD_DECODE_STRICT));
 }
 
 static void all_faults_of_one_input_are_told_at_once(void **state)
@@ -263,7 +268,8 @@ static void running_out_of_memory_is_a_fault(void **state)
     (void)state;
     struct err err;
     CLEANUP_JSON json_t *v = NULL;
-    assert_true(json_parse(STR("{\"name\":\"x\",\"tags\":[\"a\"],\"env\":{\"a\":\"b\"},\"raw\":[1]}"), &v, &err));
+    assert_true(json_parse(STR("{\"name\":\"x\","
+                               "\"tags\":[\"a\"],\"env\":{\"a\":\"b\"},\"raw\":[1]}"), &v, &err));
     for (size_t budget = 0; budget < 400; budget += 16) {
         struct arena small;
         arena_init(&small, budget);

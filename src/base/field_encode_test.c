@@ -107,7 +107,8 @@ static void absent_values_are_left_out_or_null(void **state)
     assert_encoded(&t, FIELD_ENCODE_STORED, "{\"flag\":false,\"needed\":{}}");
     t.tags.v = (struct str[]){STR_NONE};
     t.env.v = (struct str_pair[]){{STR_NONE, STR_NONE}};
-    assert_encoded(&t, FIELD_ENCODE_API, "{\"flag\":false,\"ended\":null,\"tags\":[],\"env\":{},\"needed\":{}}");
+    assert_encoded(&t, FIELD_ENCODE_API,
+                   "{\"flag\":false,\"ended\":null,\"tags\":[],\"env\":{},\"needed\":{}}");
 }
 
 static void stored_text_holds_everything_and_reads_back(void **state)

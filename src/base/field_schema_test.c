@@ -33,7 +33,8 @@ struct thing {
     struct inner inner;
 };
 static const struct field thing_rows[] = {
-    FIELD_STR(struct thing, name, "name", .flags = FIELD_REQUIRED, .min = 1, .max = 200, .doc = "Its \"name\"."),
+    FIELD_STR(struct thing, name, "name", .flags = FIELD_REQUIRED, .min = 1, .max = 200,
+              .doc = "Its \"name\"."),
     FIELD_JSON(struct thing, raw, "raw"),
     FIELD_STR(struct thing, secret, "secret", .flags = FIELD_SECRET),
     FIELD_STR(struct thing, internal, "internal", .flags = FIELD_HIDDEN | FIELD_REQUIRED),
@@ -80,7 +81,8 @@ static void each_kind_has_its_schema(void **state)
     assert_string_equal(json_string_value(json_object_get(s, "description")), "A thing.");
     assert_true(json_is_false(json_object_get(s, "additionalProperties")));
     static const char *const want[][2] = {
-        {"name", "{\"type\":\"string\",\"minLength\":1,\"maxLength\":200,\"description\":\"Its \\\"name\\\".\"}"},
+        {"name", "{\"type\":\"string\",\"minLength\":1,\"maxLength\":200,"
+                 "\"description\":\"Its \\\"name\\\".\"}"},
         {"raw", "{\"description\":\"\"}"},
         {"secret", "{\"type\":\"string\",\"maxLength\":65536,\"format\":\"password\",\"description\":\"\"}"},
         {"internal", "null"},

@@ -12,7 +12,8 @@
 
 enum { JSON_DEPTH_MAX = 64 };
 
-// Parses one document. The error says line, column and what was expected. Owner of *ret: caller (json_decref).
+// Parses one document. The error says line, column and what was expected. Owner of *ret: the caller
+// (json_decref).
 bool json_parse(struct str text, json_t **ret, struct err *err) __attribute__((warn_unused_result));
 // Compact text of a value, keys in their order.
 void json_write(const json_t *v, struct sbuf *out);

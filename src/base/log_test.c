@@ -95,7 +95,8 @@ static void text_lines_quote_what_is_not_a_plain_word(void **state)
     struct str first = str_split(text, '\n', &second);
     assert_true(first.n > 13 && first.p[2] == ':' && first.p[8] == '.');
     assert_true(str_is(str_of_n(first.p + 12, first.n - 12),
-                       " WARN  job late name=\"a b\" plain=x-1 empty=\"\" evil=\"\\u001b[2Jx\\ny=z\" byMs=-1500"));
+                       " WARN  job late name=\"a b\" "
+                       "plain=x-1 empty=\"\" evil=\"\\u001b[2Jx\\ny=z\" byMs=-1500"));
     assert_true(str_ends(second, STR(" DEBUG nothing to do\n")));
 }
 

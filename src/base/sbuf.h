@@ -24,7 +24,8 @@ void sbuf_put(struct sbuf *b, struct str s);
 void sbuf_putc(struct sbuf *b, char c);
 void sbuf_puts(struct sbuf *b, const char *c);
 void sbuf_i64(struct sbuf *b, int64_t v);
-// Shortest decimal that reads back as the same double, always with a point or an exponent; null when not finite.
+// Shortest decimal that reads back as the same double, always with a point or an exponent; null when it
+// is not finite.
 void sbuf_f64(struct sbuf *b, double v);
 void sbuf_fmt(struct sbuf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 // A JSON string with quotes: control characters, quotes, backslash, U+2028/2029 escaped;

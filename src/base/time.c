@@ -21,6 +21,15 @@ static int64_t div_floor(int64_t a, int64_t b)
     return a / b - (a % b < 0);
 }
 
+// Seconds before the instant and the microseconds since then (0 … 999999), also before 1970.
+static int64_t split_us(struct instant t, int64_t *ret_us)
+{
+    int64_t s = div_floor(t.us, US_PER_S);
+    int64_t us = t.us % US_PER_S; // not t.us − s·10⁶, which overflows at the ends of the range
+    *ret_us = us < 0 ? us + US_PER_S : us;
+    return s;
+}
+
 struct instant instant_add(struct instant t, struct duration d)
 {
     int64_t us;
@@ -233,10 +242,10 @@ static char *put_civil(char *p, struct civil c)
 
 const char *instant_format(struct instant t, char buf[static INSTANT_TEXT_MAX])
 {
-    int64_t s = div_floor(t.us, US_PER_S);
-    char *p = put_civil(buf, civil_from_s(s));
+    int64_t us;
+    char *p = put_civil(buf, civil_from_s(split_us(t, &us)));
     *p++ = '.';
-    p = put_digits(p, (t.us - s * US_PER_S) / US_PER_MS, 3);
+    p = put_digits(p, us / US_PER_MS, 3);
     *p++ = 'Z';
     *p = '\0';
     return buf;
@@ -247,8 +256,8 @@ const char *instant_format_offset(struct instant t, int32_t offset_s, char buf[s
     // RFC 3339 has no seconds in offsets (Liberia had some until 1972): the nearest minute keeps the
     // text a true name of the instant.
     int32_t minutes = (int32_t)div_floor((int64_t)offset_s + S_PER_MINUTE / 2, S_PER_MINUTE);
-    int64_t s = div_floor(t.us, US_PER_S);
-    int64_t us = t.us - s * US_PER_S;
+    int64_t us;
+    int64_t s = split_us(t, &us);
     char *p = put_civil(buf, civil_from_s(s + (int64_t)minutes * S_PER_MINUTE));
     if (us != 0) {
         *p++ = '.';

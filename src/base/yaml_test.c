@@ -35,7 +35,8 @@ static void scalars_follow_the_core_schema(void **state)
         {"0x7fffffffffffffff", "9223372036854775807"}, {"1.5", "1.5"}, {"1.", "1.0"}, {".5", "0.5"},
         {"-1e3", "-1000.0"}, {"1e", "\"1e\""}, {".", "\".\""}, {"12:30", "\"12:30\""}, {"1_000", "\"1_000\""},
         {"2026-11-23", "\"2026-11-23\""}, {"'5'", "\"5\""}, {"\"true\"", "\"true\""}, {"'it''s'", "\"it's\""},
-        {"\"a\\nb\\u00e9\"", "\"a\\nb\xC3\xA9\""}, {"|\n  a\n  b\n", "\"a\\nb\\n\""}, {">-\n  a\n  b\n", "\"a b\""},
+        {"\"a\\nb\\u00e9\"", "\"a\\nb\xC3\xA9\""}, {"|\n  a\n  b\n", "\"a\\nb\\n\""},
+        {">-\n  a\n  b\n", "\"a b\""},
         {"|\n  5\n", "\"5\\n\""}, {"-9223372036854775808", "-9223372036854775808"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
@@ -48,7 +49,8 @@ static void collections_become_objects_and_lists(void **state)
     assert_read("name: backup\nschedule:\n  cron: \"*/5 * * * *\"\n  zone: Europe/Paris\ntags: [a, 'b', 3]\n"
                 "empty:\nlist:\n- x: 1\n  y: {}\n- - deep\n# comment\n1: one\n",
                 "{\"name\":\"backup\",\"schedule\":{\"cron\":\"*/5 * * * *\",\"zone\":\"Europe/Paris\"},"
-                "\"tags\":[\"a\",\"b\",3],\"empty\":null,\"list\":[{\"x\":1,\"y\":{}},[\"deep\"]],\"1\":\"one\"}");
+                "\"tags\":[\"a\",\"b\",3],"
+                "\"empty\":null,\"list\":[{\"x\":1,\"y\":{}},[\"deep\"]],\"1\":\"one\"}");
     assert_read("%YAML 1.2\n---\na: 1\n...\n", "{\"a\":1}");
 }
 
@@ -134,8 +136,11 @@ static void writing_is_block_style_with_few_quotes(void **state)
     struct sbuf b;
     CLEANUP_JSON json_t *v = NULL;
     assert_true(json_parse(STR("{\"name\":\"night backup\",\"cron\":\"*/5 * * * *\",\"on\":\"yes\",\"n\":5,"
-                               "\"text\":\"5\",\"script\":\"set -e\\n\\n  echo hi\\n\",\"none\":null,\"tags\":[\"a\","
-                               "[1,[]]],\"list\":[{\"x\":1,\"y\":{\"z\":true}}],\"map\":{},\"\":\"\",\"a: b\":\"# c\"}"),
+                               "\"text\":\"5\","
+                               "\"script\":\"set -e\\n\\n  echo hi\\n\",\"none\":null,\"tags\":[\"a\","
+                               "[1,[]]],"
+                               "\"list\":[{\"x\":1,\"y\":{\"z\":true}}],"
+                               "\"map\":{},\"\":\"\",\"a: b\":\"# c\"}"),
                            &v, &err));
     sbuf_init(&b, NULL, 1 << 16);
     yaml_write(v, &b);
@@ -167,8 +172,10 @@ static void writing_is_block_style_with_few_quotes(void **state)
 static struct str odd_text(struct rng *rng, struct arena *a)
 {
     static const char *const pieces[] = {
-        "a", "b ", " ", "\n", "\n", ": ", " #", "-", "- ", "?", "*", "&", "!", "|", ">", "'", "\"", "%", "@", "`", "{",
-        "}", "[", "]", ",", "5", ".", "e", "true", "null", "~", "0x", "\t", "\r", "\x7F", "\\", "\xC2\x85", "\xE2\x80\xA8",
+        "a", "b ", " ", "\n", "\n", ": ", " #", "-", "- ", "?", "*", "&", "!", "|", ">", "'",
+        "\"", "%", "@", "`",
+        "{", "}", "[", "]", ",", "5", ".", "e", "true", "null", "~", "0x", "\t", "\r", "\x7F", "\\",
+        "\xC2\x85", "\xE2\x80\xA8",
         "\xEF\xBB\xBF", "\xF0\x9F\x98\x80", "\x01", "---", "...", "<<", "=", ":",
     };
     struct sbuf b;
