@@ -282,16 +282,6 @@ static void running_out_of_memory_is_a_fault(void **state)
     }
 }
 
-static void rows_are_found_by_any_of_their_names(void **state)
-{
-    (void)state;
-    assert_ptr_equal(field_find(&thing_fields, STR("name")), &thing_rows[0]);
-    assert_ptr_equal(field_find(&thing_fields, STR("is_enabled")), &thing_rows[4]);
-    assert_null(field_find(&thing_fields, STR("Name")));
-    assert_int_equal(field_enum_find(levels, STR("medium")), 1);
-    assert_int_equal(field_enum_find(levels, STR("")), -1);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -305,7 +295,6 @@ int main(void)
         cmocka_unit_test(stored_text_may_hold_what_requests_may_not),
         cmocka_unit_test(unknown_keys_may_be_allowed),
         cmocka_unit_test(running_out_of_memory_is_a_fault),
-        cmocka_unit_test(rows_are_found_by_any_of_their_names),
     };
     return cmocka_run_group_tests(tests, fresh_arena, release_arena);
 }
