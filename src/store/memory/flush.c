@@ -91,7 +91,7 @@ void dead_letter_put(struct mem *m, const struct dead_letter *d)
 static void finish_write(struct mem *m, struct run_row *row, const struct run *r)
 {
     int from = row->r.status;
-    must(run_may_move(RUN_RUNNING, r->status));
+    must(m->weak.no_token || run_may_move(from, r->status));
     row->r.status = r->status;
     if (!instant_is_never(r->start))
         row->r.start = r->start;
@@ -106,8 +106,8 @@ static void finish_write(struct mem *m, struct run_row *row, const struct run *r
 static void finish_decide(struct mem *m, struct finish *f)
 {
     struct run_row *row = map_get(&m->runs, f->run->id);
-    bool running = row && row->r.status == RUN_RUNNING;
-    f->ret_recorded = row && (m->weak.no_token || (running && row->r.token == f->run->token));
+    bool open = row && !run_status_final(row->r.status); // QUEUED rows are nobody's: token 0
+    f->ret_recorded = row && (m->weak.no_token || (open && row->r.token == f->run->token));
     if (!f->ret_recorded)
         return;
     finish_write(m, row, f->run);
