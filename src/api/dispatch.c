@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: Apache-2.0
+// Requests in, answers out: find the route, check who asks, call the handler, write the problem if it failed.
+// Nothing is logged per request but failures that are the server's own.
+#include "api/dispatch.h"
+
+#include "api/api.h"
+#include "api/problem.h"
+#include "base/log.h"
+#include "base/metrics.h"
+
+static struct metric durations[ROUTES_MAX]; // by row of the route table
+static char duration_labels[ROUTES_MAX][128];
+static struct metric build_info;
+
+static void metrics_prepare(const struct app *app)
+{
+    static char build_labels[64];
+    must(routes_n <= ROUTES_MAX);
+    for (size_t i = 0; i < routes_n && !durations[i].name; i++) {
+        (void)snprintf(duration_labels[i], sizeof duration_labels[i], "route=\"%s %s\"", routes[i].method,
+                       routes[i].path);
+        durations[i] = (struct metric)METRIC_HISTOGRAM_INIT("chronos_http_request_duration_seconds",
+                                                            duration_labels[i],
+                                                            "Time to answer a request, by route.");
+    }
+    if (!build_info.name) {
+        (void)snprintf(build_labels, sizeof build_labels, "version=\"%s\"", app->settings.version);
+        build_info = (struct metric)METRIC_GAUGE_INIT("chronos_build_info", build_labels, "Always 1.");
+    }
+    metric_set(&build_info, 1);
+}
+
+struct api *api_new(struct app *app)
+{
+    struct api *api = calloc(1, sizeof *api);
+    must(api != NULL);
+    api->app = app;
+    metrics_prepare(app);
+    return api;
+}
+
+void api_free(struct api *api) { free(api); }
+
+bool route_matches(const char *pattern, struct str path, struct str param[ROUTE_PARAMS_MAX])
+{
+    size_t i = 0, params = 0;
+    for (; *pattern; pattern++) {
+        if (*pattern != '{') {
+            if (i >= path.n || path.p[i++] != *pattern)
+                return false;
+            continue;
+        }
+        size_t from = i;
+        while (i < path.n && path.p[i] != '/' && path.p[i] != ':')
+            i++;
+        must(params < ROUTE_PARAMS_MAX);
+        param[params++] = (struct str){path.p + from, i - from};
+        if (i == from)
+            return false;
+        while (*pattern != '}')
+            pattern++;
+    }
+    return i == path.n;
+}
+
+// What follows the base path; absent when the path is outside of it.
+static struct str below_base(struct str path)
+{
+    static const char *const bases[] = {"/api/v1", "/api"};
+    for (size_t i = 0; i < sizeof bases / sizeof bases[0]; i++) {
+        struct str base = str_of(bases[i]);
+        if (str_starts(path, base) && path.n > base.n && path.p[base.n] == '/')
+            return (struct str){path.p + base.n, path.n - base.n};
+    }
+    return STR_NONE;
+}
+
+static void allow_add(char allow[static METHODS_MAX], const char *method)
+{
+    struct str so_far = str_of(allow);
+    if (!str_contains(so_far, str_of(method)))
+        (void)snprintf(allow + so_far.n, METHODS_MAX - so_far.n, "%s%s", so_far.n ? ", " : "", method);
+}
+
+const struct route *route_find(struct str method, struct str path, struct str param[ROUTE_PARAMS_MAX],
+                               char allow[static METHODS_MAX])
+{
+    struct str below = below_base(path);
+    allow[0] = '\0';
+    if (str_is(method, "HEAD"))
+        method = STR("GET");
+    for (size_t i = 0; i < routes_n; i++) {
+        struct str rest = routes[i].flags & ROUTE_ROOT ? path : below;
+        struct str found[ROUTE_PARAMS_MAX] = {{0}};
+        if (!rest.p || !route_matches(routes[i].path, rest, found))
+            continue;
+        if (!str_is(method, routes[i].method)) {
+            allow_add(allow, routes[i].method);
+            continue;
+        }
+        memcpy(param, found, sizeof found);
+        return &routes[i];
+    }
+    return NULL;
+}
+
+static bool trace_char(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' ||
+           c == '.';
+}
+
+// The caller's own trace (W3C traceparent), its X-Request-Id, or a new random one.
+static void trace_id_fill(struct call *c)
+{
+    enum { TRACEPARENT_LEN = 55, TRACE_AT = 3, TRACE_LEN = 32 };
+    struct str given = httpd_header(c->req, "traceparent");
+    if (given.n == TRACEPARENT_LEN && given.p[2] == '-' && given.p[TRACE_AT + TRACE_LEN] == '-')
+        given = (struct str){given.p + TRACE_AT, TRACE_LEN};
+    else
+        given = httpd_header(c->req, "x-request-id");
+    bool good = given.n > 0 && given.n < TRACE_ID_MAX;
+    for (size_t i = 0; good && i < given.n; i++)
+        good = trace_char(given.p[i]);
+    if (good) {
+        memcpy(c->trace_id, given.p, given.n);
+        return;
+    }
+    static _Thread_local struct rng rng;
+    static _Thread_local bool seeded;
+    if (!seeded) {
+        rng_init_random(&rng);
+        seeded = true;
+    }
+    (void)snprintf(c->trace_id, sizeof c->trace_id, "%016llx%016llx", (unsigned long long)rng_u64(&rng),
+                   (unsigned long long)rng_u64(&rng));
+}
+
+// Who asks. Routes that are open to all do not look at the token, unless they say that it matters.
+static bool sign_in(struct call *c, struct err *err)
+{
+    struct str header = httpd_header(c->req, "authorization"), scheme = STR("Bearer ");
+    bool open = c->route->action == ACTION_PUBLIC;
+    c->caller.remote = c->req->remote;
+    if (header.p && !(open && !(c->route->flags & ROUTE_CALLER))) {
+        if (header.n <= scheme.n || !str_eq_nocase((struct str){header.p, scheme.n}, scheme))
+            return ERR(err, ERR_UNAUTHENTICATED, "the header must read \"Authorization: Bearer\" and a token");
+        struct str token = str_trim((struct str){header.p + scheme.n, header.n - scheme.n});
+        if (!app_authenticate(c->app, token, &c->caller, c->a, err))
+            return false;
+        c->caller.remote = c->req->remote;
+    }
+    enum reach reach;
+    return open || app_authorize(&c->caller, (enum action)c->route->action, &reach, err);
+}
+
+static bool body_is_json(const struct call *c)
+{
+    struct str type = httpd_header(c->req, "content-type"), rest;
+    if (!type.p || c->req->body.n == 0)
+        return true;
+    type = str_trim(str_split(type, ';', &rest));
+    return str_eq_nocase(type, STR("application/json")) || str_eq_nocase(type, STR("application/merge-patch+json"));
+}
+
+static bool answer(struct call *c, struct err *err)
+{
+    if (!sign_in(c, err))
+        return false;
+    if (c->req->query.n > 0) {
+        query_check(c);
+        if (!call_faulty(c, err))
+            return false;
+    }
+    c->resp->status = c->route->status;
+    if (!c->route->handle(c, err))
+        return false;
+    if (c->a->exhausted || !sbuf_ok(&c->resp->body))
+        return ERR(err, ERR_TOO_LARGE, "the answer is larger than one answer may be; ask for fewer rows");
+    return true;
+}
+
+static void refuse(struct call *c, int status, const char *detail)
+{
+    struct problem p = {.status = status, .detail = str_of(detail)};
+    problem_answer(c, &p);
+}
+
+static void no_route(struct call *c, const char *allow)
+{
+    if (allow[0]) {
+        refuse(c, 405, "this path does not take that method; the header Allow lists those it takes");
+        call_header(c, "Allow", str_of(allow));
+        return;
+    }
+    struct err err = {0};
+    (void)ERR(&err, ERR_NOT_FOUND, "there is nothing at this path; /openapi.json lists what there is");
+    struct problem p = problem_of(&err, NULL);
+    problem_answer(c, &p);
+}
+
+void api_dispatch(struct api *api, const struct httpd_request *req, struct httpd_response *resp)
+{
+    struct mono begin = clock_mono(api->app->clock);
+    struct call c = {.api = api, .app = api->app, .req = req, .resp = resp, .a = req->a};
+    char allow[METHODS_MAX];
+    faults_init(&c.faults, req->a);
+    trace_id_fill(&c);
+    c.route = route_find(req->method, req->path, c.param, allow);
+    struct err err = {0};
+    if (!c.route) {
+        no_route(&c, allow);
+    } else if (!body_is_json(&c)) {
+        refuse(&c, 415, "the body must be JSON: send \"Content-Type: application/json\"");
+    } else if (!answer(&c, &err)) {
+        struct problem p = problem_of(&err, &c.faults);
+        problem_answer(&c, &p);
+        if (p.status >= 500)
+            LOG_WARN("request failed", LOG_CSTR("trace", c.trace_id), LOG_CSTR("route", c.route->path),
+                     LOG_ERROR_FIELD(&err));
+    }
+    call_header(&c, "X-Request-Id", str_of(c.trace_id));
+    if (c.route)
+        metric_observe(&durations[c.route - routes], mono_since(clock_mono(api->app->clock), begin));
+}
+
+static void handle(void *ctx, const struct httpd_request *req, struct httpd_response *resp)
+{
+    api_dispatch(ctx, req, resp);
+}
+
+static void problem(void *ctx, const struct httpd_request *req, int status, const char *detail,
+                    struct httpd_response *resp)
+{
+    struct api *api = ctx;
+    struct call c = {.api = api, .app = api->app, .req = req, .resp = resp, .a = req->a};
+    trace_id_fill(&c);
+    refuse(&c, status, detail);
+}
+
+struct httpd_handlers api_handlers(struct api *api)
+{
+    return (struct httpd_handlers){.handle = handle, .problem = problem, .ctx = api};
+}

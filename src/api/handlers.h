@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+// Handlers of the route table, by file. Each answers one route as routes.c describes it.
+#ifndef API_HANDLERS_H
+#define API_HANDLERS_H
+
+#include "api/call.h"
+
+#define HANDLER(name) bool name(struct call *c, struct err *err)
+
+// job.c
+HANDLER(api_job_create);
+HANDLER(api_jobs_batch);
+HANDLER(api_jobs_list);
+HANDLER(api_job_get);
+HANDLER(api_job_replace);
+HANDLER(api_job_patch);
+HANDLER(api_job_delete);
+HANDLER(api_job_pause);
+HANDLER(api_job_resume);
+HANDLER(api_job_cancel);
+// run.c
+HANDLER(api_job_run_now);
+HANDLER(api_job_schedule);
+HANDLER(api_runs_list);
+HANDLER(api_job_runs_list);
+HANDLER(api_run_get);
+HANDLER(api_job_run_get);
+HANDLER(api_run_cancel);
+HANDLER(api_run_retry);
+HANDLER(api_logs_list);
+// stream.c
+HANDLER(api_logs_stream);
+HANDLER(api_events);
+// dlq.c
+HANDLER(api_dlq_list);
+HANDLER(api_dlq_get);
+HANDLER(api_dlq_replay);
+HANDLER(api_dlq_resolve);
+HANDLER(api_dlq_replay_all);
+// schedule.c
+HANDLER(api_schedule_preview);
+// session.c
+HANDLER(api_register);
+HANDLER(api_login);
+HANDLER(api_refresh);
+HANDLER(api_logout);
+HANDLER(api_me);
+HANDLER(api_password);
+// setup.c
+HANDLER(api_setup_page);
+HANDLER(api_setup_script);
+HANDLER(api_setup);
+// health.c
+HANDLER(api_health);
+HANDLER(api_live);
+HANDLER(api_metrics);
+HANDLER(api_job_stats);
+// openapi.c
+HANDLER(api_openapi);
+HANDLER(api_root_page);
+
+// Request bodies that belong to no model, and the tables of them.
+struct run_request {
+    struct str parameters;
+    struct instant run_at;
+};
+struct refresh_request {
+    struct str refresh_token;
+};
+struct resolve_request {
+    struct str reason;
+};
+extern const struct fields run_request_fields, refresh_request_fields, logout_request_fields, resolve_request_fields;
+
+// One object as this interface shows it.
+void job_write(struct call *c, const struct job *j, const struct strs *warnings);
+void run_write(struct call *c, const struct run *r);
+
+#endif

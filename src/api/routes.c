@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+// THE table of routes. Dispatch, sign-in and rights, the OpenAPI document and the figures per route follow from it; a
+// new endpoint is a handler and a row here. Paths are below /api/v1 and /api, ROUTE_ROOT apart.
+#include "api/handlers.h"
+#include "app/dlq.h"
+#include "app/schedule.h"
+#include "app/setup.h"
+
+static const struct query_param dry_run[] = {
+    {"dryRun", QUERY_BOOL, "Check and show what would be stored, store nothing.", NULL}, {0}};
+static const struct query_param batch_params[] = {
+    {"partial", QUERY_BOOL, "Store the good ones and answer each job by itself.", NULL},
+    {"dryRun", QUERY_BOOL, "Check and show what would be stored, store nothing.", NULL},
+    {0}};
+static const struct query_param jobs_params[] = {
+    QUERY_PAGE,
+    {"name", QUERY_STR, "Part of the name, letter case ignored.", NULL},
+    {"type", QUERY_STR, "Job type.", NULL},
+    {"tag", QUERY_STR, "A tag.", NULL},
+    {"status", QUERY_ENUM, "Status of the job.", job_status_names},
+    {0}};
+static const struct query_param runs_params[] = {
+    QUERY_PAGE,
+    {"status", QUERY_ENUM, "Status of the run.", run_status_names},
+    {"jobId", QUERY_ID, "Runs of this job only.", NULL},
+    {0}};
+static const struct query_param job_runs_params[] = {
+    QUERY_PAGE, {"status", QUERY_ENUM, "Status of the run.", run_status_names}, {0}};
+static const struct query_param run_at_params[] = {
+    {"runAt", QUERY_INSTANT, "When to run; may stand in the body instead.", NULL}, {0}};
+static const struct query_param logs_params[] = {
+    {"after", QUERY_I64, "Only lines after this one.", NULL},
+    {"size", QUERY_I64, "Lines per page, 1–1000.", NULL},
+    {0}};
+static const struct query_param stream_params[] = {
+    {"after", QUERY_I64, "Only lines after this one; Last-Event-ID wins.", NULL}, {0}};
+static const struct query_param dlq_params[] = {
+    QUERY_PAGE,
+    {"resolved", QUERY_BOOL, "Resolved ones only, or unresolved ones only.", NULL},
+    {"jobId", QUERY_ID, "Dead letters of this job only.", NULL},
+    {0}};
+static const struct query_param replay_params[] = {
+    {"jobId", QUERY_ID, "Dead letters of this job only.", NULL}, {0}};
+
+#define JOB &job_fields
+#define RUN &run_fields
+#define LETTER &dead_letter_fields
+#define SESSION &session_answer_fields
+#define RUN_REQUEST &run_request_fields
+
+// Method, path, action, status, handler, answer, then by name: request, response, query, flags, doc.
+const struct route routes[] = {
+    {"POST", "/auth/register", ACTION_PUBLIC, 201, api_register, ANSWER_ONE, .request = &registration_fields,
+     .response = SESSION, .flags = ROUTE_CALLER, .doc = "Creates an account and signs it in."},
+    {"POST", "/auth/login", ACTION_PUBLIC, 200, api_login, ANSWER_ONE, .request = &credentials_fields,
+     .response = SESSION, .doc = "Signs in."},
+    {"POST", "/auth/refresh", ACTION_PUBLIC, 200, api_refresh, ANSWER_ONE, .request = &refresh_request_fields,
+     .response = SESSION, .doc = "Changes a refresh token for new tokens; a used one revokes its family."},
+    {"POST", "/auth/logout", ACTION_SELF, 204, api_logout, ANSWER_NONE, .request = &logout_request_fields,
+     .flags = ROUTE_BODY_OPTIONAL, .doc = "Ends one session, or all of the caller's, access tokens included."},
+    {"GET", "/auth/me", ACTION_SELF, 200, api_me, ANSWER_ONE, .response = &user_fields,
+     .doc = "Who the caller is."},
+    {"PUT", "/auth/password", ACTION_SELF, 200, api_password, ANSWER_ONE, .request = &password_change_fields,
+     .response = SESSION, .doc = "Changes the password, revokes every token and answers new ones."},
+    {"POST", "/setup", ACTION_PUBLIC, 201, api_setup, ANSWER_ONE, .request = &setup_request_fields,
+     .response = SESSION, .doc = "Creates the first administrator with the token the server printed; 409 afterwards."},
+
+    {"POST", "/jobs", ACTION_JOB_WRITE, 201, api_job_create, ANSWER_ONE, .request = JOB, .response = JOB,
+     .query = dry_run, .doc = "Creates a job."},
+    {"GET", "/jobs", ACTION_JOB_READ, 200, api_jobs_list, ANSWER_LIST, .response = JOB, .query = jobs_params,
+     .doc = "Lists jobs, newest first."},
+    {"POST", "/jobs:batch", ACTION_JOB_WRITE, 201, api_jobs_batch, ANSWER_OTHER, .query = batch_params,
+     .doc = "Creates up to 1,000 jobs, {\"jobs\":[…]}: all or none, or each by itself with partial=true."},
+    {"GET", "/jobs/{id}", ACTION_JOB_READ, 200, api_job_get, ANSWER_ONE, .response = JOB, .doc = "Shows a job."},
+    {"PUT", "/jobs/{id}", ACTION_JOB_WRITE, 200, api_job_replace, ANSWER_ONE, .request = JOB, .response = JOB,
+     .query = dry_run, .flags = ROUTE_IF_MATCH,
+     .doc = "Replaces a definition. Members that only the server sets are ignored, so an answer may be sent back."},
+    {"PATCH", "/jobs/{id}", ACTION_JOB_WRITE, 200, api_job_patch, ANSWER_ONE, .request = JOB, .response = JOB,
+     .query = dry_run, .flags = ROUTE_IF_MATCH, .doc = "Changes members of a definition (JSON Merge Patch, RFC 7396)."},
+    {"DELETE", "/jobs/{id}", ACTION_JOB_WRITE, 204, api_job_delete, ANSWER_NONE, .flags = ROUTE_IF_MATCH,
+     .doc = "Deletes a job; its history stays."},
+    {"POST", "/jobs/{id}:pause", ACTION_JOB_WRITE, 200, api_job_pause, ANSWER_ONE, .response = JOB,
+     .doc = "Stops following the schedule; active runs go on."},
+    {"POST", "/jobs/{id}:resume", ACTION_JOB_WRITE, 200, api_job_resume, ANSWER_ONE, .response = JOB,
+     .doc = "Follows the schedule again; the misfire policy decides on what came due meanwhile."},
+    {"POST", "/jobs/{id}:cancel", ACTION_JOB_WRITE, 200, api_job_cancel, ANSWER_ONE, .response = JOB,
+     .doc = "Cancels active runs and stops the schedule until resume."},
+    {"POST", "/jobs/{id}:run-now", ACTION_JOB_RUN, 202, api_job_run_now, ANSWER_ONE, .request = RUN_REQUEST,
+     .response = RUN, .flags = ROUTE_BODY_OPTIONAL, .doc = "Starts a run at once."},
+    {"POST", "/jobs/{id}:schedule", ACTION_JOB_RUN, 202, api_job_schedule, ANSWER_ONE, .request = RUN_REQUEST,
+     .response = RUN, .query = run_at_params, .flags = ROUTE_BODY_OPTIONAL, .doc = "Starts an extra run at an instant."},
+    {"GET", "/jobs/{id}/runs", ACTION_RUN_READ, 200, api_job_runs_list, ANSWER_LIST, .response = RUN,
+     .query = job_runs_params, .doc = "Lists the runs of a job, newest first."},
+    {"GET", "/jobs/{id}/runs/{runId}", ACTION_RUN_READ, 200, api_job_run_get, ANSWER_ONE, .response = RUN,
+     .doc = "Shows a run."},
+    {"GET", "/jobs/{id}/runs/{runId}/logs", ACTION_RUN_READ, 200, api_logs_list, ANSWER_OTHER,
+     .response = &log_line_fields, .query = logs_params, .doc = "Lines of a run's log, oldest first."},
+    {"GET", "/jobs/{id}/runs/{runId}/logs:stream", ACTION_RUN_READ, 200, api_logs_stream, ANSWER_STREAM,
+     .response = &log_line_fields, .query = stream_params,
+     .doc = "Lines of a run's log as they come; \"end\" with the final status closes it."},
+
+    {"POST", "/schedules:preview", ACTION_SCHEDULE_PREVIEW, 200, api_schedule_preview, ANSWER_OTHER,
+     .request = &preview_request_fields, .doc = "Tells when a schedule will fire."},
+
+    {"GET", "/runs", ACTION_RUN_READ, 200, api_runs_list, ANSWER_LIST, .response = RUN, .query = runs_params,
+     .doc = "Lists runs, newest first."},
+    {"GET", "/runs/{runId}", ACTION_RUN_READ, 200, api_run_get, ANSWER_ONE, .response = RUN, .doc = "Shows a run."},
+    {"POST", "/runs/{runId}:cancel", ACTION_RUN_CANCEL, 202, api_run_cancel, ANSWER_ONE, .response = RUN,
+     .doc = "Ends a queued run at once, asks a running one to end."},
+    {"POST", "/runs/{runId}:retry", ACTION_JOB_RUN, 202, api_run_retry, ANSWER_ONE, .response = RUN,
+     .doc = "Starts an ended run again, with its parameters and the job as it is now."},
+
+    {"GET", "/dlq", ACTION_DLQ_READ, 200, api_dlq_list, ANSWER_LIST, .response = LETTER, .query = dlq_params,
+     .doc = "Lists dead letters, newest first."},
+    {"POST", "/dlq:replay-all", ACTION_DLQ_WRITE, 202, api_dlq_replay_all, ANSWER_ONE,
+     .response = &replay_all_fields, .query = replay_params, .doc = "Replays unresolved dead letters, oldest first."},
+    {"GET", "/dlq/{id}", ACTION_DLQ_READ, 200, api_dlq_get, ANSWER_ONE, .response = LETTER,
+     .doc = "Shows a dead letter."},
+    {"POST", "/dlq/{id}:replay", ACTION_DLQ_WRITE, 202, api_dlq_replay, ANSWER_ONE, .response = RUN,
+     .doc = "Resolves a dead letter by running its occurrence again."},
+    {"POST", "/dlq/{id}:resolve", ACTION_DLQ_WRITE, 200, api_dlq_resolve, ANSWER_ONE,
+     .request = &resolve_request_fields, .response = LETTER, .doc = "Resolves a dead letter without running it."},
+
+    {"GET", "/events", ACTION_RUN_READ, 200, api_events, ANSWER_STREAM,
+     .doc = "Changes of the runs the caller may see, as they happen."},
+
+    {"GET", "/actuator/health", ACTION_PUBLIC, 200, api_health, ANSWER_OTHER, .flags = ROUTE_ROOT,
+     .doc = "Whether the server can do its work."},
+    {"GET", "/actuator/health/liveness", ACTION_PUBLIC, 200, api_live, ANSWER_OTHER, .flags = ROUTE_ROOT,
+     .doc = "Whether the process answers."},
+    {"GET", "/actuator/health/readiness", ACTION_PUBLIC, 200, api_health, ANSWER_OTHER, .flags = ROUTE_ROOT,
+     .doc = "Whether the server can do its work."},
+    {"GET", "/livez", ACTION_PUBLIC, 200, api_live, ANSWER_OTHER, .flags = ROUTE_ROOT,
+     .doc = "Whether the process answers."},
+    {"GET", "/readyz", ACTION_PUBLIC, 200, api_health, ANSWER_OTHER, .flags = ROUTE_ROOT,
+     .doc = "Whether the server can do its work."},
+    {"GET", "/metrics", ACTION_PUBLIC, 200, api_metrics, ANSWER_OTHER, .flags = ROUTE_ROOT | ROUTE_CALLER,
+     .doc = "Figures in Prometheus text format; open unless the setting metrics.public is false."},
+    {"GET", "/actuator/prometheus", ACTION_PUBLIC, 200, api_metrics, ANSWER_OTHER,
+     .flags = ROUTE_ROOT | ROUTE_CALLER, .doc = "As /metrics."},
+    {"GET", "/actuator/job-stats", ACTION_METRICS_READ, 200, api_job_stats, ANSWER_OTHER, .flags = ROUTE_ROOT,
+     .doc = "How many jobs are scheduled and how many runs are active on this node."},
+    {"GET", "/openapi.json", ACTION_PUBLIC, 200, api_openapi, ANSWER_OTHER, .flags = ROUTE_ROOT,
+     .doc = "This interface as an OpenAPI 3.1 document."},
+    {"GET", "/v3/api-docs", ACTION_PUBLIC, 200, api_openapi, ANSWER_OTHER, .flags = ROUTE_ROOT,
+     .doc = "As /openapi.json."},
+    {"GET", "/setup", ACTION_PUBLIC, 200, api_setup_page, ANSWER_OTHER, .flags = ROUTE_ROOT,
+     .doc = "A page to create the first administrator."},
+    {"GET", "/setup.js", ACTION_PUBLIC, 200, api_setup_script, ANSWER_OTHER, .flags = ROUTE_ROOT,
+     .doc = "The script of that page."},
+    {"GET", "/", ACTION_PUBLIC, 200, api_root_page, ANSWER_OTHER, .flags = ROUTE_ROOT,
+     .doc = "Where to go from here."},
+};
+const size_t routes_n = sizeof routes / sizeof routes[0];

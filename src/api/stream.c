@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+// Event streams: the log of one run, and the changes of all runs the caller may see. The streams hold no text of
+// their own: woken by app/topic, they read what was committed since the last event they sent.
+//
+// next() runs on a connection thread: it reads at most LINES_PER_CALL rows and asks to be woken again when there are
+// more. Rights are checked when the stream begins; a user who is disabled later keeps it until it ends.
+#include "api/stream.h"
+
+#include "api/handlers.h"
+#include "app/job.h"
+#include "app/run.h"
+
+enum { LINES_PER_CALL = 256, CHANGES_PER_CALL = 64, SCRATCH_BUDGET = 8 * 1024 * 1024, EVENT_MAX = 64 * 1024 };
+
+struct stream {
+    struct httpd_source source;
+    struct app *app;
+    struct subscriber *subscriber;
+    struct httpd_stream *_Atomic open; // NULL until opened
+    struct caller caller;              // email is not kept
+    struct ulid run_id;
+    int64_t after; // last line sent
+};
+
+void event_write(struct sbuf *out, int64_t id, const char *event, struct str data)
+{
+    if (id > 0)
+        sbuf_fmt(out, "id: %lld\n", (long long)id);
+    if (event)
+        sbuf_fmt(out, "event: %s\n", event);
+    sbuf_puts(out, "data: ");
+    sbuf_put(out, data);
+    sbuf_puts(out, "\n\n");
+}
+
+static void wake(void *ctx)
+{
+    struct stream *s = ctx;
+    struct httpd_stream *open = atomic_load(&s->open);
+    if (open)
+        httpd_stream_wake(open);
+}
+
+static void opened(void *ctx, struct httpd_stream *h)
+{
+    struct stream *s = ctx;
+    atomic_store(&s->open, h);
+    httpd_stream_wake(h); // for what was published before there was anything to wake
+}
+
+static void closed(void *ctx)
+{
+    struct stream *s = ctx;
+    topic_leave(s->app->topic, s->subscriber);
+    free(s);
+}
+
+static bool logs_some(struct stream *s, struct sbuf *out, struct arena *a)
+{
+    struct err err = {0};
+    struct log_line *v;
+    size_t n = 0;
+    int status = RUN_RUNNING;
+    // The status first: a line written before the end is committed before it, so none is missed after the end.
+    if (!app_run_status(s->app, s->run_id, &status, a, &err) ||
+        !app_logs_read(s->app, s->run_id, s->after, LINES_PER_CALL, &v, &n, a, &err)) {
+        event_write(out, 0, "error", STR("{\"detail\":\"the log cannot be read now; connect again\"}"));
+        return false;
+    }
+    for (size_t i = 0; i < n; i++) {
+        struct sbuf line;
+        sbuf_init(&line, a, EVENT_MAX);
+        field_encode(&log_line_fields, &v[i], FIELD_ENCODE_API, &line);
+        event_write(out, v[i].id, NULL, sbuf_str(&line));
+        s->after = v[i].id;
+    }
+    if (n == LINES_PER_CALL) {
+        wake(s);
+        return true;
+    }
+    if (!run_status_final(status))
+        return true;
+    event_write(out, 0, "end", arena_fmt(a, "{\"status\":\"%s\"}", run_status_names[status]));
+    return false;
+}
+
+static bool logs_next(void *ctx, struct sbuf *out)
+{
+    struct arena a;
+    arena_init(&a, SCRATCH_BUDGET);
+    bool more = logs_some(ctx, out, &a);
+    arena_release(&a);
+    return more;
+}
+
+static void change_write(struct stream *s, const struct run_change *c, struct sbuf *out, struct arena *a)
+{
+    struct err err = {0};
+    char run[ULID_TEXT_MAX], job[ULID_TEXT_MAX];
+    if (!app_job_reachable(s->app, &s->caller, ACTION_RUN_READ, c->job_id, a, &err))
+        return;
+    struct str data = arena_fmt(a, "{\"runId\":\"%s\",\"jobId\":\"%s\",\"status\":\"%s\"}", ulid_format(c->run_id, run),
+                                ulid_format(c->job_id, job), run_status_names[c->status]);
+    event_write(out, c->seq, "run", data);
+}
+
+static bool changes_next(void *ctx, struct sbuf *out)
+{
+    struct stream *s = ctx;
+    struct run_change v[CHANGES_PER_CALL];
+    bool missed;
+    struct arena a;
+    arena_init(&a, SCRATCH_BUDGET);
+    size_t n = topic_take(s->app->topic, s->subscriber, v, CHANGES_PER_CALL, &missed);
+    if (missed)
+        event_write(out, 0, "missed", STR("{\"detail\":\"events were left out; read the lists again\"}"));
+    for (size_t i = 0; i < n; i++)
+        change_write(s, &v[i], out, &a);
+    arena_release(&a);
+    if (n == CHANGES_PER_CALL)
+        wake(s);
+    return true;
+}
+
+static bool stream_answer(struct call *c, struct ulid run_id, bool (*next)(void *, struct sbuf *), int64_t after,
+                          struct err *err)
+{
+    struct stream *s = calloc(1, sizeof *s);
+    if (!s)
+        return ERR(err, ERR_UNAVAILABLE, "no memory for another event stream; try again later");
+    s->app = c->app;
+    s->caller = c->caller;
+    s->caller.email = s->caller.remote = STR_NONE; // they end with the request
+    s->run_id = run_id;
+    s->after = after;
+    s->source = (struct httpd_source){.next = next, .closed = closed, .opened = opened, .ctx = s};
+    s->subscriber = topic_join(c->app->topic, run_id, wake, s);
+    if (!s->subscriber) {
+        free(s);
+        return ERR(err, ERR_UNAVAILABLE, "too many event streams are open; try again later");
+    }
+    call_header(c, "Cache-Control", STR("no-store"));
+    call_header(c, "X-Accel-Buffering", STR("no")); // nginx would hold events back
+    c->resp->source = &s->source;
+    return true;
+}
+
+bool api_logs_stream(struct call *c, struct err *err)
+{
+    struct ulid job_id, id;
+    struct run r;
+    int64_t after = query_i64(c, "after", 0, INT64_MAX, 0), last;
+    if (!call_id(c, 0, &job_id, err) || !call_id(c, 1, &id, err) || !call_faulty(c, err) ||
+        !app_run_get(c->app, &c->caller, id, job_id, &r, c->a, err))
+        return false;
+    struct str seen = httpd_header(c->req, "last-event-id");
+    if (seen.n > 0 && str_to_i64(seen, &last) && last >= 0)
+        after = last;
+    return stream_answer(c, id, logs_next, after, err);
+}
+
+bool api_events(struct call *c, struct err *err) { return stream_answer(c, ULID_ZERO, changes_next, 0, err); }
