@@ -4,7 +4,7 @@
 //     field = "?" | item *( "," item )
 //     item  = ( "*" | value | value "-" value ) [ "/" step ]        all fields; a range may wrap
 //           | "H" [ "(" number "-" number ")" ] [ "/" step ]        all fields but year
-//           | "L" [ "-" number | "W" ] | number "W"                 day of month
+//           | "L" [ "-" number ] [ "W" ] | number "W"               day of month
 //           | value "L" | value "#" 1..5 | "L" (quartz: Saturday)   weekday
 #include "sched/cron.h"
 
@@ -232,13 +232,10 @@ static bool hash_item(struct reader *r)
 static bool last_dom_item(struct reader *r)
 {
     r->i++;
-    if (take(r, 'W')) {
-        r->c->flags |= CRON_LAST_WORKDAY;
-        return true;
-    }
     int32_t back = 0;
     if (take(r, '-') && !number(r, 0, LAST_OFFSET_MAX, "days before the last, ", &back)) return false;
-    r->c->last |= UINT32_C(1) << back;
+    if (take(r, 'W')) r->c->last_near |= UINT32_C(1) << back;
+    else r->c->last |= UINT32_C(1) << back;
     return true;
 }
 
@@ -296,7 +293,7 @@ static bool item(struct reader *r)
             return true;
         }
         return value_item(r);
-    case '?': return expected(r, r->i, r->id == DOM || r->id == DOW ? "\"?\" to stand alone" : "no \"?\"");
+    case '?': return expected(r, r->i, "\"?\" to stand alone");
     default: return value_item(r);
     }
 }
@@ -317,18 +314,12 @@ static void field_store(const struct reader *r)
 
 static bool field_parse(struct reader *r)
 {
-    bool alone = r->end - r->i == 1;
-    bool day = r->id == DOM || r->id == DOW;
+    bool any = r->end - r->i == 1 && (peek(r) == '*' || peek(r) == '?');
     memset(r->bits, 0, sizeof r->bits);
-    if (day && alone && (peek(r) == '*' || peek(r) == '?')) r->c->flags |= r->id == DOM ? CRON_DOM_ANY : CRON_DOW_ANY;
-    if (day && alone && peek(r) == '?') {
-        r->i++;
-        range_set(r, r->rule->min, r->rule->max, 1);
-        field_store(r);
-        return true;
-    }
+    if (any && r->id == DOM) r->c->flags |= CRON_DOM_ANY;
+    if (any && r->id == DOW) r->c->flags |= CRON_DOW_ANY;
     do {
-        if (!item(r)) return false;
+        if (any ? !star_item(r) : !item(r)) return false;
     } while (take(r, ','));
     if (r->i < r->end) return expected(r, r->i, "\",\" or the end of the field");
     field_store(r);

@@ -2,7 +2,7 @@
 // Cron expressions: text in, bit masks out. docs/reference and semantics.md §2 hold the grammar.
 //
 // 5 fields (minute hour day month weekday), 6 (seconds first) or 7 (year last), or a macro such as
-// "@daily". struct cron is a plain value of 80 bytes: copy it, share it, compare nothing in it.
+// "@daily". struct cron is a plain value of 88 bytes: copy it, share it, compare nothing in it.
 // Parsing is linear in the length and allocates nothing.
 #ifndef SCHED_CRON_H
 #define SCHED_CRON_H
@@ -13,13 +13,12 @@
 enum { CRON_YEAR_MIN = 1970, CRON_YEAR_MAX = 2199, CRON_YEAR_WORDS = 4 };
 
 enum {
-    CRON_DOM_ANY = 1 << 0,      // day of month is exactly "*" or "?"
-    CRON_DOW_ANY = 1 << 1,      // weekday is exactly "*" or "?"
-    CRON_BOTH = 1 << 2,         // both day fields must match (AND); else either
-    CRON_LAST_WORKDAY = 1 << 3, // LW
-    CRON_WILD_TIME = 1 << 4,    // "*", a range or a step in second, minute or hour: runs in both hours of an overlap
-    CRON_HASHED = 1 << 5,       // H was used: the masks depend on the seed
-    CRON_UNEVEN = 1 << 6,       // a "*/step" of second, minute or hour does not divide its field
+    CRON_DOM_ANY = 1 << 0,   // day of month is exactly "*" or "?"
+    CRON_DOW_ANY = 1 << 1,   // weekday is exactly "*" or "?"
+    CRON_BOTH = 1 << 2,      // both day fields must match (AND); else either
+    CRON_WILD_TIME = 1 << 3, // "*", a range or a step in second, minute or hour: runs in both hours of an overlap
+    CRON_HASHED = 1 << 4,    // H was used: the masks depend on the seed
+    CRON_UNEVEN = 1 << 5,    // a "*/step" of second, minute or hour does not divide its field
 };
 
 struct cron {
@@ -30,6 +29,7 @@ struct cron {
     uint32_t dom;                   // bit 1–31
     uint32_t near;                  // nW: bit 1–31
     uint32_t last;                  // L-n: bit n, L is bit 0
+    uint32_t last_near;             // L-nW: bit n, LW is bit 0
     uint16_t month;                 // bit 1–12
     uint8_t dow;                    // bit 0–6, 0 = Sunday
     uint8_t last_dow;               // weekdayL: bit 0–6

@@ -50,7 +50,10 @@ static uint32_t dom_days(const struct cron *c, int32_t first, int32_t days)
         int32_t day = lowest(near);
         if (day <= days) set |= UINT32_C(1) << nearest_workday(day, days, (first + day - 1) % WEEK);
     }
-    if (c->flags & CRON_LAST_WORKDAY) set |= UINT32_C(1) << nearest_workday(days, days, (first + days - 1) % WEEK);
+    for (uint32_t near = c->last_near; near; near &= near - 1) {
+        int32_t day = days - lowest(near);
+        if (day >= 1) set |= UINT32_C(1) << nearest_workday(day, days, (first + day - 1) % WEEK);
+    }
     return set & (uint32_t)((UINT64_C(2) << days) - 2);
 }
 

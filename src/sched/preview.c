@@ -125,7 +125,7 @@ static struct str uneven_text(const char *field, uint64_t bits, int size, struct
 static struct str short_months_text(const struct cron *c, struct arena *a)
 {
     bool decides = !(c->flags & CRON_DOM_ANY) && ((c->flags & CRON_DOW_ANY) || (c->flags & CRON_BOTH));
-    if (!decides || c->last || c->near || (c->flags & CRON_LAST_WORKDAY) || !c->dom) return STR_NONE;
+    if (!decides || c->last || c->near || c->last_near || !c->dom) return STR_NONE;
     int day = __builtin_ctz(c->dom);
     if (day <= SHORTEST_MONTH) return STR_NONE;
     static const char *const names[] = {"January", "February", "March", "April", "May", "June", "July",
