@@ -12,12 +12,14 @@
 #include "store/store.h"
 
 struct engine;
+struct zones; // sched/zones.h
 
 struct engine_config {
     struct str node_name;
     int64_t running_max;      // attempts in flight at most; due work waits in memory beyond it
     int64_t flush_max;        // rows of one kind in one transaction (hold < 10 ms)
     uint64_t seed;            // of the engine's generator; 0 = from the system
+    struct zones *zones;      // must outlive the engine; NULL: it keeps its own
 };
 
 // What others may want to know after a commit. Called on the engine's thread; must not block.

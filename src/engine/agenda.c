@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+// The engine's ordered lists.
+#include "engine/agenda.h"
+
+#include "base/err.h"
+
+enum { AGEING_STEP_S = 60, LATE_STEPS = 4 };
+
+static bool node_less(const void *a, const void *b)
+{
+    return ((const struct node *)a)->key < ((const struct node *)b)->key;
+}
+
+static void node_set_pos(void *item, int pos)
+{
+    ((struct node *)item)->pos = pos;
+}
+
+void agenda_init(struct agenda *a)
+{
+    for (size_t i = 0; i < AGENDA_LISTS; i++)
+        heap_init(&a->lists[i], node_less, node_set_pos);
+}
+
+void agenda_release(struct agenda *a)
+{
+    for (size_t i = 0; i < AGENDA_LISTS; i++)
+        heap_release(&a->lists[i]);
+}
+
+void node_init(struct node *n, enum node_kind kind)
+{
+    *n = (struct node){.pos = HEAP_NOWHERE, .list = AGENDA_NONE, .kind = (uint8_t)kind};
+}
+
+void agenda_put(struct agenda *a, struct node *n, enum agenda_list list, int64_t key)
+{
+    if (n->list == list && n->key == key)
+        return;
+    agenda_drop(a, n);
+    n->key = key;
+    n->list = (uint8_t)list;
+    heap_push(&a->lists[list], n);
+}
+
+void agenda_drop(struct agenda *a, struct node *n)
+{
+    if (n->list == AGENDA_NONE)
+        return;
+    heap_remove(&a->lists[n->list], n->pos);
+    n->list = AGENDA_NONE;
+}
+
+struct node *agenda_top(const struct agenda *a, enum agenda_list list)
+{
+    return heap_top(&a->lists[list]);
+}
+
+int64_t urgency(struct mono arrived, int priority, bool late)
+{
+    return arrived.us - (priority - (late ? LATE_STEPS : 0)) * AGEING_STEP_S * US_PER_S;
+}

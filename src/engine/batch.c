@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+// One flush under construction.
+#include "engine/batch.h"
+
+#include <stdlib.h>
+
+enum {
+    BATCH_ARENA_BUDGET = 64 * 1024 * 1024,
+    LOG_LINES_PER_ROW = 4,          // log lines per flush, as a multiple of the rows
+    LOG_BYTES_MAX = 2 * 1024 * 1024 // and their text
+};
+
+static void *array_new(size_t n, size_t size)
+{
+    void *v = calloc(n, size);
+    must(v != NULL);
+    return v;
+}
+
+void batch_init(struct batch *b, size_t max)
+{
+    *b = (struct batch){.max = max, .rows_max = 2 * max};
+    arena_init(&b->arena, BATCH_ARENA_BUDGET);
+    b->flush.fires = array_new(max, sizeof *b->flush.fires);
+    b->flush.claims = array_new(max, sizeof *b->flush.claims);
+    b->flush.finishes = array_new(max, sizeof *b->flush.finishes);
+    b->planned = array_new(max, sizeof(struct entry *));
+    b->started = array_new(max, sizeof(struct task **));
+    b->claimed = array_new(max, sizeof(struct task *));
+    b->finished = array_new(max, sizeof(struct task *));
+}
+
+void batch_release(struct batch *b)
+{
+    free(b->flush.fires);
+    free(b->flush.claims);
+    free(b->flush.finishes);
+    free((void *)b->planned);
+    free((void *)b->started);
+    free((void *)b->claimed);
+    free((void *)b->finished);
+    arena_release(&b->arena);
+}
+
+void batch_clear(struct batch *b)
+{
+    b->flush.n_fires = b->flush.n_claims = b->flush.n_finishes = b->flush.n_logs = 0;
+    b->flush.logs = NULL;
+    b->logs = NULL;
+    b->rows = 0;
+    arena_reset(&b->arena);
+}
+
+bool batch_empty(const struct batch *b)
+{
+    const struct flush *f = &b->flush;
+    return f->n_fires + f->n_claims + f->n_finishes + f->n_logs == 0;
+}
+
+bool batch_open(const struct batch *b)
+{
+    return b->flush.n_fires < b->max && b->flush.n_claims < b->max && b->rows < b->rows_max;
+}
+
+bool batch_open_finishes(const struct batch *b)
+{
+    return b->flush.n_finishes < b->max;
+}
+
+struct fire *batch_fire(struct batch *b, struct entry *p, size_t runs_max)
+{
+    struct run *runs = arena_new_array(&b->arena, struct run, runs_max);
+    struct task **started = arena_new_array(&b->arena, struct task *, runs_max);
+    if (!runs || !started)
+        return NULL;
+    b->planned[b->flush.n_fires] = p;
+    b->started[b->flush.n_fires] = started;
+    struct fire *f = &b->flush.fires[b->flush.n_fires++];
+    *f = (struct fire){.job_id = p->job_id, .expect_version = p->version, .expect_next = p->next_fire, .runs = runs};
+    return f;
+}
+
+struct run *batch_fire_run(struct batch *b, const struct run *r, struct task *task)
+{
+    size_t last = b->flush.n_fires - 1;
+    struct fire *f = &b->flush.fires[last];
+    b->started[last][f->n_runs] = task;
+    f->runs[f->n_runs] = *r;
+    b->rows++;
+    return &f->runs[f->n_runs++];
+}
+
+struct claim *batch_claim(struct batch *b, struct task *t)
+{
+    struct run *r = arena_new(&b->arena, struct run);
+    if (!r)
+        return NULL;
+    b->claimed[b->flush.n_claims] = t;
+    struct claim *c = &b->flush.claims[b->flush.n_claims++];
+    *c = (struct claim){.run = r};
+    return c;
+}
+
+struct finish *batch_finish(struct batch *b, struct task *t)
+{
+    struct run *r = arena_new(&b->arena, struct run);
+    if (!r)
+        return NULL;
+    b->finished[b->flush.n_finishes] = t;
+    struct finish *f = &b->flush.finishes[b->flush.n_finishes++];
+    *f = (struct finish){.run = r, .plan_next = INSTANT_NEVER};
+    return f;
+}
+
+void batch_logs(struct batch *b, struct log_buffer *logs)
+{
+    size_t n = 0, bytes = 0, left = logs->n - logs->sent;
+    const struct log_line *v = logs->v + logs->sent;
+    while (n < left && n < LOG_LINES_PER_ROW * b->max && bytes < LOG_BYTES_MAX) {
+        bytes += v[n].message.n + v[n].context.n;
+        n++;
+    }
+    b->logs = logs;
+    b->flush.logs = v;
+    b->flush.n_logs = n;
+}

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+// The engine's metrics. Thread-safe; they belong to the process, not to one engine.
+#ifndef ENGINE_METERS_H
+#define ENGINE_METERS_H
+
+#include "base/time.h"
+#include "engine/engine.h"
+
+void meters_register(void); // all of them appear with 0
+void meter_run_ended(int status); // enum run_status, final
+void meter_start_delay(struct duration d);
+void meter_missed(int64_t occurrences);
+void meter_retry(void);
+void meter_dead_letter(void);
+void meter_stale_finish(void);
+void meter_given_up(void);
+void meter_bad_plan(int64_t n);
+void meter_flush(struct duration d);
+void meter_status(const struct engine_status *s);
+
+#endif

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+// What attempts call, on the executor's threads: the job's definition, log lines, the end.
+#include "engine/core.h"
+
+static const char cut_marker[] = " …[cut]";
+
+static bool sink_load(struct attempt_sink *s, struct attempt *a, struct str *ret_definition, int64_t *ret_version,
+                      struct err *err)
+{
+    struct engine *e = ((struct engine_sink *)s)->engine;
+    struct task *t = a->engine_data;
+    struct str text;
+    int64_t version;
+    if (!e->store->ops->job_definition(e->store, a->job_id, &text, &version, &a->arena, err)) {
+        t->load = err->code == ERR_NOT_FOUND ? LOAD_GONE : LOAD_FAILED;
+        return false;
+    }
+    t->load = LOAD_DONE;
+    t->definition = text;
+    t->definition_version = version;
+    *ret_definition = text;
+    *ret_version = version;
+    return true;
+}
+
+// The message within LOG_LINE_MAX, cut between characters and marked.
+static struct str cut_line(struct str message, char buf[static LOG_LINE_MAX])
+{
+    if (message.n <= LOG_LINE_MAX)
+        return message;
+    size_t keep = str_utf8_cut(message, LOG_LINE_MAX - (sizeof cut_marker - 1));
+    memcpy(buf, message.p, keep);
+    memcpy(buf + keep, cut_marker, sizeof cut_marker - 1);
+    return str_of_n(buf, keep + sizeof cut_marker - 1);
+}
+
+static void sink_log(struct attempt_sink *s, struct attempt *a, int level, int stream, struct str message,
+                     struct str context)
+{
+    struct engine *e = ((struct engine_sink *)s)->engine;
+    char buf[LOG_LINE_MAX];
+    struct log_line line = {
+        .timestamp = clock_now(e->clock),
+        .level = level,
+        .stream = stream,
+        .message = cut_line(message, buf),
+        // Half an object would not be JSON: all or nothing.
+        .context = context.n <= LOG_LINE_MAX ? context : STR("{\"context\":\"left out: longer than a line may be\"}"),
+    };
+    inbox_log(&e->inbox, a->engine_data, &line);
+}
+
+static void sink_done(struct attempt_sink *s, struct attempt *a)
+{
+    struct engine *e = ((struct engine_sink *)s)->engine;
+    inbox_done(&e->inbox, a->engine_data, clock_now(e->clock));
+}
+
+struct attempt_sink *engine_sink(struct engine *e)
+{
+    e->sink = (struct engine_sink){{sink_load, sink_log, sink_done}, e};
+    return &e->sink.base;
+}

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+// Pool of objects of one size, in chunks.
+#include "engine/slab.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/err.h"
+
+enum { SLAB_CHUNK_OBJECTS = 256, SLAB_ALIGN = 16 };
+
+struct slab_chunk {
+    struct slab_chunk *next;
+    _Alignas(SLAB_ALIGN) unsigned char bytes[];
+};
+
+void slab_init(struct slab *s, size_t size)
+{
+    *s = (struct slab){.size = (size + SLAB_ALIGN - 1) / SLAB_ALIGN * SLAB_ALIGN};
+}
+
+void slab_release(struct slab *s)
+{
+    while (s->chunks) {
+        struct slab_chunk *next = s->chunks->next;
+        free(s->chunks);
+        s->chunks = next;
+    }
+    s->free = NULL;
+    s->used = 0;
+}
+
+static void slab_grow(struct slab *s)
+{
+    struct slab_chunk *c = malloc(sizeof *c + s->size * SLAB_CHUNK_OBJECTS);
+    must(c != NULL);
+    c->next = s->chunks;
+    s->chunks = c;
+    for (size_t i = SLAB_CHUNK_OBJECTS; i-- > 0;) { // lowest address first out
+        void *object = c->bytes + i * s->size;
+        memcpy(object, &s->free, sizeof s->free);
+        s->free = object;
+    }
+}
+
+void *slab_take(struct slab *s)
+{
+    if (!s->free)
+        slab_grow(s);
+    void *object = s->free;
+    memcpy(&s->free, object, sizeof s->free);
+    memset(object, 0, s->size);
+    s->used++;
+    return object;
+}
+
+void slab_give(struct slab *s, void *object)
+{
+    must(s->used > 0);
+    memcpy(object, &s->free, sizeof s->free);
+    s->free = object;
+    s->used--;
+}
