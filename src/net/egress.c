@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // SSRF guard: networks as 128-bit prefixes, IPv4 as ::ffff:0:0/96, longest match decides.
 //
-// An IPv6 address can be a wrapper that a router or the kernel unpacks to an IPv4 address; such an address must
-// pass as itself and as every IPv4 address that it may carry. Sources: RFC 4291 (mapped, compatible), RFC 2765
-// (translated), RFC 6052 and 8215 (NAT64), RFC 3056 (6to4), RFC 4380 (Teredo), RFC 5214 (ISATAP).
-// The metadata list holds the addresses on which clouds answer with credentials: AWS, GCP, Azure, Oracle, Alibaba.
+// An IPv6 address can be a wrapper that a router or the kernel unpacks to an IPv4 address; such an address
+// must pass as itself and as every IPv4 address that it may carry. Sources: RFC 4291 (mapped, compatible),
+// RFC 2765 (translated), RFC 6052 and 8215 (NAT64), RFC 3056 (6to4), RFC 4380 (Teredo), RFC 5214 (ISATAP).
+// The metadata list holds the addresses on which clouds answer with credentials: AWS, GCP, Azure, Oracle,
+// Alibaba.
 #include "net/egress.h"
 
 #include <arpa/inet.h>
@@ -28,7 +29,8 @@ struct word {
 static const struct word words[] = {
     {"all", {"::/0"}, false},
     {"loopback", {"127.0.0.0/8", "::1"}, false},
-    {"private", {"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7", "fec0::/10"}, false},
+    {"private", {"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7",
+                 "fec0::/10"}, false},
     {"link-local", {"169.254.0.0/16", "fe80::/10"}, true},
     {"metadata", {"169.254.169.254", "100.100.100.200", "192.0.0.192", "168.63.129.16", "fd00:ec2::254",
                   "fd20:ce::254"}, true},
@@ -108,14 +110,15 @@ static bool nets_read(struct strs entries, bool with_always, struct egress_nets 
     for (size_t i = 0; i < entries.n; i++)
         if (!entry_add(&nets, str_trim(entries.v[i])))
             return ERR(err, ERR_CONFIG,
-                       "\"%.*s\" is not an egress network: write a network such as \"10.0.0.0/8\", an address, or "
-                       "one of all, loopback, private, link-local, metadata, multicast, unspecified",
+                       "\"%.*s\" is not an egress network: write a network such as \"10.0.0.0/8\", an address, "
+                       "or one of all, loopback, private, link-local, metadata, multicast, unspecified",
                        STR_ARG(entries.v[i]));
     *ret = nets;
     return true;
 }
 
-bool egress_parse(struct strs denied, struct strs allowed, struct egress *ret, struct arena *a, struct err *err)
+bool egress_parse(struct strs denied, struct strs allowed, struct egress *ret, struct arena *a,
+                  struct err *err)
 {
     struct egress e;
     if (!nets_read(denied, true, &e.denied, a, err) || !nets_read(allowed, false, &e.allowed, a, err))

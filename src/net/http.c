@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What HTTP texts mean: URLs, header names and values, Retry-After, reason phrases. Pure; no libcurl here.
-// The URL check is for early, clear errors: what a URL really points at is decided by libcurl when it connects, and
-// whether that may be reached by the egress guard on the address.
+// The URL check is for early, clear errors: what a URL really points at is decided by libcurl when it
+// connects, and whether that may be reached by the egress guard on the address.
 #include "net/http.h"
 
 #include <stdio.h>
@@ -13,6 +13,11 @@ enum {
     DATE_TEXT_MAX = 64,
     YEAR_PIVOT = 50, // two-digit years further ahead than this are in the past (RFC 9110 §5.6.7)
     CENTURY = 100,
+    DATE_PARTS = 6, // that sscanf stores
+    YEAR_MIN = 1970,
+    HOUR_MAX = 23,
+    MINUTE_MAX = 59,
+    LEAP_SECOND = 60,
 };
 
 const char *const http_error_names[] = {
@@ -47,30 +52,39 @@ static int32_t year_of_two_digits(int32_t two, struct instant now)
     return year > this_year + YEAR_PIVOT ? year - CENTURY : year;
 }
 
-// The three forms of an HTTP date: IMF-fixdate, RFC 850, asctime. All are GMT.
+// The three forms of an HTTP date: IMF-fixdate, RFC 850, asctime. All are GMT. False: none of them.
+static bool date_scan(const char *text, struct instant now, struct civil *c)
+{
+    char month[4] = "";
+    int end = 0;
+    if (sscanf(text, "%*3[A-Za-z], %2d %3[A-Za-z] %4d %2d:%2d:%2d GMT%n", &c->day, month, &c->year, &c->hour,
+               &c->minute, &c->second, &end) < DATE_PARTS || end == 0) {
+        end = 0;
+        if (sscanf(text, "%*9[A-Za-z], %2d-%3[A-Za-z]-%2d %2d:%2d:%2d GMT%n", &c->day, month, &c->year, &c->hour,
+                   &c->minute, &c->second, &end) == DATE_PARTS && end > 0)
+            c->year = year_of_two_digits(c->year, now);
+        else if (sscanf(text, "%*3[A-Za-z] %3[A-Za-z] %2d %2d:%2d:%2d %4d%n", month, &c->day, &c->hour,
+                        &c->minute, &c->second, &c->year, &end) < DATE_PARTS || end == 0)
+            return false;
+    }
+    c->month = month_of(month);
+    return text[end] == '\0';
+}
+
 static bool date_read(const char *text, struct instant now, struct instant *ret)
 {
     struct civil c = {0};
-    char month[4] = "";
-    int end = -1;
-    if (sscanf(text, "%*3[A-Za-z], %2d %3[A-Za-z] %4d %2d:%2d:%2d GMT%n", &c.day, month, &c.year, &c.hour,
-               &c.minute, &c.second, &end) == 6 && end > 0 && text[end] == '\0') {
-        c.month = month_of(month);
-    } else if (end = -1, sscanf(text, "%*9[A-Za-z], %2d-%3[A-Za-z]-%2d %2d:%2d:%2d GMT%n", &c.day, month, &c.year,
-                                &c.hour, &c.minute, &c.second, &end) == 6 && end > 0 && text[end] == '\0') {
-        c.month = month_of(month);
-        c.year = year_of_two_digits(c.year, now);
-    } else if (end = -1, sscanf(text, "%*3[A-Za-z] %3[A-Za-z] %2d %2d:%2d:%2d %4d%n", month, &c.day, &c.hour,
-                                &c.minute, &c.second, &c.year, &end) == 6 && end > 0 && text[end] == '\0') {
-        c.month = month_of(month);
-    } else {
-        return false;
-    }
-    if (c.month == 0 || c.year < 1970 || c.day < 1 || c.day > civil_month_days(c.year, c.month) || c.hour < 0 ||
-        c.hour > 23 || c.minute < 0 || c.minute > 59 || c.second < 0 || c.second > 60)
+    if (!date_scan(text, now, &c) || c.month == 0 || c.year < YEAR_MIN || c.day < 1 ||
+        c.day > civil_month_days(c.year, c.month) || c.hour < 0 || c.hour > HOUR_MAX || c.minute < 0 ||
+        c.minute > MINUTE_MAX || c.second < 0 || c.second > LEAP_SECOND)
         return false;
     *ret = instant_s(civil_to_s(c));
     return true;
+}
+
+static struct duration wait_bounded(int64_t seconds)
+{
+    return duration_s(seconds < 0 ? 0 : seconds < HTTP_RETRY_AFTER_S_MAX ? seconds : HTTP_RETRY_AFTER_S_MAX);
 }
 
 struct duration http_retry_after(struct str value, struct instant now)
@@ -80,15 +94,14 @@ struct duration http_retry_after(struct str value, struct instant now)
     if (v.n == 0 || v.n >= DATE_TEXT_MAX)
         return (struct duration){0};
     if (str_to_i64(v, &seconds))
-        return duration_s(seconds < 0 ? 0 : seconds < HTTP_RETRY_AFTER_S_MAX ? seconds : HTTP_RETRY_AFTER_S_MAX);
+        return wait_bounded(seconds);
     char text[DATE_TEXT_MAX];
     memcpy(text, v.p, v.n);
     text[v.n] = '\0';
     struct instant at;
     if (!date_read(text, now, &at) || at.us <= now.us)
         return (struct duration){0};
-    struct duration wait = instant_since(at, now), most = duration_s(HTTP_RETRY_AFTER_S_MAX);
-    return wait.us < most.us ? wait : most;
+    return wait_bounded((instant_since(at, now).us + US_PER_S - 1) / US_PER_S);
 }
 
 // ---- URLs and headers ----
@@ -200,8 +213,8 @@ bool http_header_check(struct str name, struct str value, struct err *err)
             return ERR(err, ERR_INVALID, "a header name holds only letters, digits and !#$%%&'*+-.^_`|~");
     for (size_t i = 0; i < value.n; i++)
         if (((unsigned char)value.p[i] < ' ' && value.p[i] != '\t') || value.p[i] == 0x7f)
-            return ERR(err, ERR_INVALID, "the value of header \"%.*s\" holds a line break or control character",
-                       STR_ARG(name));
+            return ERR(err, ERR_INVALID,
+                       "the value of header \"%.*s\" holds a line break or control character", STR_ARG(name));
     for (size_t i = 0; i < sizeof framing / sizeof framing[0]; i++)
         if (str_eq_nocase(name, str_of(framing[i])))
             return ERR(err, ERR_INVALID, "header \"%s\" is set by Chronos itself: leave it out", framing[i]);

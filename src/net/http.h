@@ -46,7 +46,8 @@ struct http_request {
     struct str body;         // p == NULL: none
     struct duration connect_timeout; // default HTTP_CONNECT_TIMEOUT_S_DEFAULT
     struct duration timeout; // whole exchange; default: none
-    int64_t redirects;       // how many to follow, 0 … HTTP_REDIRECTS_MAX; Authorization and Cookie stay with the first host
+    // How many to follow, 0 … HTTP_REDIRECTS_MAX; Authorization and Cookie are not sent on to another host.
+    int64_t redirects;
     size_t body_kept;        // default HTTP_BODY_KEPT_DEFAULT; the rest is read, counted and dropped
     const struct egress *egress; // http_call only; NULL: no guard (the CLI reaches where its user says)
     struct str ca_file;      // PEM bundle instead of the system's; absent = the system's
@@ -74,7 +75,8 @@ struct http_response {
 
 // First header of this name (ASCII case ignored), or absent.
 struct str http_header(const struct http_response *r, const char *name);
-// Retry-After: seconds, or an IMF-fixdate / RFC 850 / asctime date (RFC 9110 §10.2.3, §5.6.7). 0 when neither.
+// Retry-After: seconds, or an IMF-fixdate / RFC 850 / asctime date (RFC 9110 §10.2.3, §5.6.7). 0 when
+// neither.
 struct duration http_retry_after(struct str value, struct instant now);
 // Faults of an absolute URL that would be refused: scheme, host, user info, control characters, length.
 bool http_url_check(struct str url, struct err *err) __attribute__((warn_unused_result));
@@ -83,15 +85,17 @@ struct str http_url_authority(struct str url);
 struct str http_url_host(struct str url);
 // The URL without user and password, fit for logs.
 struct str http_url_public(struct str url, struct arena *a);
-// A header name is an RFC 9110 token, a value holds no control character but tab; not one that frames messages.
-bool http_header_check(struct str name, struct str value, struct err *err) __attribute__((warn_unused_result));
+// A header name is an RFC 9110 token, a value holds no control character but tab; not one that frames
+// messages.
+bool http_header_check(struct str name, struct str value, struct err *err)
+    __attribute__((warn_unused_result));
 // Standard reason phrase, or "".
 const char *http_reason(int status);
 
 // ---- one that waits ----
 
-// Performs the request on the calling thread. Texts of the answer live in the arena. False only when the arena
-// is exhausted or libcurl cannot start; everything else is in *ret, `error` included.
+// Performs the request on the calling thread. Texts of the answer live in the arena. False only when the
+// arena is exhausted or libcurl cannot start; everything else is in *ret, `error` included.
 bool http_call(const struct http_request *r, struct http_response *ret, struct arena *a, struct err *err)
     __attribute__((warn_unused_result));
 

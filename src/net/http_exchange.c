@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Options of a libcurl easy handle, and the callbacks that collect a bounded answer.
 //
-// HTTP/1.1 only: one request per connection keeps every bound simple. No Accept-Encoding is sent, so no answer can
-// unpack to more than it weighs. libcurl repeats a request by itself only when a kept-alive connection turned out
-// to be closed before a byte of answer came.
+// HTTP/1.1 only: one request per connection keeps every bound simple. No Accept-Encoding is sent, so no
+// answer can unpack to more than it weighs. libcurl repeats a request by itself only when a kept-alive
+// connection turned out to be closed before a byte of answer came.
 #include "net/http_exchange.h"
 
-#include <arpa/inet.h>
+#include <netdb.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -41,9 +41,8 @@ static curl_socket_t on_open(void *ctx, curlsocktype purpose, struct curl_sockad
     (void)purpose;
     x->denied = x->egress && !egress_permits(x->egress, &a->addr);
     if (x->denied) {
-        const void *bytes = a->family == AF_INET6 ? (void *)&((struct sockaddr_in6 *)(void *)&a->addr)->sin6_addr
-                                                  : (void *)&((struct sockaddr_in *)(void *)&a->addr)->sin_addr;
-        if (!inet_ntop(a->family, bytes, x->denied_address, sizeof x->denied_address))
+        if (getnameinfo(&a->addr, a->addrlen, x->denied_address, sizeof x->denied_address, NULL, 0,
+                        NI_NUMERICHOST) != 0)
             (void)snprintf(x->denied_address, sizeof x->denied_address, "of family %d", a->family);
         return CURL_SOCKET_BAD;
     }
@@ -84,8 +83,10 @@ static bool header_add(struct http_exchange *x, struct str line)
         m->v = v;
         x->header_cap = cap;
     }
-    m->v[m->n] = (struct str_pair){arena_str(&x->arena, str_trim(name)), arena_str(&x->arena, str_trim(value))};
-    return m->v[m->n++].value.p != NULL;
+    struct str_pair *line_kept = &m->v[m->n++];
+    line_kept->key = arena_str(&x->arena, str_trim(name));
+    line_kept->value = arena_str(&x->arena, str_trim(value));
+    return line_kept->value.p != NULL;
 }
 
 static size_t on_header(char *p, size_t size, size_t count, void *ctx)
@@ -219,7 +220,8 @@ static bool guard_set(struct http_exchange *x)
     return ok;
 }
 
-static bool options_set(struct http_exchange *x, const char *url, const char *method, struct curl_slist *headers)
+static bool options_set(struct http_exchange *x, const char *url, const char *method,
+                        struct curl_slist *headers)
 {
     CURL *easy = x->easy;
     bool ok = guard_set(x) && method_set(easy, x->request, method);
@@ -319,7 +321,8 @@ static void fail_with(struct http_exchange *x, enum http_error error, CURLcode r
         http_exchange_refuse(x, error, "no answer from \"%.*s\" in time: %s", STR_ARG(host), detail);
         break;
     case HTTP_EGRESS_DENIED:
-        http_exchange_refuse(x, error, "address %s is not allowed by the egress rules (asked for by \"%.*s\")",
+        http_exchange_refuse(x, error,
+                             "address %s is not allowed by the egress rules (asked for by \"%.*s\")",
                              x->denied_address, STR_ARG(host));
         break;
     case HTTP_TLS_ERROR:
@@ -330,8 +333,8 @@ static void fail_with(struct http_exchange *x, enum http_error error, CURLcode r
                              STR_ARG(host), detail);
         break;
     case HTTP_TOO_LARGE:
-        http_exchange_refuse(x, error, "\"%.*s\" sent more than %d bytes or %d lines of headers", STR_ARG(host),
-                             HTTP_HEADERS_MAX, HTTP_HEADER_LINES_MAX);
+        http_exchange_refuse(x, error, "\"%.*s\" sent more than %d bytes or %d lines of headers",
+                             STR_ARG(host), HTTP_HEADERS_MAX, HTTP_HEADER_LINES_MAX);
         break;
     case HTTP_CANCELLED:
         http_exchange_refuse(x, error, "the request to \"%.*s\" was cancelled", STR_ARG(host));

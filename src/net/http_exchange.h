@@ -32,7 +32,8 @@ struct http_exchange {
 
 bool http_library_start(struct err *err); // curl_global_init, once for the process
 
-// Prepares the easy handle, which must be fresh or reset. False: response says HTTP_BAD_REQUEST or HTTP_CLIENT_ERROR.
+// Prepares the easy handle, which must be fresh or reset. False: response says HTTP_BAD_REQUEST or
+// HTTP_CLIENT_ERROR.
 bool http_exchange_begin(struct http_exchange *x, const struct http_request *r, const struct egress *egress,
                          CURL *easy, struct sbuf *body);
 // Completes x->response from libcurl's result.

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Transfers of one loop: waiting, in a shard, ended.
 //
-// Callers are told only when libcurl is not on the stack, because what they do then may start, cancel or close.
-// A handle returns to the pool reset but warm: making one costs more than a request.
+// Callers are told only when libcurl is not on the stack, because what they do then may start, cancel or
+// close. A handle returns to the pool reset but warm: making one costs more than a request.
 #include "net/http_lane.h"
 
 #include "base/mem.h"

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// The part of an HTTP client that lives on one loop. Internal to net/http*; everything here runs on that loop's
-// thread, except lane_new and lane_free.
+// The part of an HTTP client that lives on one loop. Internal to net/http*; everything here runs on that
+// loop's thread, except lane_new and lane_free.
 //
 //     lane ─┬─ shard 0: one curl multi, ≤ SHARD_CONNECTIONS_MAX transfers and connections
 //           ├─ shard 1 …
 //           ├─ waiting: transfers beyond in_flight_max, or beyond RESOLVING_MAX name look-ups, in order
 //           └─ polls: one libuv handle per socket, for as long as the socket is open
 //
-// Sharded, because libcurl 7.88 searches all connections of a host for each transfer: 10,000 in one multi fall to
-// 1,000 requests/s. A transfer takes the first shard from hash(host) on that has room, so that a host with few
-// requests always meets its warm connections.
+// Sharded, because libcurl 7.88 searches all connections of a host for each transfer: 10,000 in one multi
+// fall to 1,000 requests/s. A transfer takes the first shard from hash(host) on that has room, so that a
+// host with few requests always meets its warm connections.
 #ifndef NET_HTTP_LANE_H
 #define NET_HTTP_LANE_H
 

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // libcurl's sockets on libuv: one poll handle per socket for its whole life.
 //
-// libcurl says "remove" whenever a kept-alive connection becomes idle and "add" when it is used again. Each pair
-// would cost two epoll_ctl calls per request; so an idle socket stays armed, and only an event that nobody wants
-// (the peer closes) disarms it. That is safe for sockets that libcurl closes through our function, which stops the
-// handle first; the socket pairs of its resolver it closes itself, so those are disarmed at "remove".
+// libcurl says "remove" whenever a kept-alive connection becomes idle and "add" when it is used again. Each
+// pair would cost two epoll_ctl calls per request; so an idle socket stays armed, and only an event that
+// nobody wants (the peer closes) disarms it. That is safe for sockets that libcurl closes through our
+// function, which stops the handle first; the socket pairs of its resolver it closes itself, so those are
+// disarmed at "remove".
 #include <sys/socket.h>
 #include <unistd.h>
 #include <uv.h>
@@ -97,8 +98,9 @@ static void on_event(uv_poll_t *h, int status, int events)
         poll_arm(p, p->wanted);
         return;
     }
-    int mask = ((events & UV_READABLE) ? CURL_CSELECT_IN : 0) | ((events & UV_WRITABLE) ? CURL_CSELECT_OUT : 0) |
-               (status < 0 ? CURL_CSELECT_ERR : 0);
+    int mask = status < 0 ? CURL_CSELECT_ERR : 0;
+    mask |= (events & UV_READABLE) ? CURL_CSELECT_IN : 0;
+    mask |= (events & UV_WRITABLE) ? CURL_CSELECT_OUT : 0;
     int running;
     (void)curl_multi_socket_action(s->multi, fd, mask, &running);
     shard_finish(s);
@@ -153,13 +155,14 @@ static int on_timeout(CURLM *multi, long wait_ms, void *ctx)
 bool shard_attach(struct http_shard *s)
 {
     loop_timer_init(&s->timer, on_timer, s);
+    const long most = SHARD_CONNECTIONS_MAX;
     return curl_multi_setopt(s->multi, CURLMOPT_SOCKETFUNCTION, on_socket) == CURLM_OK &&
            curl_multi_setopt(s->multi, CURLMOPT_SOCKETDATA, s) == CURLM_OK &&
            curl_multi_setopt(s->multi, CURLMOPT_TIMERFUNCTION, on_timeout) == CURLM_OK &&
            curl_multi_setopt(s->multi, CURLMOPT_TIMERDATA, s) == CURLM_OK &&
-           curl_multi_setopt(s->multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, (long)SHARD_CONNECTIONS_MAX) == CURLM_OK &&
-           curl_multi_setopt(s->multi, CURLMOPT_MAX_HOST_CONNECTIONS, (long)SHARD_CONNECTIONS_MAX) == CURLM_OK &&
-           curl_multi_setopt(s->multi, CURLMOPT_MAXCONNECTS, (long)SHARD_CONNECTIONS_MAX) == CURLM_OK;
+           curl_multi_setopt(s->multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, most) == CURLM_OK &&
+           curl_multi_setopt(s->multi, CURLMOPT_MAX_HOST_CONNECTIONS, most) == CURLM_OK &&
+           curl_multi_setopt(s->multi, CURLMOPT_MAXCONNECTS, most) == CURLM_OK;
 }
 
 static void resolved(struct http_transfer *t)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Event loop: a libuv loop, a message list guarded by one lock, a heap of timers with one uv_timer for its head.
+// Event loop: a libuv loop, a message list guarded by one lock, a heap of timers with one uv_timer for its
+// head.
 //
 // Posting appends to `in` and signals the async handle only when the list was empty: libuv coalesces
 // signals anyway, but each costs a write. The thread swaps the two lists and runs the whole batch unlocked.
@@ -168,7 +169,8 @@ void loop_timer_stop(struct loop *l, struct loop_timer *t)
         heap_remove(&l->timers, t->pos);
 }
 
-// Runs what is due now. A timer that sets itself again for now waits for the next turn: sockets come in between.
+// Runs what is due now. A timer that sets itself again for now waits for the next turn: sockets come in
+// between.
 static void on_head(uv_timer_t *h)
 {
     struct loop *l = h->data;

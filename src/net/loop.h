@@ -14,9 +14,11 @@ struct uv_loop_s; // uv_loop_t of uv.h
 
 enum { LOOP_MESSAGES_MAX = 1 << 20 };
 
-// Starts the thread (name ≤ 15 characters). The clock must be one that runs by itself: the loop waits in real time.
+// Starts the thread (name ≤ 15 characters). The clock must be one that runs by itself: the loop waits in
+// real time.
 struct loop *loop_new(const char *name, const struct clock *clock, struct err *err);
-// Handles what was posted before, then stops and joins. Whoever put handles on the loop must have closed them.
+// Handles what was posted before, then stops and joins. Whoever put handles on the loop must have closed
+// them.
 void loop_free(struct loop *l);
 
 typedef void (*loop_fn)(void *arg, uint64_t n);
