@@ -11,6 +11,7 @@
 
 #include <arpa/inet.h>
 
+#include "base/mem.h"
 #include "base/rng.h"
 #include "base/sync.h"
 
@@ -44,13 +45,11 @@ struct throttle {
 
 struct throttle *throttle_new(void)
 {
-    struct throttle *t = calloc(1, sizeof *t);
-    must(t);
+    struct throttle *t = mem_new(struct throttle);
     mutex_init(&t->lock, LOCK_APP_THROTTLE);
     rng_secret(t->hash_key, sizeof t->hash_key);
-    t->accounts = (struct table){calloc(PLACES, sizeof(struct place)), THROTTLE_ACCOUNT_MAX};
-    t->addresses = (struct table){calloc(PLACES, sizeof(struct place)), THROTTLE_ADDRESS_MAX};
-    must(t->accounts.v && t->addresses.v);
+    t->accounts = (struct table){mem_array(PLACES, sizeof(struct place)), THROTTLE_ACCOUNT_MAX};
+    t->addresses = (struct table){mem_array(PLACES, sizeof(struct place)), THROTTLE_ADDRESS_MAX};
     return t;
 }
 
@@ -59,9 +58,9 @@ void throttle_free(struct throttle *t)
     if (!t)
         return;
     mutex_release(&t->lock);
-    free(t->accounts.v);
-    free(t->addresses.v);
-    free(t);
+    mem_free(t->accounts.v);
+    mem_free(t->addresses.v);
+    mem_free(t);
 }
 
 static int64_t minute_of(struct instant now)

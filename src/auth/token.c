@@ -15,6 +15,7 @@
 
 #include "base/file.h"
 #include "base/json.h"
+#include "base/mem.h"
 #include "base/rng.h"
 #include "base/sync.h"
 #include "model/user.h"
@@ -81,8 +82,7 @@ static void header_learn(struct token_key *key)
 struct token_key *token_key_new(const uint8_t secret[static TOKEN_KEY_BYTES])
 {
     must(sodium_init() >= 0);
-    struct token_key *key = calloc(1, sizeof *key);
-    must(key);
+    struct token_key *key = mem_new(struct token_key);
     static const uint8_t purpose[] = "chronos token key id";
     uint8_t id[crypto_generichash_BYTES_MIN];
     must(crypto_generichash(id, sizeof id, purpose, sizeof purpose, secret, TOKEN_KEY_BYTES) == 0);
@@ -156,7 +156,7 @@ void token_key_free(struct token_key *key)
     if (!key)
         return;
     cjose_jwk_release(key->jwk);
-    free(key);
+    mem_free(key);
 }
 
 const char *token_key_id(const struct token_key *key)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// HTTP/1.1 server: bounded requests in, responses and event streams out. One file includes
-// libmicrohttpd. A request is parsed on a connection thread, handled on a worker thread (handlers may block on a
-// commit), and answered when the handler returns. Knows nothing of jobs.
+// HTTP/1.1 server: bounded requests in, responses and event streams out. One file includes libmicrohttpd. A
+// request is parsed on a connection thread, handled on a worker thread (handlers may block on a commit),
+// and answered when the handler returns. Knows nothing of jobs.
 //
 // Bounds (settings): header 16 KiB (431), body 1 MiB (413), connections, per-address connections, idle and
 // whole-request time-outs, waiting requests (503 with Retry-After).
@@ -15,10 +15,20 @@
 struct httpd;
 struct httpd_stream;
 
+enum {
+    HTTPD_HEADER_MAX = 16 * 1024,       // request line and headers
+    HTTPD_TARGET_MAX = 2 * 1024,        // path and query as sent
+    HTTPD_RESPONSE_MAX = 64 << 20,      // request arena: body, decoded input, answer
+    HTTPD_WAITING_MAX = 1024,
+    HTTPD_STREAM_CHUNK_MAX = 256 * 1024, // what one call of httpd_source.next may write
+};
+
 struct httpd_config {
     struct str listen;         // "127.0.0.1:8080", "[::1]:8080", "0.0.0.0:0"
     int64_t threads, workers;
     int64_t body_max, connections_max, streams_max;
+    int64_t waiting_max;               // requests that wait for a worker; 0: HTTPD_WAITING_MAX
+    int64_t connections_address_max;   // connections from one address; 0: only connections_max counts
     struct duration idle_timeout, request_timeout;
 };
 
@@ -36,8 +46,9 @@ struct str httpd_header(const struct httpd_request *r, const char *name);
 // Percent-decoded query parameter; absent when none.
 struct str httpd_query(const struct httpd_request *r, const char *name);
 
-// Source of an event stream. next() writes what is ready into out (whole events); writing nothing means "wait until
-// woken". Returns false at the end of the stream. Called on a connection thread; must not block.
+// Source of an event stream. next() writes what is ready into out (whole events); writing nothing means
+// "wait until woken". Returns false at the end of the stream. Called on a connection thread; must not
+// block.
 struct httpd_source {
     bool (*next)(void *ctx, struct sbuf *out);
     void (*closed)(void *ctx); // once, also when the client went away
@@ -65,8 +76,8 @@ struct httpd_handlers {
     void *ctx;
 };
 
-bool httpd_start(const struct httpd_config *c, const struct httpd_handlers *h, struct httpd **ret, struct err *err)
-    __attribute__((warn_unused_result));
+bool httpd_start(const struct httpd_config *c, const struct httpd_handlers *h, struct httpd **ret,
+                 struct err *err) __attribute__((warn_unused_result));
 int httpd_port(const struct httpd *h);
 // Stops accepting, lets running requests end, closes streams, frees.
 void httpd_stop(struct httpd *h);
