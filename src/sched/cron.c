@@ -368,7 +368,12 @@ static bool fields_parse(struct reader *r, const struct span *spans, size_t n, e
 {
     enum field_id first = n == FIELDS_MIN ? MINUTE : SECOND;
     if (first == MINUTE) r->c->second = 1;
-    if (n < FIELDS_MAX) memset(r->c->year, 0xff, sizeof r->c->year);
+    if (n < FIELDS_MAX) { // every year
+        r->id = YEAR;
+        r->rule = &rules[YEAR];
+        range_set(r, CRON_YEAR_MIN, CRON_YEAR_MAX, 1);
+        field_store(r);
+    }
     for (size_t k = 0; k < n; k++) {
         r->id = (enum field_id)(first + k);
         r->rule = r->id == DOW && r->sunday_is_1 ? &rule_dow_quartz : &rules[r->id];
