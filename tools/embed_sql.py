@@ -7,7 +7,8 @@
 
 queries: every "-- name: job_get" starts one statement; PREFIX_JOB_GET is its place in PREFIX_sql[].
 A name may hold {words} that "-- each word: a=text | b=text" lines below it expand: one statement per
-combination, {word} in the name becomes a, {word} in the text becomes its text.
+combination; {word} in the name becomes a, {word} in the statement its text. A text of several parts (x;y) gives
+{word} = x and {word.1} = y. "-- let word: text" gives {word} to every statement after it.
 migrations: files NNNN_name.sql in order, as struct migration of db/migrate.h.
 """
 import itertools
@@ -33,26 +34,38 @@ def expand(name, each, body):
     for choice in itertools.product(*(each[w] for w in words)):
         n, b = name, body
         for word, (label, text) in zip(words, choice):
-            n, b = n.replace("{%s}" % word, label), b.replace("{%s}" % word, text)
+            n = n.replace("{%s}" % word, label)
+            for place, part in enumerate(text.split(";")):
+                b = b.replace("{%s}" % word if place == 0 else "{%s.%d}" % (word, place), part.strip())
         yield n, b
 
 
 def parse_queries(path):
-    queries, name, each, body = [], None, {}, []
+    queries, lets, name, each, body = [], {}, None, {}, []
 
     def finish():
-        if name:
-            queries.extend(expand(name, each, "\n".join(strip_comments(body))))
+        if not name:
+            return
+        text = "\n".join(strip_comments(body))
+        for word, value in lets.items():
+            text = text.replace("{%s}" % word, value)
+        for n, b in expand(name, each, text):
+            if "{" in n + b:
+                sys.exit("%s: a word of query %s is not given" % (path, n))
+            queries.append((n, b))
 
     with open(path, encoding="utf-8") as f:
         for line in f.read().splitlines():
             m = re.match(r"-- name: (\S+)\s*$", line)
             e = re.match(r"-- each (\w+): (.*)$", line)
+            let = re.match(r"-- let (\w+): (.*)$", line)
             if m:
                 finish()
                 name, each, body = m.group(1), {}, []
             elif e:
                 each[e.group(1)] = [tuple(x.strip() for x in part.split("=", 1)) for part in e.group(2).split("|")]
+            elif let:
+                lets[let.group(1)] = let.group(2)
             else:
                 body.append(line)
     finish()

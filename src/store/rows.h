@@ -21,7 +21,7 @@ extern const struct str run_cancelled_class, run_cancelled_text, run_job_deleted
 
 // ---- pages -------------------------------------------------------------------------------------
 
-// The sort fields of a list; place 0 is the default.
+// The sort fields of a list; place 0 is the default. createdAt is the order of ids: an id starts with its instant.
 enum job_sort { JOB_SORT_ID, JOB_SORT_CREATED, JOB_SORT_UPDATED, JOB_SORT_NEXT_FIRE, JOB_SORT_NAME };
 enum run_sort { RUN_SORT_ID, RUN_SORT_SCHEDULED }; // the same order: an id starts with its instant
 

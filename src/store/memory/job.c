@@ -260,8 +260,7 @@ static struct cursor row_cursor(const struct job_row *row, const struct cursor *
     struct cursor c = *kind;
     c.id = row->id;
     c.text = row->name;
-    c.number = c.sort == JOB_SORT_CREATED     ? row->created_at.us
-               : c.sort == JOB_SORT_UPDATED   ? row->updated_at.us
+    c.number = c.sort == JOB_SORT_UPDATED     ? row->updated_at.us
                : c.sort == JOB_SORT_NEXT_FIRE ? row->plan.next_fire.us
                                               : 0;
     return c;

@@ -1,0 +1,269 @@
+// SPDX-License-Identifier: Apache-2.0
+// The hot path: one transaction per flush, one prepared statement per row and table. Every decision is a condition
+// on the row; what was decided meanwhile by somebody else changes nothing.
+#include "store/sql/sql.h"
+
+bool run_put(struct db *d, const struct run *r, bool *ret_put, struct err *err)
+{
+    struct db_stmt *s;
+    if (!sql_query(d, STORE_RUN_PUT, &s, err))
+        return false;
+    columns_bind(&run_columns, s, r);
+    if (!db_run(s, err))
+        return false;
+    *ret_put = db_changes(d) == 1;
+    return true;
+}
+
+// ---- fires -------------------------------------------------------------------------------------
+
+// A fire without runs only moves on.
+static bool fire_move(struct db *d, struct fire *f, struct err *err)
+{
+    struct db_stmt *s;
+    if (!sql_query(d, STORE_FIRE_MOVE, &s, err))
+        return false;
+    db_put_id(s, 1, &f->job_id);
+    db_put_i64(s, 2, f->new_next.us);
+    db_put_i64(s, 3, f->expect_next.us);
+    db_put_i64(s, 4, f->expect_version);
+    if (!db_run(s, err))
+        return false;
+    f->ret_won = db_changes(d) == 1;
+    return true;
+}
+
+// The head of the job's chain, if the plan is as expected.
+static bool fire_head(struct db *d, const struct fire *f, struct ulid *ret_head, bool *ret_due, struct err *err)
+{
+    struct db_stmt *s;
+    if (!sql_query(d, STORE_FIRE_GET, &s, err))
+        return false;
+    db_put_id(s, 1, &f->job_id);
+    db_put_i64(s, 2, f->expect_next.us);
+    db_put_i64(s, 3, f->expect_version);
+    if (!db_step(s, ret_due, err))
+        return false;
+    if (*ret_due) {
+        *ret_head = db_id(s, 0);
+        db_reset(s);
+    }
+    return true;
+}
+
+static bool fire_unwrite(struct db *d, const struct fire *f, size_t n, struct err *err)
+{
+    struct db_stmt *s;
+    if (!sql_query(d, STORE_RUN_REMOVE, &s, err))
+        return false;
+    for (size_t i = 0; i < n; i++) {
+        db_put_id(s, 1, &f->runs[i].id);
+        if (!db_run(s, err))
+            return false;
+    }
+    return true;
+}
+
+static bool fire_advance(struct db *d, struct fire *f, struct err *err)
+{
+    struct db_stmt *s;
+    if (!sql_query(d, STORE_FIRE_UPDATE, &s, err))
+        return false;
+    db_put_id(s, 1, &f->job_id);
+    db_put_i64(s, 2, f->new_next.us);
+    db_put_id(s, 3, &f->runs[f->n_runs - 1].id);
+    db_put_i64(s, 4, (int64_t)f->n_runs);
+    db_put_i64(s, 5, f->expect_next.us);
+    db_put_i64(s, 6, f->expect_version);
+    if (!db_run(s, err))
+        return false;
+    must(db_changes(d) == 1); // the row was read in this transaction
+    f->ret_won = true;
+    return true;
+}
+
+static bool fire_write(struct db *d, struct fire *f, struct err *err)
+{
+    f->ret_won = f->ret_exists = false;
+    if (f->n_runs == 0)
+        return fire_move(d, f, err);
+    struct ulid head = ULID_ZERO;
+    bool due = false, put;
+    if (!fire_head(d, f, &head, &due, err))
+        return false;
+    if (!due)
+        return true;
+    for (size_t i = 0; i < f->n_runs; i++) {
+        f->runs[i].prev_run = head;
+        if (!run_put(d, &f->runs[i], &put, err))
+            return false;
+        if (!put) {
+            f->ret_exists = true;
+            return fire_unwrite(d, f, i, err);
+        }
+        head = f->runs[i].id;
+    }
+    return fire_advance(d, f, err);
+}
+
+// ---- claims and finishes -----------------------------------------------------------------------
+
+static bool claim_write(struct db *d, struct claim *c, struct err *err)
+{
+    struct db_stmt *s;
+    if (!sql_query(d, STORE_CLAIM, &s, err))
+        return false;
+    db_put_id(s, 1, &c->run->id);
+    bind_instant(s, 2, c->run->start);
+    db_put_text(s, 3, c->run->worker);
+    db_put_i64(s, 4, c->run->token);
+    db_put_i64(s, 5, c->run->attempt);
+    if (!db_run(s, err))
+        return false;
+    c->ret_won = db_changes(d) == 1;
+    return true;
+}
+
+bool run_chain(struct db *d, struct run *r, bool *ret_job, bool *ret_put, struct err *err)
+{
+    struct db_stmt *s;
+    *ret_put = false;
+    if (!sql_query(d, STORE_CHAIN_HEAD, &s, err))
+        return false;
+    db_put_id(s, 1, &r->job_id);
+    if (!db_step(s, ret_job, err))
+        return false;
+    if (!*ret_job)
+        return true;
+    r->prev_run = db_id(s, 0);
+    db_reset(s);
+    if (!run_put(d, r, ret_put, err))
+        return false;
+    if (!*ret_put)
+        return true;
+    if (!sql_query(d, STORE_CHAIN_ADVANCE, &s, err))
+        return false;
+    db_put_id(s, 1, &r->job_id);
+    db_put_id(s, 2, &r->id);
+    return db_run(s, err);
+}
+
+bool dead_letter_put(struct db *d, const struct dead_letter *v, struct err *err)
+{
+    struct db_stmt *s;
+    if (!sql_query(d, STORE_DLQ_PUT, &s, err))
+        return false;
+    columns_bind(&dead_letter_columns, s, v);
+    return db_run(s, err);
+}
+
+// For anchor END only: a job that was edited meanwhile to have no schedule must not fire.
+static bool set_plan_next(struct db *d, const struct finish *f, struct err *err)
+{
+    struct db_stmt *s;
+    bool row;
+    if (!sql_query(d, STORE_FINISHED_PLAN, &s, err))
+        return false;
+    db_put_id(s, 1, &f->run->id);
+    if (!db_step(s, &row, err))
+        return false;
+    if (!row)
+        return true;
+    struct plan p = {.job_id = db_id(s, 0)};
+    plan_options_unpack(db_i64(s, 1), &p);
+    db_reset(s);
+    if (p.schedule.kind != SCHEDULE_INTERVAL || p.schedule.anchor != ANCHOR_END)
+        return true;
+    if (!sql_query(d, STORE_PLAN_SET_NEXT, &s, err))
+        return false;
+    db_put_id(s, 1, &p.job_id);
+    db_put_i64(s, 2, f->plan_next.us);
+    return db_run(s, err);
+}
+
+static bool finish_update(struct db *d, struct finish *f, struct err *err)
+{
+    struct db_stmt *s;
+    const struct run *r = f->run;
+    if (!sql_query(d, STORE_FINISH, &s, err))
+        return false;
+    must(run_may_move(RUN_RUNNING, r->status));
+    db_put_id(s, 1, &r->id);
+    db_put_i64(s, 2, r->status);
+    bind_instant(s, 3, r->start);
+    bind_instant(s, 4, r->end);
+    if (r->exit_code == FIELD_ABSENT)
+        db_null(s, 5);
+    else
+        db_put_i64(s, 5, r->exit_code);
+    db_put_text(s, 6, r->error_class);
+    db_put_text(s, 7, r->error_message);
+    db_put_i64(s, 8, r->job_version);
+    db_put_i64(s, 9, r->token);
+    if (!db_run(s, err))
+        return false;
+    f->ret_recorded = db_changes(d) == 1;
+    return true;
+}
+
+static bool finish_write(struct db *d, struct finish *f, struct err *err)
+{
+    bool job, put;
+    if (!finish_update(d, f, err))
+        return false;
+    if (!f->ret_recorded)
+        return true;
+    return (!f->retry || run_chain(d, f->retry, &job, &put, err)) && (!f->dead || dead_letter_put(d, f->dead, err)) &&
+           (instant_is_never(f->plan_next) || set_plan_next(d, f, err));
+}
+
+static bool log_write_row(struct db *d, const struct log_line *l, struct err *err)
+{
+    struct db_stmt *s;
+    if (!sql_query(d, STORE_LOG_PUT, &s, err))
+        return false;
+    db_put_id(s, 1, &l->run_id);
+    db_put_i64(s, 2, l->id);
+    db_put_i64(s, 3, l->timestamp.us);
+    db_put_i64(s, 4, l->level);
+    db_put_i64(s, 5, l->stream);
+    db_put_text(s, 6, l->message.p ? l->message : STR(""));
+    db_put_text(s, 7, l->context);
+    return db_run(s, err);
+}
+
+// ---- all of it ---------------------------------------------------------------------------------
+
+static bool flush_write(struct db *d, void *arg, struct err *err)
+{
+    struct flush *f = arg;
+    bool ok = true;
+    for (size_t i = 0; ok && i < f->n_fires; i++)
+        ok = fire_write(d, &f->fires[i], err);
+    for (size_t i = 0; ok && i < f->n_claims; i++)
+        ok = claim_write(d, &f->claims[i], err);
+    for (size_t i = 0; ok && i < f->n_finishes; i++)
+        ok = finish_write(d, &f->finishes[i], err);
+    for (size_t i = 0; ok && i < f->n_logs; i++)
+        ok = log_write_row(d, &f->logs[i], err);
+    return ok;
+}
+
+static void flags_clear(struct flush *f)
+{
+    for (size_t i = 0; i < f->n_fires; i++)
+        f->fires[i].ret_won = f->fires[i].ret_exists = false;
+    for (size_t i = 0; i < f->n_claims; i++)
+        f->claims[i].ret_won = false;
+    for (size_t i = 0; i < f->n_finishes; i++)
+        f->finishes[i].ret_recorded = false;
+}
+
+bool sql_flush(struct store *s, struct flush *f, struct err *err)
+{
+    size_t weight = f->n_fires + f->n_claims + f->n_finishes + f->n_logs;
+    if (sql_write(s, flush_write, f, weight, err))
+        return true;
+    flags_clear(f);
+    return false;
+}

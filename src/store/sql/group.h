@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+// Group commit: writes that arrive together share one transaction.
+//
+// Leader and followers: the first thread that comes leads; it takes everything that is queued (bounded by weight),
+// runs it in one transaction on the one writing connection, wakes the others with their own results, and hands
+// the lead to the next one waiting. No timer: a group is what arrived during the last commit.
+// An operation that fails takes nothing of the others with it.
+#ifndef STORE_SQL_GROUP_H
+#define STORE_SQL_GROUP_H
+
+#include "base/sync.h"
+#include "db/db.h"
+
+enum { GROUP_WEIGHT_MAX = 1000 };
+
+// Runs inside the transaction. It may be run again from the start when another operation of its group broke the
+// transaction, so it must set all its results each time. False: nothing it wrote stays.
+typedef bool (*group_fn)(struct db *d, void *arg, struct err *err);
+
+struct group_op;
+struct group {
+    struct db *db; // owner: the store; used by the leader only
+    struct mutex lock;
+    // under lock:
+    struct group_op *first, *last;
+    bool led;
+    int64_t backlog; // db_backlog after the last group
+    int64_t groups;  // counted up with each
+    struct cond changed; // a group ended with some backlog, or stop
+    bool stop;
+    pthread_t tidier;
+};
+
+void group_init(struct group *g, struct db *d); // starts the thread that moves the log into the file
+void group_release(struct group *g);            // no operation may be under way
+// Returns after the commit that holds the operation. weight: rows, about.
+bool group_run(struct group *g, group_fn fn, void *arg, size_t weight, struct err *err)
+    __attribute__((warn_unused_result));
+
+#endif

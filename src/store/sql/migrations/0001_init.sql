@@ -1,0 +1,138 @@
+-- SPDX-License-Identifier: Apache-2.0
+-- Times are microseconds since 1970 (UTC); NULL = never. Identifiers are 16 bytes. Booleans are 0 and 1.
+-- Never edit an applied migration: add the next one.
+
+-- The wide part of a job. A rowid table: rows of half a kilobyte in a b-tree keyed by the id would make it deep.
+CREATE TABLE jobs (
+    id BLOB NOT NULL PRIMARY KEY,
+    owner_id BLOB NOT NULL,
+    name TEXT NOT NULL,
+    type TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    created_at INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL,
+    deleted_at INTEGER,
+    last_run BLOB,       -- only when deleted: the head of the chain of runs
+    run_count INTEGER,   -- only when deleted
+    definition TEXT NOT NULL
+);
+CREATE INDEX jobs_by_owner ON jobs (owner_id, id) WHERE deleted_at IS NULL;
+CREATE INDEX jobs_by_name ON jobs (name, id) WHERE deleted_at IS NULL;
+CREATE INDEX jobs_by_update ON jobs (updated_at, id) WHERE deleted_at IS NULL;
+
+-- The narrow part that every fire touches. No index on next_fire: the engine holds the due set in memory.
+CREATE TABLE plans (
+    job_id BLOB NOT NULL PRIMARY KEY,
+    version INTEGER NOT NULL,
+    next_fire INTEGER NOT NULL, -- 9223372036854775807 = never, so that it can be compared
+    last_run BLOB,
+    run_count INTEGER NOT NULL,
+    enabled INTEGER NOT NULL,
+    state INTEGER NOT NULL,
+    options INTEGER NOT NULL,   -- plan_options_pack
+    anchor_at INTEGER,
+    timeout INTEGER NOT NULL,
+    type TEXT NOT NULL,
+    interval_seconds INTEGER,
+    interval_ms INTEGER,
+    cron_expression TEXT,
+    timezone TEXT,
+    jitter_seconds INTEGER,
+    misfire_threshold_seconds INTEGER,
+    max_catch_up INTEGER,
+    run_at INTEGER,
+    start_at INTEGER,
+    end_at INTEGER,
+    rrule TEXT,
+    dtstart INTEGER
+) WITHOUT ROWID;
+
+-- One row per attempt. The id begins with the scheduled instant, so inserts are nearly in order, and its uniqueness
+-- is the uniqueness of the attempt. No index by job: plans.last_run and prev_run chain the runs of a job.
+CREATE TABLE runs (
+    id BLOB NOT NULL PRIMARY KEY,
+    job_id BLOB NOT NULL,
+    job_version INTEGER NOT NULL,
+    status INTEGER NOT NULL,
+    scheduled INTEGER NOT NULL,
+    first_scheduled INTEGER,    -- NULL = scheduled
+    due INTEGER,                -- NULL = scheduled
+    started INTEGER,
+    ended INTEGER,
+    token INTEGER NOT NULL,
+    attempt INTEGER NOT NULL,
+    occurrences INTEGER NOT NULL,
+    lost_count INTEGER NOT NULL,
+    trigger_kind INTEGER NOT NULL,
+    priority INTEGER NOT NULL,
+    cancel_requested INTEGER NOT NULL,
+    exit_code INTEGER,
+    worker TEXT,
+    error_class TEXT,
+    error_message TEXT,
+    inputs TEXT,
+    run_key BLOB,
+    prev_run BLOB,
+    blocked_by BLOB
+) WITHOUT ROWID;
+CREATE INDEX runs_unfinished ON runs (id) WHERE status < 2;
+
+CREATE TABLE run_logs (
+    run_id BLOB NOT NULL,
+    seq INTEGER NOT NULL,
+    at INTEGER NOT NULL,
+    level INTEGER NOT NULL,
+    stream INTEGER NOT NULL,
+    message TEXT NOT NULL,
+    context TEXT,
+    PRIMARY KEY (run_id, seq)
+) WITHOUT ROWID;
+
+CREATE TABLE dead_letters (
+    id BLOB NOT NULL PRIMARY KEY,
+    job_id BLOB NOT NULL,
+    job_name TEXT,
+    last_run_id BLOB,
+    run_key BLOB,
+    scheduled INTEGER,
+    reason TEXT,
+    error_class TEXT,
+    attempts INTEGER NOT NULL,
+    job_version INTEGER NOT NULL,
+    inputs TEXT,
+    created_at INTEGER,
+    resolved INTEGER NOT NULL,
+    resolved_at INTEGER,
+    resolved_by TEXT,
+    resolution TEXT,
+    replay_run_id BLOB,
+    definition TEXT
+);
+CREATE INDEX dead_letters_open ON dead_letters (id) WHERE resolved = 0;
+
+CREATE TABLE users (
+    id BLOB NOT NULL PRIMARY KEY,
+    email TEXT NOT NULL UNIQUE,
+    password_hash TEXT,
+    roles TEXT NOT NULL,        -- words with a blank between
+    is_admin INTEGER NOT NULL,  -- enabled and ADMIN
+    enabled INTEGER NOT NULL,
+    session_epoch INTEGER NOT NULL,
+    created_at INTEGER
+) WITHOUT ROWID;
+
+CREATE TABLE sessions (
+    token_hash BLOB NOT NULL PRIMARY KEY,
+    family BLOB NOT NULL,
+    user_id BLOB NOT NULL,
+    created_at INTEGER,
+    expires_at INTEGER,
+    used INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX sessions_by_family ON sessions (family);
+CREATE INDEX sessions_by_user ON sessions (user_id);
+
+CREATE TABLE settings (
+    name TEXT NOT NULL PRIMARY KEY,
+    value TEXT NOT NULL
+) WITHOUT ROWID;

@@ -1,0 +1,197 @@
+-- SPDX-License-Identifier: Apache-2.0
+-- Every statement of the store. tools/embed_sql.py makes the table store_sql[] of it. Column lists (-- let) have the
+-- order of the tables in columns.c. Where a name has {words}, the last one varies fastest; C code computes places.
+
+-- let run: r.id, r.job_id, r.job_version, r.status, r.scheduled, r.first_scheduled, r.due, r.started, r.ended, r.token, r.attempt, r.occurrences, r.lost_count, r.trigger_kind, r.priority, r.cancel_requested, r.exit_code, r.worker, r.error_class, r.error_message, r.inputs, r.run_key, r.prev_run, r.blocked_by
+-- let plan: p.job_id, p.version, p.next_fire, p.last_run, p.run_count, p.enabled, p.state, p.options, p.anchor_at, p.timeout, p.type, p.interval_seconds, p.interval_ms, p.cron_expression, p.timezone, p.jitter_seconds, p.misfire_threshold_seconds, p.max_catch_up, p.run_at, p.start_at, p.end_at, p.rrule, p.dtstart
+-- let job: j.id, j.owner_id, j.version, j.created_at, j.updated_at, p.next_fire, p.last_run, p.run_count, p.enabled, p.state, r.status, j.definition
+-- let job_from: FROM jobs j JOIN plans p ON p.job_id = j.id LEFT JOIN runs r ON r.id = p.last_run
+-- let dlq: d.id, d.job_id, d.job_name, d.last_run_id, d.run_key, d.scheduled, d.reason, d.error_class, d.attempts, d.job_version, d.inputs, d.created_at, d.resolved, d.resolved_at, d.resolved_by, d.resolution, d.replay_run_id, d.definition
+-- let user: u.id, u.email, u.password_hash, u.roles, u.enabled, u.session_epoch, u.created_at
+
+-- ---- the hot path ----
+
+-- name: fire_get
+SELECT p.last_run FROM plans p WHERE p.job_id = ?1 AND p.next_fire = ?2 AND p.version = ?3
+-- name: fire_update
+UPDATE plans SET next_fire = ?2, last_run = ?3, run_count = run_count + ?4
+WHERE job_id = ?1 AND next_fire = ?5 AND version = ?6
+-- name: fire_move
+UPDATE plans SET next_fire = ?2 WHERE job_id = ?1 AND next_fire = ?3 AND version = ?4
+-- name: run_put
+INSERT INTO runs VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20,
+                         ?21, ?22, ?23, ?24)
+ON CONFLICT DO NOTHING
+-- name: run_remove
+DELETE FROM runs WHERE id = ?1
+-- name: claim
+UPDATE runs SET status = 1, started = ?2, worker = ?3, token = ?4, attempt = ?5 WHERE id = ?1 AND status = 0
+-- name: finish
+UPDATE runs SET status = ?2, started = coalesce(?3, started), ended = ?4, exit_code = ?5, error_class = ?6,
+                error_message = ?7, job_version = ?8
+WHERE id = ?1 AND status = 1 AND token = ?9
+-- name: chain_head
+SELECT p.last_run FROM plans p WHERE p.job_id = ?1
+-- name: chain_advance
+UPDATE plans SET last_run = ?2, run_count = run_count + 1 WHERE job_id = ?1
+-- name: finished_plan
+SELECT p.job_id, p.options FROM runs r JOIN plans p ON p.job_id = r.job_id
+WHERE r.id = ?1 AND p.next_fire = 9223372036854775807
+-- name: plan_set_next
+UPDATE plans SET next_fire = ?2 WHERE job_id = ?1 AND next_fire = 9223372036854775807
+-- name: log_put
+INSERT INTO run_logs VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO NOTHING
+-- name: dlq_put
+INSERT INTO dead_letters (id, job_id, job_name, last_run_id, run_key, scheduled, reason, error_class, attempts,
+    job_version, inputs, created_at, resolved, resolved_at, resolved_by, resolution, replay_run_id, definition)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)
+ON CONFLICT (id) DO UPDATE SET job_name = ?3, last_run_id = ?4, reason = ?7, error_class = ?8, attempts = ?9,
+    job_version = ?10, inputs = ?11, created_at = ?12, resolved = ?13, resolved_at = ?14, resolved_by = ?15,
+    resolution = ?16, replay_run_id = ?17, definition = ?18
+
+-- ---- what the engine loads ----
+
+-- name: plans_page_{scope}
+-- each scope: due=AND p.enabled = 1 AND p.state = 0 | all=
+SELECT {plan} FROM plans p WHERE p.job_id > ?1 {scope} ORDER BY p.job_id LIMIT ?2
+-- name: plan_get
+SELECT {plan} FROM plans p WHERE p.job_id = ?1
+-- name: runs_unfinished
+SELECT {run}, (SELECT j.name FROM jobs j WHERE j.id = r.job_id) FROM runs r INDEXED BY runs_unfinished
+WHERE r.status < 2 AND r.id > ?1 ORDER BY r.id LIMIT ?2
+-- name: job_definition
+SELECT j.definition, j.version FROM jobs j WHERE j.id = ?1 AND j.deleted_at IS NULL
+
+-- ---- jobs ----
+
+-- name: job_put
+INSERT INTO jobs (id, owner_id, name, type, version, created_at, updated_at, definition)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT DO NOTHING
+-- name: plan_put
+INSERT INTO plans VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20,
+                          ?21, ?22, ?23)
+-- name: job_change
+UPDATE jobs SET name = ?2, type = ?3, version = ?4, updated_at = ?5, definition = ?6
+WHERE id = ?1 AND version = ?7 AND deleted_at IS NULL
+-- name: plan_replace
+UPDATE plans SET version = ?2, next_fire = ?3, enabled = ?6, state = ?7, options = ?8, anchor_at = ?9, timeout = ?10,
+    type = ?11, interval_seconds = ?12, interval_ms = ?13, cron_expression = ?14, timezone = ?15, jitter_seconds = ?16,
+    misfire_threshold_seconds = ?17, max_catch_up = ?18, run_at = ?19, start_at = ?20, end_at = ?21, rrule = ?22,
+    dtstart = ?23
+WHERE job_id = ?1 AND ?4 IS ?4 AND ?5 IS ?5
+-- name: job_version
+SELECT j.version FROM jobs j WHERE j.id = ?1 AND j.deleted_at IS NULL
+-- name: job_mark_deleted
+UPDATE jobs SET deleted_at = ?2, updated_at = ?2,
+    last_run = (SELECT p.last_run FROM plans p WHERE p.job_id = ?1),
+    run_count = (SELECT p.run_count FROM plans p WHERE p.job_id = ?1)
+WHERE id = ?1 AND deleted_at IS NULL AND (?3 = 0 OR version = ?3)
+-- name: plan_remove
+DELETE FROM plans WHERE job_id = ?1
+-- name: runs_cancel_queued
+UPDATE runs INDEXED BY runs_unfinished SET status = 5, ended = ?2, error_class = ?3, error_message = ?4
+WHERE status < 2 AND status = 0 AND job_id = ?1
+-- name: job_touch
+UPDATE jobs SET version = version + 1, updated_at = ?2 WHERE id = ?1 AND deleted_at IS NULL
+-- name: plan_set_state
+UPDATE plans SET state = ?2, version = version + 1,
+    next_fire = CASE WHEN ?3 = 9223372036854775807 THEN next_fire ELSE ?3 END
+WHERE job_id = ?1
+-- name: job_get
+SELECT {job} {job_from} WHERE j.id = ?1 AND j.deleted_at IS NULL
+-- name: jobs_by_{sort}_{dir}_{scope}
+-- each sort: id=j.id {dir};j.id {dir.1} ?2 AND ?1 IS ?1 | update=j.updated_at {dir}, j.id {dir};(j.updated_at, j.id) {dir.1} (?1, ?2) | next=p.next_fire {dir}, j.id {dir};(p.next_fire, j.id) {dir.1} (?1, ?2) | name=j.name {dir}, j.id {dir};(j.name, j.id) {dir.1} (?1, ?2)
+-- each dir: asc=ASC;> | desc=DESC;<
+-- each scope: any= | owner=AND j.owner_id = ?6
+SELECT {job}, j.name {job_from}
+WHERE j.deleted_at IS NULL AND {sort.1} AND (?4 IS NULL OR j.type = ?4)
+  AND (?5 IS NULL OR instr(lower(j.name), lower(?5)) > 0) {scope}
+ORDER BY {sort} LIMIT ?3
+-- name: jobs_count_{scope}
+-- each scope: any= | owner=AND j.owner_id = ?4
+SELECT count(*) FROM (SELECT 1 FROM jobs j WHERE j.deleted_at IS NULL AND (?2 IS NULL OR j.type = ?2)
+  AND (?3 IS NULL OR instr(lower(j.name), lower(?3)) > 0) {scope} LIMIT ?1)
+
+-- ---- runs ----
+
+-- name: run_get
+SELECT {run}, (SELECT j.name FROM jobs j WHERE j.id = r.job_id) FROM runs r WHERE r.id = ?1
+-- name: run_link
+SELECT {run} FROM runs r WHERE r.id = ?1
+-- name: job_chain
+SELECT coalesce(p.last_run, j.last_run), coalesce(p.run_count, j.run_count, 0), j.owner_id, j.name
+FROM jobs j LEFT JOIN plans p ON p.job_id = j.id WHERE j.id = ?1
+-- name: runs_by_id_{dir}
+-- each dir: asc=ASC;> | desc=DESC;<
+SELECT {run}, j.name, j.owner_id FROM runs r LEFT JOIN jobs j ON j.id = r.job_id
+WHERE r.id {dir.1} ?1 ORDER BY r.id {dir} LIMIT ?2
+-- name: runs_active_{dir}
+-- each dir: asc=ASC;> | desc=DESC;<
+SELECT {run}, j.name, j.owner_id FROM runs r INDEXED BY runs_unfinished LEFT JOIN jobs j ON j.id = r.job_id
+WHERE r.status < 2 AND r.id {dir.1} ?1 ORDER BY r.id {dir} LIMIT ?2
+-- name: runs_count
+SELECT count(*) FROM (SELECT 1 FROM runs LIMIT ?1)
+-- name: run_cancel_queued
+UPDATE runs SET status = 5, ended = ?2, error_class = ?3, error_message = ?4 WHERE id = ?1 AND status = 0
+-- name: run_cancel_request
+UPDATE runs SET cancel_requested = 1 WHERE id = ?1 AND status = 1
+-- name: run_status
+SELECT r.status FROM runs r WHERE r.id = ?1
+-- name: logs_read
+SELECT l.seq, l.at, l.level, l.stream, l.message, l.context FROM run_logs l
+WHERE l.run_id = ?1 AND l.seq > ?2 ORDER BY l.seq LIMIT ?3
+
+-- ---- dead letters ----
+
+-- name: dlq_get
+SELECT {dlq} FROM dead_letters d WHERE d.id = ?1
+-- name: dlq_list_{dir}
+-- each dir: asc=ASC;> | desc=DESC;<
+SELECT {dlq} FROM dead_letters d LEFT JOIN jobs j ON j.id = d.job_id
+WHERE d.id {dir.1} ?1 AND (?3 < 0 OR d.resolved = ?3) AND (?4 IS NULL OR d.job_id = ?4)
+  AND (?5 IS NULL OR j.owner_id = ?5)
+ORDER BY d.id {dir} LIMIT ?2
+-- name: dlq_count
+SELECT count(*) FROM (SELECT 1 FROM dead_letters d LEFT JOIN jobs j ON j.id = d.job_id
+WHERE (?2 < 0 OR d.resolved = ?2) AND (?3 IS NULL OR d.job_id = ?3) AND (?4 IS NULL OR j.owner_id = ?4) LIMIT ?1)
+-- name: dlq_resolve
+UPDATE dead_letters SET resolved = 1, resolved_at = ?2, resolved_by = ?3, resolution = ?4, replay_run_id = ?5
+WHERE id = ?1 AND resolved = 0
+-- name: dlq_exists
+SELECT 1 FROM dead_letters WHERE id = ?1
+
+-- ---- users, sessions, settings ----
+
+-- name: user_put
+INSERT INTO users (id, email, password_hash, roles, enabled, session_epoch, created_at, is_admin)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT DO NOTHING
+-- name: user_put_first_admin
+INSERT INTO users (id, email, password_hash, roles, enabled, session_epoch, created_at, is_admin)
+SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8 WHERE NOT EXISTS (SELECT 1 FROM users WHERE is_admin = 1)
+ON CONFLICT DO NOTHING
+-- name: user_get
+SELECT {user} FROM users u WHERE u.id = ?1
+-- name: user_by_email
+SELECT {user} FROM users u WHERE u.email = ?1
+-- name: user_change
+UPDATE users SET password_hash = ?2, roles = ?3, enabled = ?4, session_epoch = ?5, is_admin = ?6 WHERE id = ?1
+-- name: admin_exists
+SELECT EXISTS (SELECT 1 FROM users WHERE is_admin = 1)
+-- name: session_put
+INSERT INTO sessions VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING
+-- name: session_get
+SELECT s.family, s.user_id, s.expires_at, s.used FROM sessions s WHERE s.token_hash = ?1
+-- name: session_use
+UPDATE sessions SET used = 1 WHERE token_hash = ?1 AND used = 0
+-- name: sessions_remove_family
+DELETE FROM sessions WHERE family = ?1
+-- name: sessions_remove_user
+DELETE FROM sessions WHERE user_id = ?1
+-- name: sessions_remove_expired
+DELETE FROM sessions WHERE user_id = ?1 AND expires_at <= ?2
+-- name: setting_get
+SELECT s.value FROM settings s WHERE s.name = ?1
+-- name: setting_put
+INSERT INTO settings VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = ?2
+-- name: setting_remove
+DELETE FROM settings WHERE name = ?1

@@ -1,0 +1,263 @@
+// SPDX-License-Identifier: Apache-2.0
+// Lists of runs. Those of one job follow its chain from the newest, one row by primary key at a time: no index by
+// job is needed, whatever the length of the history. Others go by id, which is the order of scheduled instants. Filters
+// are checked on at most SCAN_MAX rows per call: past that a page may be short and carries a cursor.
+#include "store/sql/sql.h"
+
+enum { SCAN_MAX = 20000 };
+
+struct listing {
+    const struct run_filter *f;
+    struct pager pager;
+    struct run *out;
+    struct ulid last; // last row kept, or passed when the scan stops
+    int64_t scanned, matched;
+    bool counting;
+    bool cut;
+};
+
+static bool owner_matches(const struct run_filter *f, struct ulid owner)
+{
+    return ulid_is_zero(f->owner_id) || ulid_eq(f->owner_id, owner);
+}
+
+enum { STATUS_COLUMN = 3, PREV_COLUMN = 22 };
+
+// Takes the row under the statement. *ret_go false: the page is full.
+static bool take_row(struct listing *l, struct db_stmt *s, bool matches, struct str job_name, bool *ret_go,
+                     struct arena *a, struct err *err)
+{
+    enum page_step step = PAGE_SKIP;
+    l->scanned++;
+    if (matches && l->counting)
+        l->matched++;
+    else if (matches)
+        step = pager_next(&l->pager);
+    l->cut = step != PAGE_FULL && l->scanned == SCAN_MAX;
+    *ret_go = step != PAGE_FULL && !l->cut;
+    if (step == PAGE_FULL || l->counting)
+        return true;
+    l->last = db_id(s, 0);
+    if (step != PAGE_TAKE)
+        return true;
+    struct run *r = &l->out[l->pager.n - 1];
+    if (!run_read(s, r, a, err))
+        return false;
+    r->job_name = arena_str(a, job_name);
+    return true;
+}
+
+// ---- by id -------------------------------------------------------------------------------------
+
+static enum store_query by_id_query(const struct run_filter *f, bool ascending)
+{
+    bool active = f->status == RUN_QUEUED || f->status == RUN_RUNNING;
+    if (active)
+        return ascending ? STORE_RUNS_ACTIVE_ASC : STORE_RUNS_ACTIVE_DESC;
+    return ascending ? STORE_RUNS_BY_ID_ASC : STORE_RUNS_BY_ID_DESC;
+}
+
+static bool by_id(struct store *st, struct listing *l, struct ulid from, bool ascending, struct arena *a,
+                  struct err *err)
+{
+    struct sql_read r;
+    const struct run_filter *f = l->f;
+    if (!sql_read(&r, st, by_id_query(f, ascending), err))
+        return false;
+    db_put_id(r.s, 1, &from);
+    db_put_i64(r.s, 2, SCAN_MAX);
+    bool ok = true, row, go = true;
+    while (ok && go && (ok = db_step(r.s, &row, err)) && row) {
+        bool matches = (f->status < 0 || db_i64(r.s, STATUS_COLUMN) == f->status) &&
+                       owner_matches(f, db_id(r.s, run_columns.n + 1));
+        ok = take_row(l, r.s, matches, db_bytes(r.s, run_columns.n), &go, a, err);
+    }
+    sql_read_end(&r);
+    return ok;
+}
+
+static bool count_all(struct store *st, struct page_result *ret, struct err *err)
+{
+    struct sql_read r;
+    if (!sql_read(&r, st, STORE_RUNS_COUNT, err))
+        return false;
+    db_put_i64(r.s, 1, TOTAL_EXACT_MAX + 1);
+    bool ok = sql_only_row(r.s, err, "count", "runs");
+    if (ok)
+        page_total(ret, db_i64(r.s, 0), true);
+    sql_read_end(&r);
+    return ok;
+}
+
+static bool count_by_id(struct store *st, const struct run_filter *f, struct page_result *ret, struct arena *a,
+                        struct err *err)
+{
+    if (f->status < 0 && ulid_is_zero(f->owner_id))
+        return count_all(st, ret, err);
+    struct listing l = {.f = f, .counting = true};
+    struct ulid highest;
+    memset(highest.b, 0xFF, sizeof highest.b);
+    if (!by_id(st, &l, highest, false, a, err))
+        return false;
+    page_total(ret, l.matched, !l.cut);
+    return true;
+}
+
+// ---- along the chain of a job ------------------------------------------------------------------
+
+struct chain {
+    struct ulid head, owner;
+    int64_t length;
+    struct str name;
+};
+
+// A job that does not exist has an empty chain.
+static bool chain_find(struct store *st, struct ulid job_id, struct chain *ret, struct arena *a, struct err *err)
+{
+    struct sql_read r;
+    bool row;
+    *ret = (struct chain){.length = 0};
+    if (!sql_read(&r, st, STORE_JOB_CHAIN, err))
+        return false;
+    db_put_id(r.s, 1, &job_id);
+    bool ok = db_step(r.s, &row, err);
+    if (ok && row)
+        *ret = (struct chain){.head = db_id(r.s, 0), .length = db_i64(r.s, 1), .owner = db_id(r.s, 2),
+                              .name = arena_str(a, db_bytes(r.s, 3))};
+    sql_read_end(&r);
+    return ok;
+}
+
+// Walks towards older runs. order: when not NULL only these ids, in this order (oldest first).
+static bool chain_walk(struct store *st, struct listing *l, const struct chain *c, struct ulid from,
+                       const struct ulid *order, size_t n_order, struct arena *a, struct err *err)
+{
+    struct sql_read r;
+    if (!sql_read(&r, st, STORE_RUN_LINK, err))
+        return false;
+    struct ulid at = from;
+    bool ok = true, row = true, go = true;
+    for (size_t i = 0; ok && go && (order ? i < n_order : !ulid_is_zero(at)); i++) {
+        struct ulid id = order ? order[i] : at;
+        db_put_id(r.s, 1, &id);
+        ok = db_step(r.s, &row, err);
+        if (!ok || !row)
+            break; // older history was removed
+        at = db_id(r.s, PREV_COLUMN);
+        bool matches = l->f->status < 0 || db_i64(r.s, STATUS_COLUMN) == l->f->status;
+        ok = take_row(l, r.s, matches, c->name, &go, a, err);
+        db_reset(r.s);
+    }
+    sql_read_end(&r);
+    return ok;
+}
+
+// Ids from the oldest; the chain is held as a whole, so only short ones can be listed that way.
+static bool chain_oldest_first(struct store *st, const struct chain *c, struct ulid **ret, size_t *ret_n,
+                               struct arena *a, struct err *err)
+{
+    struct sql_read r;
+    if (c->length > TOTAL_EXACT_MAX) {
+        (void)ERR(err, ERR_INVALID, "a job with more than %d runs is listed newest first only", TOTAL_EXACT_MAX);
+        return err_at(err, "/sort"), false;
+    }
+    struct ulid *v = arena_new_array(a, struct ulid, (size_t)c->length);
+    if (!v)
+        return sql_no_memory(err);
+    if (!sql_read(&r, st, STORE_RUN_LINK, err))
+        return false;
+    size_t n = 0, most = (size_t)c->length;
+    bool ok = true, row = true;
+    for (struct ulid at = c->head; ok && row && n < most && !ulid_is_zero(at);) {
+        db_put_id(r.s, 1, &at);
+        ok = db_step(r.s, &row, err);
+        if (ok && row) {
+            v[most - ++n] = at;
+            at = db_id(r.s, PREV_COLUMN);
+            db_reset(r.s);
+        }
+    }
+    sql_read_end(&r);
+    *ret = v + most - n;
+    *ret_n = n;
+    return ok;
+}
+
+static bool count_chain(struct store *st, const struct run_filter *f, const struct chain *c,
+                        struct page_result *ret, struct arena *a, struct err *err)
+{
+    if (f->status < 0) {
+        page_total(ret, c->length, true);
+        return true;
+    }
+    struct listing l = {.f = f, .counting = true};
+    if (!chain_walk(st, &l, c, c->head, NULL, 0, a, err))
+        return false;
+    page_total(ret, l.matched, !l.cut);
+    return true;
+}
+
+// The run after the cursor's, in the direction of age.
+static bool chain_resume(struct store *st, struct ulid id, struct ulid *ret, struct err *err)
+{
+    struct sql_read r;
+    char text[ULID_TEXT_MAX];
+    if (!sql_read(&r, st, STORE_RUN_LINK, err))
+        return false;
+    db_put_id(r.s, 1, &id);
+    bool ok = sql_only_row(r.s, err, "run", ulid_format(id, text));
+    if (ok)
+        *ret = db_id(r.s, PREV_COLUMN);
+    sql_read_end(&r);
+    return ok;
+}
+
+static bool along_chain(struct store *st, struct listing *l, const struct cursor *at, bool given,
+                        struct page_result *ret, struct arena *a, struct err *err)
+{
+    struct chain c;
+    struct ulid from, *order = NULL;
+    size_t n = 0, first = 0;
+    if (!chain_find(st, l->f->job_id, &c, a, err))
+        return false;
+    if (!owner_matches(l->f, c.owner))
+        c = (struct chain){.length = 0};
+    from = c.head;
+    if (at->ascending && !chain_oldest_first(st, &c, &order, &n, a, err))
+        return false;
+    if (!at->ascending && given && !chain_resume(st, at->id, &from, err))
+        return false;
+    while (given && first < n && !ulid_eq(order[first], at->id))
+        first++;
+    if (given && n > 0)
+        first++;
+    if (at->ascending && first >= n)
+        return count_chain(st, l->f, &c, ret, a, err);
+    return chain_walk(st, l, &c, from, order ? order + first : NULL, n - first, a, err) &&
+           count_chain(st, l->f, &c, ret, a, err);
+}
+
+bool sql_runs_list(struct store *s, const struct run_filter *f, const struct page *p, struct run **ret,
+                   size_t *ret_n, struct page_result *ret_page, struct arena *a, struct err *err)
+{
+    struct listing l = {.f = f};
+    struct page_result result;
+    struct cursor at;
+    bool given, chain = !ulid_is_zero(f->job_id);
+    if (!page_open(p, chain ? 'c' : 'r', run_sorts, &at, &given, a, err))
+        return false;
+    l.out = arena_new_array(a, struct run, (size_t)p->size);
+    if (!l.out)
+        return sql_no_memory(err);
+    l.pager = (struct pager){.skip = given ? 0 : p->offset, .size = p->size};
+    bool ok = chain ? along_chain(s, &l, &at, given, &result, a, err)
+                    : by_id(s, &l, at.id, p->ascending, a, err) && count_by_id(s, f, &result, a, err);
+    if (!ok)
+        return false;
+    at.id = l.last;
+    result.next_cursor = l.pager.more || l.cut ? cursor_write(&at, a) : STR_NONE;
+    *ret = l.out;
+    *ret_n = l.pager.n;
+    *ret_page = result;
+    return true;
+}

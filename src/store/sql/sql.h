@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+// Inside of the sql store: one writing connection behind group commit, a few reading ones, operations by noun.
+// Functions named sql_* are the store's operations.
+#ifndef STORE_SQL_SQL_H
+#define STORE_SQL_SQL_H
+
+#include "store/rows.h"
+#include "store/sql/columns.h"
+#include "store/sql/group.h"
+#include "store/store_queries.h"
+
+enum { READERS_MAX = 4 };
+
+// Opens one more connection for reading.
+typedef bool (*reader_open)(void *ctx, struct db **ret, struct err *err);
+
+struct sql {
+    struct store base; // first
+    struct group group;
+    struct db *writer;
+    struct mutex readers_lock;
+    // under readers_lock:
+    struct db *idle[READERS_MAX];
+    size_t n_idle, n_open;
+    struct cond returned;
+    // constant:
+    reader_open open;
+    void (*closed)(void *ctx); // called last
+    void *ctx;
+};
+
+extern const struct store_ops sql_ops;
+// Takes the writer over (migrated already).
+struct store *sql_new(const struct store_ops *ops, struct db *writer, reader_open open, void (*closed)(void *ctx),
+                      void *ctx);
+
+// The statement of a query on a connection.
+bool sql_query(struct db *d, enum store_query q, struct db_stmt **ret, struct err *err);
+// Runs fn on the writer, in a shared transaction.
+bool sql_write(struct store *s, group_fn fn, void *arg, size_t weight, struct err *err);
+// A reading connection for this thread alone, until given back; waits for one. NULL: *err says why.
+struct db *sql_reader(struct store *s, struct err *err);
+void sql_reader_done(struct store *s, struct db *d);
+// A query on a reader: sql_read_end must follow when it returned true, also after a failed step.
+struct sql_read {
+    struct store *store;
+    struct db *db;
+    struct db_stmt *s;
+};
+bool sql_read(struct sql_read *r, struct store *s, enum store_query q, struct err *err);
+void sql_read_end(struct sql_read *r);
+// Steps to the first row of a statement; without one ERR_NOT_FOUND: «what» "subject" does not exist. Reset it afterwards.
+bool sql_only_row(struct db_stmt *s, struct err *err, const char *what, const char *subject);
+bool sql_no_memory(struct err *err);
+
+// ---- parts of transactions (flush.c, job.c, run.c) ------------------------------------------------
+
+// Puts a run in front of the chain of its job, whose head is *head. *ret_put false: the id is taken.
+bool run_put(struct db *d, const struct run *r, bool *ret_put, struct err *err);
+// The same with the head looked up and advanced. *ret_job false: the job is gone; nothing was written.
+bool run_chain(struct db *d, struct run *r, bool *ret_job, bool *ret_put, struct err *err);
+bool dead_letter_put(struct db *d, const struct dead_letter *v, struct err *err);
+
+bool sql_flush(struct store *s, struct flush *f, struct err *err);
+bool sql_plans_page(struct store *s, struct ulid after, size_t max, bool all, struct plan **ret, size_t *ret_n,
+                    size_t *ret_bad, struct arena *a, struct err *err);
+bool sql_plans_get(struct store *s, const struct ulid *ids, size_t n, struct plan **ret, size_t *ret_n,
+                   struct arena *a, struct err *err);
+bool sql_runs_unfinished(struct store *s, struct ulid after, size_t max, struct run **ret, size_t *ret_n,
+                         struct arena *a, struct err *err);
+bool sql_job_definition(struct store *s, struct ulid id, struct str *ret_text, int64_t *ret_version,
+                        struct arena *a, struct err *err);
+bool sql_jobs_insert(struct store *s, const struct job *v, const struct plan *plans, size_t n, struct err *err);
+bool sql_job_update(struct store *s, const struct job *j, const struct plan *p, int64_t expect, struct err *err);
+bool sql_job_delete(struct store *s, struct ulid id, int64_t expect, struct instant now, struct err *err);
+bool sql_job_set_state(struct store *s, struct ulid id, int state, struct instant next_fire, struct instant now,
+                       struct err *err);
+bool sql_job_get(struct store *s, struct ulid id, struct job *ret, struct arena *a, struct err *err);
+bool sql_jobs_list(struct store *s, const struct job_filter *f, const struct page *p, struct job **ret,
+                   size_t *ret_n, struct page_result *ret_page, struct arena *a, struct err *err);
+bool sql_run_insert(struct store *s, struct run *r, struct err *err);
+bool sql_run_get(struct store *s, struct ulid id, struct run *ret, struct arena *a, struct err *err);
+bool sql_runs_list(struct store *s, const struct run_filter *f, const struct page *p, struct run **ret,
+                   size_t *ret_n, struct page_result *ret_page, struct arena *a, struct err *err);
+bool sql_run_cancel(struct store *s, struct ulid id, struct instant now, enum run_cancel_result *ret,
+                    struct err *err);
+bool sql_logs_read(struct store *s, struct ulid run_id, int64_t after, size_t max, struct log_line **ret,
+                   size_t *ret_n, struct arena *a, struct err *err);
+bool sql_dlq_get(struct store *s, struct ulid id, struct dead_letter *ret, struct arena *a, struct err *err);
+bool sql_dlq_list(struct store *s, const struct dlq_filter *f, const struct page *p, struct dead_letter **ret,
+                  size_t *ret_n, struct page_result *ret_page, struct arena *a, struct err *err);
+bool sql_dlq_resolve(struct store *s, struct ulid id, struct str by, struct str reason, struct run *replay,
+                     struct instant now, struct err *err);
+bool sql_user_insert(struct store *s, const struct user *u, struct err *err);
+bool sql_user_insert_first_admin(struct store *s, const struct user *u, struct err *err);
+bool sql_user_get(struct store *s, struct ulid id, struct user *ret, struct arena *a, struct err *err);
+bool sql_user_by_email(struct store *s, struct str email, struct user *ret, struct arena *a, struct err *err);
+bool sql_user_update(struct store *s, const struct user *u, struct err *err);
+bool sql_admin_exists(struct store *s, bool *ret, struct err *err);
+bool sql_session_insert(struct store *s, const struct session *n, struct err *err);
+bool sql_session_rotate(struct store *s, const uint8_t old_hash[32], const uint8_t new_hash[32],
+                        struct instant now, struct instant expires, struct ulid *ret_user, struct err *err);
+bool sql_session_end(struct store *s, const uint8_t token_hash[32], struct err *err);
+bool sql_sessions_end_all(struct store *s, struct ulid user_id, struct err *err);
+bool sql_setting_get(struct store *s, struct str key, struct str *ret, struct arena *a, struct err *err);
+bool sql_setting_put(struct store *s, struct str key, struct str value, struct err *err);
+
+#endif

@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: Apache-2.0
+// The sql store's ground: connections, life, the table of operations.
+#include "base/mem.h"
+#include "store/sql/sql.h"
+
+// ---- connections -------------------------------------------------------------------------------
+
+bool sql_query(struct db *d, enum store_query q, struct db_stmt **ret, struct err *err)
+{
+    return db_stmt_at(d, q, store_sql[q], ret, err);
+}
+
+bool sql_write(struct store *s, group_fn fn, void *arg, size_t weight, struct err *err)
+{
+    return group_run(&((struct sql *)s)->group, fn, arg, weight, err);
+}
+
+struct db *sql_reader(struct store *s, struct err *err)
+{
+    struct sql *q = (struct sql *)s;
+    mutex_lock(&q->readers_lock);
+    while (q->n_idle == 0 && q->n_open == READERS_MAX)
+        cond_wait(&q->returned, &q->readers_lock);
+    struct db *d = q->n_idle ? q->idle[--q->n_idle] : NULL;
+    if (!d)
+        q->n_open++;
+    mutex_unlock(&q->readers_lock);
+    if (d || q->open(q->ctx, &d, err))
+        return d;
+    mutex_lock(&q->readers_lock);
+    q->n_open--;
+    cond_signal(&q->returned);
+    mutex_unlock(&q->readers_lock);
+    if (err->code == ERR_IO)
+        err->code = ERR_UNAVAILABLE;
+    return NULL;
+}
+
+void sql_reader_done(struct store *s, struct db *d)
+{
+    struct sql *q = (struct sql *)s;
+    WITH_LOCK(&q->readers_lock);
+    q->idle[q->n_idle++] = d;
+    cond_signal(&q->returned);
+}
+
+bool sql_read(struct sql_read *r, struct store *s, enum store_query q, struct err *err)
+{
+    *r = (struct sql_read){.store = s, .db = sql_reader(s, err)};
+    if (!r->db)
+        return false;
+    if (sql_query(r->db, q, &r->s, err))
+        return true;
+    sql_reader_done(s, r->db);
+    return false;
+}
+
+void sql_read_end(struct sql_read *r)
+{
+    db_reset(r->s);
+    sql_reader_done(r->store, r->db);
+}
+
+bool sql_only_row(struct db_stmt *s, struct err *err, const char *what, const char *subject)
+{
+    bool row;
+    if (!db_step(s, &row, err)) {
+        if (err->code == ERR_IO)
+            err->code = ERR_UNAVAILABLE;
+        return false;
+    }
+    return row || ERR(err, ERR_NOT_FOUND, "%s \"%s\" does not exist", what, subject);
+}
+
+bool sql_no_memory(struct err *err)
+{
+    return ERR(err, ERR_UNAVAILABLE, "the answer is too large for its memory: ask for fewer rows");
+}
+
+// ---- life --------------------------------------------------------------------------------------
+
+static void sql_free(struct store *s)
+{
+    struct sql *q = (struct sql *)s;
+    group_release(&q->group);
+    must(q->n_idle == q->n_open);
+    for (size_t i = 0; i < q->n_idle; i++)
+        db_close(q->idle[i]);
+    db_close(q->writer); // last, so that it alone moves the log into the file
+    cond_release(&q->returned);
+    mutex_release(&q->readers_lock);
+    if (q->closed)
+        q->closed(q->ctx);
+    mem_free(q);
+}
+
+static bool sql_check(struct store *s, struct err *err)
+{
+    struct arena a CLEANUP(arena_release);
+    struct str back;
+    arena_init(&a, 1024);
+    return sql_setting_put(s, STR("store.check"), STR("ok"), err) &&
+           sql_setting_get(s, STR("store.check"), &back, &a, err);
+}
+
+const struct store_ops sql_ops = {
+    .name = "sqlite",
+    .free = sql_free,
+    .check = sql_check,
+    .flush = sql_flush,
+    .plans_page = sql_plans_page,
+    .plans_get = sql_plans_get,
+    .runs_unfinished = sql_runs_unfinished,
+    .job_definition = sql_job_definition,
+    .jobs_insert = sql_jobs_insert,
+    .job_update = sql_job_update,
+    .job_delete = sql_job_delete,
+    .job_set_state = sql_job_set_state,
+    .job_get = sql_job_get,
+    .jobs_list = sql_jobs_list,
+    .run_insert = sql_run_insert,
+    .run_get = sql_run_get,
+    .runs_list = sql_runs_list,
+    .run_cancel = sql_run_cancel,
+    .logs_read = sql_logs_read,
+    .dlq_get = sql_dlq_get,
+    .dlq_list = sql_dlq_list,
+    .dlq_resolve = sql_dlq_resolve,
+    .user_insert = sql_user_insert,
+    .user_insert_first_admin = sql_user_insert_first_admin,
+    .user_get = sql_user_get,
+    .user_by_email = sql_user_by_email,
+    .user_update = sql_user_update,
+    .admin_exists = sql_admin_exists,
+    .session_insert = sql_session_insert,
+    .session_rotate = sql_session_rotate,
+    .session_end = sql_session_end,
+    .sessions_end_all = sql_sessions_end_all,
+    .setting_get = sql_setting_get,
+    .setting_put = sql_setting_put,
+};
+
+struct store *sql_new(const struct store_ops *ops, struct db *writer, reader_open open, void (*closed)(void *ctx),
+                      void *ctx)
+{
+    struct sql *q = mem_new(struct sql);
+    q->base.ops = ops;
+    q->writer = writer;
+    q->open = open;
+    q->closed = closed;
+    q->ctx = ctx;
+    mutex_init(&q->readers_lock, LOCK_STORE_READERS);
+    cond_init(&q->returned);
+    group_init(&q->group, writer);
+    return &q->base;
+}
