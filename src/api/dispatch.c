@@ -6,6 +6,7 @@
 #include "api/api.h"
 #include "api/problem.h"
 #include "base/log.h"
+#include "base/mem.h"
 #include "base/metrics.h"
 
 static struct metric durations[ROUTES_MAX]; // by row of the route table
@@ -32,14 +33,13 @@ static void metrics_prepare(const struct app *app)
 
 struct api *api_new(struct app *app)
 {
-    struct api *api = calloc(1, sizeof *api);
-    must(api != NULL);
+    struct api *api = mem_new(struct api);
     api->app = app;
     metrics_prepare(app);
     return api;
 }
 
-void api_free(struct api *api) { free(api); }
+void api_free(struct api *api) { mem_free(api); }
 
 bool route_matches(const char *pattern, struct str path, struct str param[ROUTE_PARAMS_MAX])
 {

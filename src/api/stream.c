@@ -9,6 +9,7 @@
 #include "api/handlers.h"
 #include "app/job.h"
 #include "app/run.h"
+#include "base/mem.h"
 
 enum { LINES_PER_CALL = 256, CHANGES_PER_CALL = 64, SCRATCH_BUDGET = 8 * 1024 * 1024, EVENT_MAX = 64 * 1024 };
 
@@ -52,7 +53,7 @@ static void closed(void *ctx)
 {
     struct stream *s = ctx;
     topic_leave(s->app->topic, s->subscriber);
-    free(s);
+    mem_free(s);
 }
 
 static bool logs_some(struct stream *s, struct sbuf *out, struct arena *a)
@@ -125,9 +126,7 @@ static bool changes_next(void *ctx, struct sbuf *out)
 static bool stream_answer(struct call *c, struct ulid run_id, bool (*next)(void *, struct sbuf *), int64_t after,
                           struct err *err)
 {
-    struct stream *s = calloc(1, sizeof *s);
-    if (!s)
-        return ERR(err, ERR_UNAVAILABLE, "no memory for another event stream; try again later");
+    struct stream *s = mem_new(struct stream);
     s->app = c->app;
     s->caller = c->caller;
     s->caller.email = s->caller.remote = STR_NONE; // they end with the request
@@ -136,7 +135,7 @@ static bool stream_answer(struct call *c, struct ulid run_id, bool (*next)(void 
     s->source = (struct httpd_source){.next = next, .closed = closed, .opened = opened, .ctx = s};
     s->subscriber = topic_join(c->app->topic, run_id, wake, s);
     if (!s->subscriber) {
-        free(s);
+        mem_free(s);
         return ERR(err, ERR_UNAVAILABLE, "too many event streams are open; try again later");
     }
     call_header(c, "Cache-Control", STR("no-store"));

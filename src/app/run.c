@@ -171,6 +171,8 @@ bool app_run_cancel(struct app *app, const struct caller *c, struct ulid id, str
     struct err ignored = {0};
     if (app->store->ops->run_get(app->store, id, &after, a, &ignored))
         r = after;
+    else if (result == CANCEL_DONE)
+        r.status = RUN_CANCELLED; // committed, whatever reading it back says
     run_derive(&r);
     *ret = r;
     return true;

@@ -4,6 +4,7 @@
 #include "app/topic.h"
 
 #include "base/err.h"
+#include "base/mem.h"
 
 struct subscriber {
     struct subscriber *next, **prev;
@@ -24,8 +25,7 @@ struct topic {
 
 struct topic *topic_new(void)
 {
-    struct topic *t = calloc(1, sizeof *t);
-    must(t != NULL);
+    struct topic *t = mem_new(struct topic);
     mutex_init(&t->lock, LOCK_TOPIC);
     return t;
 }
@@ -36,7 +36,7 @@ void topic_free(struct topic *t)
         return;
     must(t->first == NULL);
     mutex_release(&t->lock);
-    free(t);
+    mem_free(t);
 }
 
 struct subscriber *topic_join(struct topic *t, struct ulid run_id, void (*wake)(void *ctx), void *ctx)
@@ -44,9 +44,7 @@ struct subscriber *topic_join(struct topic *t, struct ulid run_id, void (*wake)(
     WITH_LOCK(&t->lock);
     if (t->count >= TOPIC_SUBSCRIBERS_MAX)
         return NULL;
-    struct subscriber *s = calloc(1, sizeof *s);
-    if (!s)
-        return NULL;
+    struct subscriber *s = mem_new(struct subscriber);
     *s = (struct subscriber){.next = t->first, .prev = &t->first, .run_id = run_id, .wake = wake, .ctx = ctx};
     if (s->next)
         s->next->prev = &s->next;
@@ -64,7 +62,7 @@ void topic_leave(struct topic *t, struct subscriber *s)
     if (s->next)
         s->next->prev = s->prev;
     t->count--;
-    free(s);
+    mem_free(s);
 }
 
 size_t topic_take(struct topic *t, struct subscriber *s, struct run_change *v, size_t max, bool *ret_missed)

@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: Apache-2.0
+// The matrix of rights, generated from the route table: every route asked by nobody, with a bad token, by each role
+// that is not the owner, and by an administrator. What is right follows from auth/policy alone.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "api/call.h"
+#include "base/log.h"
+#include "script.h"
+
+enum { TARGET_MAX = 256 };
+
+struct objects {
+    char job[ULID_TEXT_MAX], run[ULID_TEXT_MAX], letter[ULID_TEXT_MAX];
+};
+
+static void remember(char text[static ULID_TEXT_MAX], const struct exchange *x)
+{
+    struct str id = json_str(json_object_get(x->json, "id"));
+    assert_int_equal(id.n, ULID_TEXT_LEN);
+    memcpy(text, id.p, id.n);
+    text[id.n] = '\0';
+}
+
+// A job of ada's with a failed run and its dead letter.
+static void make_objects(struct world *w, struct objects *o)
+{
+    struct exchange x;
+    char target[TARGET_MAX];
+    struct ulid run;
+    world_send(w, &(struct request){"POST", "/api/v1/jobs", "ada",
+                                    STR("{\"name\":\"hers\",\"type\":\"DUMMY\",\"schedule\":{\"scheduleType\":\"MANUAL\"}}"),
+                                    NULL}, &x);
+    assert_int_equal(x.resp.status, 201);
+    remember(o->job, &x);
+    exchange_release(&x);
+    (void)snprintf(target, sizeof target, "/api/v1/jobs/%s:run-now", o->job);
+    world_send(w, &(struct request){"POST", target, "ada", STR_NONE, NULL}, &x);
+    assert_int_equal(x.resp.status, 202);
+    remember(o->run, &x);
+    exchange_release(&x);
+    assert_true(ulid_parse(str_of(o->run), &run));
+    world_start_run(w, run);
+    world_end_run(w, run, RUN_FAILED, "DUMMY_ERROR");
+    world_send(w, &(struct request){"GET", "/api/v1/dlq?resolved=false", "ada", STR_NONE, NULL}, &x);
+    struct str id = json_str(json_object_get(json_array_get(json_object_get(x.json, "content"), 0), "id"));
+    assert_int_equal(id.n, ULID_TEXT_LEN);
+    memcpy(o->letter, id.p, id.n);
+    o->letter[id.n] = '\0';
+    exchange_release(&x);
+}
+
+static void make_target(const struct route *r, const struct objects *o, char target[static TARGET_MAX])
+{
+    size_t n = (size_t)snprintf(target, TARGET_MAX, "%s", r->flags & ROUTE_ROOT ? "" : "/api/v1");
+    for (const char *p = r->path; *p; p++) {
+        if (*p != '{') {
+            target[n++] = *p;
+            continue;
+        }
+        const char *id = strncmp(p, "{runId}", 7) == 0           ? o->run
+                         : strncmp(r->path, "/dlq", 4) == 0 ? o->letter
+                                                            : o->job;
+        n += (size_t)snprintf(target + n, TARGET_MAX - n, "%s", id);
+        while (*p != '}')
+            p++;
+    }
+    target[n] = '\0';
+}
+
+static int ask(struct world *w, const struct route *r, const char *target, const char *who)
+{
+    struct exchange x;
+    world_send(w, &(struct request){r->method, target, who, STR("{}"), NULL}, &x);
+    int status = x.resp.status;
+    if (status >= 400)
+        assert_true(problem_proper(&x));
+    exchange_release(&x);
+    return status;
+}
+
+// absent: what the same request gets for an object that does not exist (400 when the body is judged first).
+static void expect_stranger(const struct route *r, const char *who, unsigned roles, int status, int absent)
+{
+    enum reach reach = policy_reach(roles, (enum action)r->action);
+    bool object = strchr(r->path, '{') != NULL;
+    bool wanted = reach == REACH_NONE              ? status == 403
+                  : reach == REACH_OWN && object ? status == absent && (status == 404 || status == 400)
+                                                 : status != 401 && status != 403 && status != 404;
+    if (!wanted)
+        fail_msg("%s %s as %s answered %d", r->method, r->path, who, status);
+}
+
+static void every_route_answers_each_role_as_the_policy_says(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *who;
+        enum role role;
+    } strangers[] = {{"viewer", ROLE_VIEWER}, {"bob", ROLE_USER}, {"operator", ROLE_OPERATOR}, {"admin", ROLE_ADMIN}};
+    static const struct objects none = {"01ARZ3NDEKTSV4RRFFQ69G5FAV", "01ARZ3NDEKTSV4RRFFQ69G5FAV",
+                                        "01ARZ3NDEKTSV4RRFFQ69G5FAV"};
+    for (size_t i = 0; i < routes_n; i++) {
+        const struct route *r = &routes[i];
+        for (size_t k = 0; k < sizeof strangers / sizeof strangers[0]; k++) {
+            struct world w;
+            struct objects o;
+            char target[TARGET_MAX];
+            world_open(&w);
+            make_objects(&w, &o);
+            make_target(r, &o, target);
+            int nobody = ask(&w, r, target, NULL);
+            if (r->action == ACTION_PUBLIC) {
+                assert_true(nobody != 401 && nobody != 403 && nobody != 404);
+            } else {
+                assert_int_equal(nobody, 401);
+                assert_int_equal(ask(&w, r, target, "a stranger"), 401);
+                char elsewhere[TARGET_MAX];
+                make_target(r, &none, elsewhere);
+                bool object = strchr(r->path, '{') != NULL;
+                int absent = object ? ask(&w, r, elsewhere, strangers[k].who) : 404;
+                expect_stranger(r, strangers[k].who, 1u << strangers[k].role,
+                                ask(&w, r, target, strangers[k].who), absent);
+            }
+            world_close(&w);
+        }
+    }
+}
+
+static void a_refused_change_changes_nothing(void **state)
+{
+    (void)state;
+    struct world w;
+    struct objects o;
+    struct exchange x;
+    char target[TARGET_MAX];
+    world_open(&w);
+    make_objects(&w, &o);
+    size_t runs = store_memory_run_count(w.store);
+    for (size_t i = 0; i < routes_n; i++) {
+        make_target(&routes[i], &o, target);
+        if (routes[i].action == ACTION_PUBLIC || strchr(routes[i].path, '{') == NULL)
+            continue;
+        (void)ask(&w, &routes[i], target, "bob");
+    }
+    (void)snprintf(target, sizeof target, "/api/v1/jobs/%s", o.job);
+    world_send(&w, &(struct request){"GET", target, "ada", STR_NONE, NULL}, &x);
+    assert_int_equal(x.resp.status, 200);
+    assert_int_equal(json_integer_value(json_object_get(x.json, "version")), 1);
+    exchange_release(&x);
+    assert_int_equal(store_memory_run_count(w.store), runs);
+    world_close(&w);
+}
+
+static void a_disabled_user_is_signed_out_at_once(void **state)
+{
+    (void)state;
+    struct world w;
+    struct err err = {0};
+    struct user u;
+    struct exchange x;
+    world_open(&w);
+    assert_true(w.store->ops->user_by_email(w.store, STR("ada@example.org"), &u, &w.arena, &err));
+    u.enabled = false;
+    assert_true(w.store->ops->user_update(w.store, &u, &err));
+    world_send(&w, &(struct request){"GET", "/api/v1/jobs", "ada", STR_NONE, NULL}, &x);
+    assert_int_equal(x.resp.status, 401);
+    exchange_release(&x);
+    world_close(&w);
+}
+
+static void an_expired_token_is_refused(void **state)
+{
+    (void)state;
+    struct world w;
+    struct exchange x;
+    world_open(&w);
+    clock_virtual_advance(&w.clock, duration_s(TOKEN_LIFE_MAX_S + 60));
+    world_send(&w, &(struct request){"GET", "/api/v1/jobs", "ada", STR_NONE, NULL}, &x);
+    assert_int_equal(x.resp.status, 401);
+    exchange_release(&x);
+    world_close(&w);
+}
+
+int main(void)
+{
+    log_configure(LOG_LEVEL_ERROR, LOG_FORMAT_TEXT);
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_route_answers_each_role_as_the_policy_says),
+        cmocka_unit_test(a_refused_change_changes_nothing),
+        cmocka_unit_test(a_disabled_user_is_signed_out_at_once),
+        cmocka_unit_test(an_expired_token_is_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
