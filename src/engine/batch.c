@@ -2,7 +2,7 @@
 // One flush under construction.
 #include "engine/batch.h"
 
-#include <stdlib.h>
+#include "base/mem.h"
 
 enum {
     BATCH_ARENA_BUDGET = 64 * 1024 * 1024,
@@ -10,35 +10,28 @@ enum {
     LOG_BYTES_MAX = 2 * 1024 * 1024 // and their text
 };
 
-static void *array_new(size_t n, size_t size)
-{
-    void *v = calloc(n, size);
-    must(v != NULL);
-    return v;
-}
-
 void batch_init(struct batch *b, size_t max)
 {
     *b = (struct batch){.max = max, .rows_max = 2 * max};
     arena_init(&b->arena, BATCH_ARENA_BUDGET);
-    b->flush.fires = array_new(max, sizeof *b->flush.fires);
-    b->flush.claims = array_new(max, sizeof *b->flush.claims);
-    b->flush.finishes = array_new(max, sizeof *b->flush.finishes);
-    b->planned = array_new(max, sizeof(struct entry *));
-    b->started = array_new(max, sizeof(struct task **));
-    b->claimed = array_new(max, sizeof(struct task *));
-    b->finished = array_new(max, sizeof(struct task *));
+    b->flush.fires = mem_array(max, sizeof *b->flush.fires);
+    b->flush.claims = mem_array(max, sizeof *b->flush.claims);
+    b->flush.finishes = mem_array(max, sizeof *b->flush.finishes);
+    b->planned = mem_array(max, sizeof(struct entry *));
+    b->started = mem_array(max, sizeof(struct task **));
+    b->claimed = mem_array(max, sizeof(struct task *));
+    b->finished = mem_array(max, sizeof(struct task *));
 }
 
 void batch_release(struct batch *b)
 {
-    free(b->flush.fires);
-    free(b->flush.claims);
-    free(b->flush.finishes);
-    free((void *)b->planned);
-    free((void *)b->started);
-    free((void *)b->claimed);
-    free((void *)b->finished);
+    mem_free(b->flush.fires);
+    mem_free(b->flush.claims);
+    mem_free(b->flush.finishes);
+    mem_free((void *)b->planned);
+    mem_free((void *)b->started);
+    mem_free((void *)b->claimed);
+    mem_free((void *)b->finished);
     arena_release(&b->arena);
 }
 

@@ -2,6 +2,7 @@
 // The tick. It takes in what happened elsewhere, ends what is overdue, moves due work into one batch, writes it and
 // acts on the answer; then it says when it wants to be called again.
 #include "base/log.h"
+#include "base/mem.h"
 #include "engine/core.h"
 #include "engine/meters.h"
 #include "sched/zones.h"
@@ -37,10 +38,9 @@ void engine_report_run(struct engine *e, struct ulid run_id, struct ulid job_id,
 
 static struct str copy_name(struct str s)
 {
-    char *p = malloc(s.n + 1);
-    must(p != NULL);
-    memcpy(p, s.p ? s.p : "", s.n);
-    p[s.n] = '\0';
+    char *p = mem_array(1, s.n + 1);
+    if (s.n > 0)
+        memcpy(p, s.p, s.n);
     return str_of_n(p, s.n);
 }
 
@@ -60,8 +60,7 @@ static void token_draw(struct engine *e, uint64_t seed)
 struct engine *engine_new(const struct engine_config *c, struct store *store, struct executor *executor,
                           const struct clock *clock, const struct engine_listener *listener)
 {
-    struct engine *e = calloc(1, sizeof *e);
-    must(e != NULL);
+    struct engine *e = mem_new(struct engine);
     e->config = *c;
     if (e->config.running_max <= 0)
         e->config.running_max = RUNNING_DEFAULT;
@@ -84,8 +83,7 @@ struct engine *engine_new(const struct engine_config *c, struct store *store, st
     batch_init(&e->batch, (size_t)e->config.flush_max);
     e->todo.heard = task_queue_of(QUEUE_HEARD);
     e->ended = task_queue_of(QUEUE_ENDED);
-    e->starting = calloc((size_t)e->config.running_max, sizeof(struct attempt *));
-    must(e->starting != NULL);
+    e->starting = mem_array((size_t)e->config.running_max, sizeof(struct attempt *));
     e->last_wall = INSTANT_NEVER;
     e->status = (struct engine_status){.next_wake = INSTANT_NEVER, .last_tick = INSTANT_NEVER, .store_ok = true};
     (void)engine_sink(e);
@@ -106,9 +104,9 @@ void engine_free(struct engine *e)
     ids_release(&e->todo.runs);
     ids_release(&e->todo.cancels);
     zones_free(e->own_zones);
-    free((void *)e->starting);
-    free((void *)(uintptr_t)e->node_name.p);
-    free(e);
+    mem_free((void *)e->starting);
+    mem_free((void *)(uintptr_t)e->node_name.p);
+    mem_free(e);
 }
 
 void store_failed(struct engine *e, const char *doing, const struct err *err)

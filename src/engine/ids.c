@@ -2,9 +2,8 @@
 // A growing list of identifiers.
 #include "engine/ids.h"
 
-#include <stdlib.h>
-
 #include "base/err.h"
+#include "base/mem.h"
 
 enum { IDS_FIRST = 64 };
 
@@ -16,9 +15,7 @@ void ids_add(struct ids *l, const struct ulid *v, size_t n)
         size_t cap = l->cap ? l->cap : IDS_FIRST;
         while (cap < l->n + n)
             cap *= 2;
-        struct ulid *grown = realloc(l->v, cap * sizeof *grown);
-        must(grown != NULL);
-        l->v = grown;
+        l->v = mem_resize(l->v, cap, sizeof *l->v);
         l->cap = cap;
     }
     memcpy(l->v + l->n, v, n * sizeof *v);
@@ -27,7 +24,7 @@ void ids_add(struct ids *l, const struct ulid *v, size_t n)
 
 void ids_release(struct ids *l)
 {
-    free(l->v);
+    mem_free(l->v);
     *l = (struct ids){0};
 }
 

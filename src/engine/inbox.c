@@ -2,8 +2,7 @@
 // Messages for the engine from other threads.
 #include "engine/inbox.h"
 
-#include <stdlib.h>
-
+#include "base/mem.h"
 #include "engine/log_tail.h"
 
 enum { LOG_LINES_FIRST = 256 };
@@ -27,7 +26,7 @@ void inbox_release(struct inbox *b)
     ids_release(&b->content.cancels);
     for (size_t i = 0; i < 2; i++) {
         arena_release(&b->buffers[i].arena);
-        free(b->buffers[i].v);
+        mem_free(b->buffers[i].v);
     }
     waker_release(&b->waker);
     mutex_release(&b->lock);
@@ -48,9 +47,7 @@ static struct log_line *buffer_slot(struct log_buffer *l)
 {
     if (l->n == l->cap) {
         size_t cap = l->cap ? l->cap * 2 : LOG_LINES_FIRST;
-        struct log_line *grown = realloc(l->v, cap * sizeof *grown);
-        must(grown != NULL);
-        l->v = grown;
+        l->v = mem_resize(l->v, cap, sizeof *l->v);
         l->cap = cap;
     }
     return &l->v[l->n];

@@ -2,7 +2,7 @@
 // The newest lines of a run that says too much.
 #include "engine/log_tail.h"
 
-#include <stdlib.h>
+#include "base/mem.h"
 
 struct tail_line {
     struct tail_line *next;
@@ -44,13 +44,10 @@ static struct tail_line *tail_take(struct log_tail *t)
 
 void log_tail_add(struct log_tail **owner, const struct log_line *line)
 {
-    if (!*owner) {
-        *owner = calloc(1, sizeof **owner);
-        must(*owner != NULL);
-    }
+    if (!*owner)
+        *owner = mem_new(struct log_tail);
     struct log_tail *t = *owner;
-    struct tail_line *l = malloc(sizeof *l + line_bytes(line));
-    must(l != NULL);
+    struct tail_line *l = mem_array(1, sizeof *l + line_bytes(line));
     char *at = l->bytes;
     l->line = *line;
     l->line.message = keep(&at, line->message);
@@ -66,7 +63,7 @@ void log_tail_add(struct log_tail **owner, const struct log_line *line)
         struct tail_line *gone = tail_take(t);
         t->dropped_lines++;
         t->dropped_bytes += (int64_t)line_bytes(&gone->line);
-        free(gone);
+        mem_free(gone);
     }
 }
 
@@ -74,7 +71,7 @@ bool log_tail_pop(struct log_tail *t, struct log_line *ret)
 {
     if (!t)
         return false;
-    free(TAKE(t->popped));
+    mem_free(TAKE(t->popped));
     if (!t->head)
         return false;
     t->popped = tail_take(t);
@@ -98,7 +95,7 @@ void log_tail_release(struct log_tail **owner)
     if (!t)
         return;
     while (t->head)
-        free(tail_take(t));
-    free(t->popped);
-    free(t);
+        mem_free(tail_take(t));
+    mem_free(t->popped);
+    mem_free(t);
 }

@@ -105,7 +105,7 @@ static bool runs_load(struct engine *e, size_t *ret_lost, size_t *ret_queued, st
 
 bool engine_recover(struct engine *e, struct err *err)
 {
-    size_t lost, queued;
+    size_t lost = 0, queued = 0;
     if (!plans_load(e, err) || !runs_load(e, &lost, &queued, err))
         return false;
     LOG_INFO("engine recovered", LOG_INT("plans", e->entries.by_id.n), LOG_INT("queued", queued),

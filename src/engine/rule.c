@@ -2,7 +2,7 @@
 // Interned schedules.
 #include "engine/rule.h"
 
-#include <stdlib.h>
+#include "base/mem.h"
 
 void rules_init(struct rules *rs, struct zones *zones)
 {
@@ -40,8 +40,7 @@ static struct ulid rule_key(const struct schedule_spec *spec, struct instant anc
 
 static struct rule *rule_new(const struct schedule_spec *spec, struct ulid key, struct schedule *schedule)
 {
-    struct rule *r = malloc(sizeof *r);
-    must(r != NULL);
+    struct rule *r = mem_new(struct rule);
     *r = (struct rule){
         .key = key,
         .refs = 1,
@@ -81,5 +80,5 @@ void rules_put(struct rules *rs, struct rule *r)
         return;
     (void)map_remove(&rs->by_key, r->key);
     schedule_unref(r->schedule);
-    free(r);
+    mem_free(r);
 }

@@ -2,10 +2,10 @@
 // Pool of objects of one size, in chunks.
 #include "engine/slab.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/err.h"
+#include "base/mem.h"
 
 enum { SLAB_CHUNK_OBJECTS = 256, SLAB_ALIGN = 16 };
 
@@ -23,7 +23,7 @@ void slab_release(struct slab *s)
 {
     while (s->chunks) {
         struct slab_chunk *next = s->chunks->next;
-        free(s->chunks);
+        mem_free(s->chunks);
         s->chunks = next;
     }
     s->free = NULL;
@@ -32,8 +32,7 @@ void slab_release(struct slab *s)
 
 static void slab_grow(struct slab *s)
 {
-    struct slab_chunk *c = malloc(sizeof *c + s->size * SLAB_CHUNK_OBJECTS);
-    must(c != NULL);
+    struct slab_chunk *c = mem_array(1, sizeof *c + s->size * SLAB_CHUNK_OBJECTS);
     c->next = s->chunks;
     s->chunks = c;
     for (size_t i = SLAB_CHUNK_OBJECTS; i-- > 0;) { // lowest address first out

@@ -2,8 +2,7 @@
 // Runs known to the engine.
 #include "engine/task.h"
 
-#include <stdlib.h>
-
+#include "base/mem.h"
 #include "engine/log_tail.h"
 
 void tasks_init(struct tasks *ts)
@@ -16,7 +15,7 @@ void tasks_init(struct tasks *ts)
 static void task_release(struct tasks *ts, struct task *t)
 {
     task_attempt_give(ts, t);
-    free((void *)(uintptr_t)t->inputs.p);
+    mem_free((void *)(uintptr_t)t->inputs.p);
 }
 
 void tasks_release(struct tasks *ts)
@@ -38,10 +37,8 @@ static struct str copy_text(struct str s)
 {
     if (!s.p)
         return STR_NONE;
-    char *p = malloc(s.n + 1);
-    must(p != NULL);
+    char *p = mem_array(1, s.n + 1);
     memcpy(p, s.p, s.n);
-    p[s.n] = '\0';
     return str_of_n(p, s.n);
 }
 
