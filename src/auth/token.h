@@ -30,7 +30,7 @@ bool token_key_load(const char *path, struct token_key **ret, struct err *err)
     __attribute__((warn_unused_result));
 // A key from bytes, for tests and for keys that come from the configuration.
 struct token_key *token_key_new(const uint8_t secret[static TOKEN_KEY_BYTES]);
-void token_key_free(struct token_key *key); // wipes it; NULL is allowed
+void token_key_free(struct token_key *key); // NULL is allowed
 // Identifies the key without giving it away: hex of a keyed hash. Lives as long as the key.
 const char *token_key_id(const struct token_key *key);
 
