@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+// Signing in and out. Tokens go to the login file (session.h); passwords are never kept.
+#include <unistd.h>
+
+#include "base/sync.h"
+#include "cli/commands.h"
+
+enum { LOGIN_BODY_MAX = 64 << 10, EMAIL_LINE_MAX = 512 };
+
+static bool email_ask(struct cli *c, struct str *ret, struct err *err)
+{
+    struct str email = flag_str(c, "email");
+    char line[EMAIL_LINE_MAX];
+    if (!email.p && isatty(STDIN_FILENO)) {
+        fputs("E-mail: ", c->out.err);
+        fflush(c->out.err);
+        if (fgets(line, sizeof line, stdin))
+            email = str_trim(arena_str(&c->arena, str_of(line)));
+    }
+    if (email.n == 0)
+        return ERR(err, ERR_INVALID, "whose sign-in? Give --email");
+    *ret = email;
+    return true;
+}
+
+static struct str pair_json(struct arena *a, const char *key, struct str value, const char *key2, struct str value2)
+{
+    struct sbuf out;
+    sbuf_init(&out, a, LOGIN_BODY_MAX);
+    sbuf_fmt(&out, "{\"%s\":", key);
+    sbuf_json(&out, value);
+    if (key2) {
+        sbuf_fmt(&out, ",\"%s\":", key2);
+        sbuf_json(&out, value2);
+    }
+    sbuf_putc(&out, '}');
+    return sbuf_str(&out);
+}
+
+static bool store(struct cli *c, struct str url, const struct session *s, struct err *err)
+{
+    CLEANUP(cleanup_fd) int lock = -1;
+    return session_lock(c, &lock, &c->arena, err) && session_save(c, url, s, &c->arena, err);
+}
+
+static int login_run(struct cli *c)
+{
+    struct client cl;
+    struct err err;
+    struct str email, password;
+    struct session s;
+    CLEANUP_REPLY struct reply r = {0};
+    if (!client_open(c, &cl, &err) || !email_ask(c, &email, &err) || !cli_password(c, false, &password, &err))
+        return cli_fail(c, &err);
+    const struct call call = {.method = "POST", .path = STR(API_BASE "/auth/login"), .anonymous = true,
+                              .body = pair_json(&c->arena, "email", email, "password", password)};
+    int code = client_call(&cl, &call, &r);
+    if (code != CLI_OK)
+        return code;
+    if (!session_from_answer(r.body, clock_now(c->clock), &s, &c->arena)) {
+        fputs("chronos: the answer holds no token: is a Chronos server there?\n", c->out.err);
+        return CLI_FAILURE;
+    }
+    s.email = s.email.n ? s.email : email;
+    if (!store(c, cl.url, &s, &err))
+        return cli_fail(c, &err);
+    output_done(&c->out, "signed in to %.*s as %.*s", STR_ARG(cl.url), STR_ARG(text_printable(s.email, &c->arena)));
+    if (cli_env(c, "CHRONOS_TOKEN").p || cli_env(c, "CHRONOS_TOKEN_FILE").p)
+        output_done(&c->out, "  → CHRONOS_TOKEN is set and still goes first: unset it to use this sign-in");
+    return CLI_OK;
+}
+
+static int logout_run(struct cli *c)
+{
+    struct client cl;
+    struct err err;
+    struct session stored;
+    CLEANUP_REPLY struct reply r = {0};
+    if (!client_open(c, &cl, &err) || !session_load(c, cl.url, &stored, &c->arena, &err))
+        return cli_fail(c, &err);
+    if (!stored.access_token.p) {
+        output_done(&c->out, "not signed in to %.*s", STR_ARG(cl.url));
+        return CLI_OK;
+    }
+    const struct call call = {.method = "POST", .path = STR(API_BASE "/auth/logout"),
+                              .body = pair_json(&c->arena, "refreshToken", stored.refresh_token, NULL, STR_NONE)};
+    cl.token = stored.access_token;
+    int code = client_try(&cl, &call, &r);
+    // The file is emptied even if the server is away or has forgotten us: the user wants no tokens here.
+    if (!store(c, cl.url, &(struct session){.expires_at = INSTANT_NEVER}, &err))
+        return cli_fail(c, &err);
+    if (code != CLI_OK) {
+        output_done(&c->out, "signed out here; the server was not told, its session ends by itself");
+        return code;
+    }
+    output_done(&c->out, "signed out of %.*s", STR_ARG(cl.url));
+    return CLI_OK;
+}
+
+static int whoami_run(struct cli *c)
+{
+    static const struct column columns[] = {{"email", "email", COLUMN_TEXT},
+                                            {"roles", "roles", COLUMN_LIST},
+                                            {"id", "id", COLUMN_TEXT},
+                                            {NULL, NULL, COLUMN_TEXT}};
+    CLEANUP_REPLY struct reply r = {0};
+    int code = client_once(c, &(struct call){.method = "GET", .path = STR(API_BASE "/auth/me")}, &r);
+    if (code == CLI_OK)
+        output_object(&c->out, columns, "email", r.json, r.body, &c->arena);
+    return code;
+}
+
+const struct cli_command command_login = {
+    "login", NULL, "Sign in to a server",
+    (const struct cli_verb[]){
+        {.args = "", .doc = "Sign in; the tokens are kept in the login file, mode 0600", .run = login_run,
+         .flags = (const struct cli_flag[]){
+             {"email", 'e', "EMAIL", "Who signs in (default: prompt)"},
+             {"password-file", 0, "FILE", "Read the password from a file (default: prompt, or standard input)"},
+             {NULL, 0, NULL, NULL}},
+         .examples = "chronos login\n"
+                     "chronos login --email me@example.org --password-file ./secret\n"
+                     "pass chronos | chronos login --email me@example.org --url https://chronos.example.org"},
+        {0}}};
+
+const struct cli_command command_logout = {
+    "logout", NULL, "End the session",
+    (const struct cli_verb[]){
+        {.args = "", .doc = "End the session on the server and forget its tokens", .run = logout_run,
+         .examples = "chronos logout"},
+        {0}}};
+
+const struct cli_command command_whoami = {
+    "whoami", NULL, "Who is signed in",
+    (const struct cli_verb[]){
+        {.args = "", .doc = "Who is signed in, and with which roles", .run = whoami_run,
+         .examples = "chronos whoami\nchronos whoami -o json"},
+        {0}}};
