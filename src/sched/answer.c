@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Reads a request, finds or compiles its schedule, writes the fires. Every fault becomes an answer.
 #include "sched/answer.h"
 
 #include "base/json.h"
@@ -18,7 +19,8 @@ void answer_cache_init(struct answer_cache *c, struct zones *zones, struct insta
 void answer_cache_release(struct answer_cache *c)
 {
     void *value;
-    for (size_t i = 0; (i = map_next(&c->compiled, i, &value));) schedule_unref((struct schedule *)value);
+    for (size_t i = 0; (i = map_next(&c->compiled, i, &value));)
+        schedule_unref((struct schedule *)value);
     map_release(&c->compiled);
 }
 
@@ -26,18 +28,23 @@ void answer_cache_release(struct answer_cache *c)
 static bool text_field(const json_t *request, const char *name, struct str *ret, struct err *err)
 {
     const json_t *v = json_object_get(request, name);
-    if (v && !json_is_null(v) && !json_is_string(v)) return ERR(err, ERR_INVALID, "\"%s\" must be a string", name);
+    if (v && !json_is_null(v) && !json_is_string(v))
+        return ERR(err, ERR_INVALID, "\"%s\" must be a string", name);
     *ret = json_str(v);
     return true;
 }
 
-static bool word_field(const json_t *request, const char *name, const char *const *words, int *ret, struct err *err)
+static bool word_field(const json_t *request, const char *name, const char *const *words, int *ret,
+                       struct err *err)
 {
     struct str text;
-    if (!text_field(request, name, &text, err)) return false;
-    if (!text.p) return true;
+    if (!text_field(request, name, &text, err))
+        return false;
+    if (!text.p)
+        return true;
     for (int i = 0; words[i]; i++) {
-        if (!str_eq_nocase(text, str_of(words[i]))) continue;
+        if (!str_eq_nocase(text, str_of(words[i])))
+            continue;
         *ret = i;
         return true;
     }
@@ -48,38 +55,54 @@ static bool word_field(const json_t *request, const char *name, const char *cons
     return ERR(err, ERR_INVALID, "\"%s\" must be one of %s", name, list);
 }
 
-static bool request_times(const json_t *json, const struct answer_cache *c, struct request *r, struct err *err)
+static bool request_times(const json_t *json, const struct answer_cache *c, struct request *r,
+                          struct err *err)
 {
     struct str from;
-    if (!text_field(json, "from", &from, err)) return false;
+    if (!text_field(json, "from", &from, err))
+        return false;
     if (!from.p && instant_is_never(c->now))
-        return ERR(err, ERR_INVALID, "\"from\" is required: an RFC 3339 instant such as 2027-03-28T00:00:00Z");
+        return ERR(err, ERR_INVALID,
+                   "\"from\" is required: an RFC 3339 instant such as 2027-03-28T00:00:00Z");
     r->from = c->now;
-    if (from.p && !instant_parse(from, &r->from, err)) return err_wrap(err, "\"from\"");
+    if (from.p && !instant_parse(from, &r->from, err))
+        return err_wrap(err, "\"from\"");
     const json_t *count = json_object_get(json, "count");
     r->count = ANSWER_COUNT_DEFAULT;
-    if (!count || json_is_null(count)) return true;
+    if (!count || json_is_null(count))
+        return true;
     r->count = json_is_integer(count) ? json_integer_value(count) : 0;
-    if (r->count >= 1 && r->count <= ANSWER_COUNT_MAX) return true;
+    if (r->count >= 1 && r->count <= ANSWER_COUNT_MAX)
+        return true;
     return ERR(err, ERR_INVALID, "\"count\" must be a whole number, 1-%d", ANSWER_COUNT_MAX);
 }
 
-static bool request_read(const json_t *json, const struct answer_cache *c, struct request *ret, struct err *err)
+static bool request_read(const json_t *json, const struct answer_cache *c, struct request *ret,
+                         struct err *err)
 {
-    struct request r = {.spec = {.kind = SCHEDULE_CRON, .start_at = INSTANT_NEVER, .end_at = INSTANT_NEVER,
-                                 .interval_seconds = FIELD_ABSENT, .interval_ms = FIELD_ABSENT}};
+    struct request r = {.spec = {.kind = SCHEDULE_CRON,
+                                 .start_at = INSTANT_NEVER,
+                                 .end_at = INSTANT_NEVER,
+                                 .interval_seconds = FIELD_ABSENT,
+                                 .interval_ms = FIELD_ABSENT}};
     struct schedule_spec *s = &r.spec;
-    if (!json_is_object(json)) return ERR(err, ERR_INVALID, "a request must be a JSON object");
+    if (!json_is_object(json))
+        return ERR(err, ERR_INVALID, "a request must be a JSON object");
     if (!text_field(json, "expr", &s->cron_expression, err) || !text_field(json, "rrule", &s->rrule, err) ||
-        !text_field(json, "tz", &s->timezone, err) || !word_field(json, "dialect", cron_dialect_names, &s->dialect, err) ||
+        !text_field(json, "tz", &s->timezone, err) ||
+        !word_field(json, "dialect", cron_dialect_names, &s->dialect, err) ||
         !word_field(json, "dstGap", dst_gap_names, &s->dst_gap, err) ||
         !word_field(json, "dstOverlap", dst_overlap_names, &s->dst_overlap, err) ||
         !word_field(json, "dayMatch", day_match_names, &s->day_match, err))
         return false;
-    if (s->cron_expression.p && s->rrule.p) return ERR(err, ERR_INVALID, "give \"expr\" or \"rrule\", not both");
-    if (!s->cron_expression.p && !s->rrule.p) return ERR(err, ERR_INVALID, "\"expr\" or \"rrule\" is required");
-    if (s->rrule.p) s->kind = SCHEDULE_RRULE;
-    if (!request_times(json, c, &r, err)) return false;
+    if (s->cron_expression.p && s->rrule.p)
+        return ERR(err, ERR_INVALID, "give \"expr\" or \"rrule\", not both");
+    if (!s->cron_expression.p && !s->rrule.p)
+        return ERR(err, ERR_INVALID, "\"expr\" or \"rrule\" is required");
+    if (s->rrule.p)
+        s->kind = SCHEDULE_RRULE;
+    if (!request_times(json, c, &r, err))
+        return false;
     *ret = r;
     return true;
 }
@@ -99,8 +122,10 @@ static bool compiled(struct answer_cache *c, const struct schedule_spec *spec, c
     struct schedule *s = (struct schedule *)map_get(&c->compiled, key);
     bool bounded = spec->cron_expression.n <= SCHEDULE_EXPRESSION_MAX && spec->timezone.n <= ZONE_NAME_MAX;
     if (!s || !bounded || schedule_stale(s)) {
-        if (!schedule_compile(c->zones, spec, anchor, 0, &s, fault, err)) return false;
-        if (c->compiled.n >= ANSWER_CACHE_MAX) cache_clear(c);
+        if (!schedule_compile(c->zones, spec, anchor, 0, &s, fault, err))
+            return false;
+        if (c->compiled.n >= ANSWER_CACHE_MAX)
+            cache_clear(c);
         schedule_unref((struct schedule *)map_put(&c->compiled, key, s));
     }
     *ret = s;
@@ -115,7 +140,8 @@ static void write_fires(const struct schedule *s, const struct request *r, struc
     sbuf_puts(out, "[");
     for (int64_t i = 0; i < r->count; i++) {
         t = schedule_next(s, t);
-        if (instant_is_never(t)) break;
+        if (instant_is_never(t))
+            break;
         struct zone_span span = zone_span_at(schedule_zone(s), t.us / US_PER_S, &hint);
         sbuf_puts(out, i ? ",\"" : "\"");
         sbuf_puts(out, instant_format_offset(t, span.offset_s, text));
@@ -129,8 +155,10 @@ static void write_failure(const struct err *err, const struct cron_fault *fault,
     sbuf_puts(out, "false,\"error\":");
     sbuf_json(out, str_of(err->text));
     sbuf_puts(out, ",\"position\":");
-    if (fault->field) sbuf_i64(out, (int64_t)fault->position);
-    else sbuf_puts(out, "null");
+    if (fault->field)
+        sbuf_i64(out, (int64_t)fault->position);
+    else
+        sbuf_puts(out, "null");
 }
 
 void schedule_answer(struct str line, struct sbuf *out, struct answer_cache *c)
@@ -144,8 +172,10 @@ void schedule_answer(struct str line, struct sbuf *out, struct answer_cache *c)
               compiled(c, &r.spec, &s, &fault, &err);
     const json_t *id = json_is_object(json) ? json_object_get(json, "id") : NULL;
     sbuf_puts(out, "{\"id\":");
-    if (id) json_write(id, out);
-    else sbuf_puts(out, "null");
+    if (id)
+        json_write(id, out);
+    else
+        sbuf_puts(out, "null");
     sbuf_puts(out, ",\"valid\":");
     if (ok) {
         sbuf_puts(out, "true,\"next\":");

@@ -48,59 +48,81 @@ static const char *answer(struct fixture *f, const char *line)
 static void a_valid_line_gets_fires_with_offsets(void **state)
 {
     assert_string_equal(
-        answer(*state, "{\"id\":7,\"expr\":\"30 2 * * *\",\"tz\":\"Europe/Berlin\",\"from\":\"2021-03-27T12:00:00Z\",\"count\":2}"),
+        answer(*state, "{\"id\":7,\"expr\":\"30 2 * * "
+                       "*\",\"tz\":\"Europe/Berlin\",\"from\":\"2021-03-27T12:00:00Z\",\"count\":2}"),
         "{\"id\":7,\"valid\":true,\"next\":[\"2021-03-28T03:00:00+02:00\",\"2021-03-29T02:30:00+02:00\"]}\n");
-    assert_string_equal(answer(*state, "{\"id\":\"a\\n\",\"expr\":\"@yearly\",\"from\":\"2021-01-01T00:00:00Z\",\"count\":1}"),
-                        "{\"id\":\"a\\n\",\"valid\":true,\"next\":[\"2022-01-01T00:00:00Z\"]}\n");
+    assert_string_equal(
+        answer(*state,
+               "{\"id\":\"a\\n\",\"expr\":\"@yearly\",\"from\":\"2021-01-01T00:00:00Z\",\"count\":1}"),
+        "{\"id\":\"a\\n\",\"valid\":true,\"next\":[\"2022-01-01T00:00:00Z\"]}\n");
     assert_string_equal(answer(*state, "{\"expr\":\"0 0 30 2 *\",\"from\":\"2021-01-01T00:00:00Z\"}"),
                         "{\"id\":null,\"valid\":true,\"next\":[]}\n");
 }
 
 static void options_are_obeyed(void **state)
 {
-    static const struct { const char *options, *next; } rows[] = {
+    static const struct {
+        const char *options, *next;
+    } rows[] = {
         {"", "2021-03-28T03:00:00+02:00"},
         {",\"dstGap\":\"SKIP\"", "2021-03-29T02:30:00+02:00"},
         {",\"dstGap\":\"shift\"", "2021-03-28T03:30:00+02:00"},
     };
     char line[256], want[128];
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        snprintf(line, sizeof line, "{\"id\":1,\"expr\":\"30 2 * * *\",\"tz\":\"Europe/Berlin\",\"from\":"
-                 "\"2021-03-27T12:00:00+00:00\",\"count\":1%s}", rows[i].options);
+        snprintf(line, sizeof line,
+                 "{\"id\":1,\"expr\":\"30 2 * * *\",\"tz\":\"Europe/Berlin\",\"from\":"
+                 "\"2021-03-27T12:00:00+00:00\",\"count\":1%s}",
+                 rows[i].options);
         snprintf(want, sizeof want, "{\"id\":1,\"valid\":true,\"next\":[\"%s\"]}\n", rows[i].next);
         assert_string_equal(answer(*state, line), want);
     }
-    assert_string_equal(answer(*state, "{\"id\":1,\"expr\":\"0 0 9 13 * 5\",\"dayMatch\":\"AND\",\"dialect\":\"unix\","
-                                       "\"from\":\"2020-01-01T00:00:00Z\",\"count\":1}"),
-                        "{\"id\":1,\"valid\":true,\"next\":[\"2020-03-13T09:00:00Z\"]}\n");
+    assert_string_equal(
+        answer(*state, "{\"id\":1,\"expr\":\"0 0 9 13 * 5\",\"dayMatch\":\"AND\",\"dialect\":\"unix\","
+                       "\"from\":\"2020-01-01T00:00:00Z\",\"count\":1}"),
+        "{\"id\":1,\"valid\":true,\"next\":[\"2020-03-13T09:00:00Z\"]}\n");
 }
 
 static void every_bad_line_gets_a_reason(void **state)
 {
-    static const struct { const char *line, *want; } rows[] = {
+    static const struct {
+        const char *line, *want;
+    } rows[] = {
         {"{\"id\":[1],\"expr\":\"0 25 * * *\",\"from\":\"2021-01-01T00:00:00Z\"}",
-         "{\"id\":[1],\"valid\":false,\"error\":\"hour: expected 0-23 at position 2, found \\\"25\\\"\",\"position\":2}\n"},
+         "{\"id\":[1],\"valid\":false,\"error\":\"hour: expected 0-23 at position 2, found "
+         "\\\"25\\\"\",\"position\":2}\n"},
         {"{\"id\":1,\"expr\":\"* * * * *\"}",
          "{\"id\":1,\"valid\":false,\"error\":\"\\\"from\\\" is required: an RFC 3339 instant such as "
          "2027-03-28T00:00:00Z\",\"position\":null}\n"},
         {"{\"id\":1,\"from\":\"2021-01-01T00:00:00Z\"}",
-         "{\"id\":1,\"valid\":false,\"error\":\"\\\"expr\\\" or \\\"rrule\\\" is required\",\"position\":null}\n"},
+         "{\"id\":1,\"valid\":false,\"error\":\"\\\"expr\\\" or \\\"rrule\\\" is "
+         "required\",\"position\":null}\n"},
         {"{\"id\":1,\"expr\":5,\"from\":\"2021-01-01T00:00:00Z\"}",
          "{\"id\":1,\"valid\":false,\"error\":\"\\\"expr\\\" must be a string\",\"position\":null}\n"},
         {"{\"id\":1,\"expr\":\"* * * * *\",\"from\":\"2021-01-01T00:00:00Z\",\"count\":0}",
-         "{\"id\":1,\"valid\":false,\"error\":\"\\\"count\\\" must be a whole number, 1-10000\",\"position\":null}\n"},
+         "{\"id\":1,\"valid\":false,\"error\":\"\\\"count\\\" must be a whole number, "
+         "1-10000\",\"position\":null}\n"},
         {"{\"id\":1,\"expr\":\"* * * * *\",\"from\":\"2021-01-01T00:00:00Z\",\"dstGap\":\"NEVER\"}",
-         "{\"id\":1,\"valid\":false,\"error\":\"\\\"dstGap\\\" must be one of RUN, SKIP, SHIFT\",\"position\":null}\n"},
+         "{\"id\":1,\"valid\":false,\"error\":\"\\\"dstGap\\\" must be one of RUN, SKIP, "
+         "SHIFT\",\"position\":null}\n"},
         {"{\"id\":1,\"rrule\":\"FREQ=DAILY\",\"from\":\"2021-01-01T00:00:00Z\"}",
-         "{\"id\":1,\"valid\":false,\"error\":\"RRULE schedules are not supported yet; use a cron expression or an "
+         "{\"id\":1,\"valid\":false,\"error\":\"RRULE schedules are not supported yet; use a cron expression "
+         "or an "
          "interval\",\"position\":null}\n"},
-        {"[]", "{\"id\":null,\"valid\":false,\"error\":\"a request must be a JSON object\",\"position\":null}\n"},
+        {"[]",
+         "{\"id\":null,\"valid\":false,\"error\":\"a request must be a JSON object\",\"position\":null}\n"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
         assert_string_equal(answer(*state, rows[i].line), rows[i].want);
-    static const char *const broken[] = {"", "{", "nonsense", "{\"id\":1,\"id\":2}", "\xff", "{\"expr\":\"* * * * *\"}x",
-                                         "{\"expr\":\"* * * * *\",\"tz\":\"Mars/Base\",\"from\":\"2021-01-01T00:00:00Z\"}",
-                                         "{\"expr\":\"* * * * *\",\"from\":\"yesterday\"}"};
+    static const char *const broken[] = {
+        "",
+        "{",
+        "nonsense",
+        "{\"id\":1,\"id\":2}",
+        "\xff",
+        "{\"expr\":\"* * * * *\"}x",
+        "{\"expr\":\"* * * * *\",\"tz\":\"Mars/Base\",\"from\":\"2021-01-01T00:00:00Z\"}",
+        "{\"expr\":\"* * * * *\",\"from\":\"yesterday\"}"};
     for (size_t i = 0; i < sizeof broken / sizeof broken[0]; i++) {
         json_t *json;
         struct err err;
@@ -114,12 +136,15 @@ static void every_bad_line_gets_a_reason(void **state)
 
 static void the_count_is_bounded(void **state)
 {
-    const char *out = answer(*state, "{\"expr\":\"* * * * * *\",\"from\":\"2021-01-01T00:00:00Z\",\"count\":10000}");
+    const char *out =
+        answer(*state, "{\"expr\":\"* * * * * *\",\"from\":\"2021-01-01T00:00:00Z\",\"count\":10000}");
     size_t n = 0;
-    for (const char *p = out; (p = strstr(p, "2021-01-01T")); p++) n++;
+    for (const char *p = out; (p = strstr(p, "2021-01-01T")); p++)
+        n++;
     assert_int_equal(n, 10000);
-    assert_non_null(strstr(answer(*state, "{\"expr\":\"* * * * *\",\"from\":\"2021-01-01T00:00:00Z\",\"count\":10001}"),
-                           "\"valid\":false"));
+    assert_non_null(
+        strstr(answer(*state, "{\"expr\":\"* * * * *\",\"from\":\"2021-01-01T00:00:00Z\",\"count\":10001}"),
+               "\"valid\":false"));
 }
 
 static void the_cache_forgets_without_wrong_answers(void **state)
@@ -128,10 +153,11 @@ static void the_cache_forgets_without_wrong_answers(void **state)
     char line[200], want[100];
     for (int i = 0; i < 3 * ANSWER_CACHE_MAX; i++) {
         int minute = i % 60, hour = i / 60 % 24, day = i / 1440 % 28 + 1;
-        snprintf(line, sizeof line, "{\"id\":%d,\"expr\":\"%d %d %d * *\",\"from\":\"2020-12-31T23:59:59Z\",\"count\":1}", i,
+        snprintf(line, sizeof line,
+                 "{\"id\":%d,\"expr\":\"%d %d %d * *\",\"from\":\"2020-12-31T23:59:59Z\",\"count\":1}", i,
                  minute, hour, day);
-        snprintf(want, sizeof want, "{\"id\":%d,\"valid\":true,\"next\":[\"2021-01-%02dT%02d:%02d:00Z\"]}\n", i, day, hour,
-                 minute);
+        snprintf(want, sizeof want, "{\"id\":%d,\"valid\":true,\"next\":[\"2021-01-%02dT%02d:%02d:00Z\"]}\n",
+                 i, day, hour, minute);
         assert_string_equal(answer(f, line), want);
         assert_true(f->cache.compiled.n <= ANSWER_CACHE_MAX);
     }
@@ -148,14 +174,16 @@ static void the_caller_can_give_the_present(void **state)
 static void fires_equal_the_brute_force_corpus(void **state)
 {
     const char *root = getenv("CHRONOS_SOURCE_ROOT");
-    if (!root) fail_msg("CHRONOS_SOURCE_ROOT is not set: run through meson test");
+    if (!root)
+        fail_msg("CHRONOS_SOURCE_ROOT is not set: run through meson test");
     char path[512];
     snprintf(path, sizeof path, "%s/tests/corpus/fires.jsonl", root);
     struct arena a;
     arena_init(&a, (size_t)2 * CORPUS_MAX);
     struct str text, rest;
     struct err err;
-    if (!file_read(path, CORPUS_MAX, &text, &a, &err)) fail_msg("%s", err.text);
+    if (!file_read(path, CORPUS_MAX, &text, &a, &err))
+        fail_msg("%s", err.text);
     size_t fires = 0;
     for (struct str line = str_split(text, '\n', &rest); line.n > 0; line = str_split(rest, '\n', &rest)) {
         json_t *request, *reply;
@@ -163,11 +191,13 @@ static void fires_equal_the_brute_force_corpus(void **state)
         struct str out = str_of(answer(*state, arena_cstr(&a, line)));
         assert_true(json_parse(str_of_n(out.p, out.n - 1), &reply, &err));
         json_t *want = json_object_get(request, "next");
-        if (!json_equal(json_object_get(reply, "next"), want)) fail_msg("%.*s\n%s", STR_ARG(line), out.p);
+        if (!json_equal(json_object_get(reply, "next"), want))
+            fail_msg("%.*s\n%s", STR_ARG(line), out.p);
         fires += json_array_size(want);
         json_decref(request);
         json_decref(reply);
-        if (!rest.p) break;
+        if (!rest.p)
+            break;
     }
     assert_true(fires >= 500);
     arena_release(&a);

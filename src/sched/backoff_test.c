@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Waits between attempts: fixed, doubling, capped, spread.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,7 +10,8 @@
 
 static int64_t wait_s(int strategy, int64_t base, int64_t max, int64_t attempt)
 {
-    struct retry_policy p = {.backoff_strategy = strategy, .backoff_seconds = base, .max_backoff_seconds = max};
+    struct retry_policy p = {
+        .backoff_strategy = strategy, .backoff_seconds = base, .max_backoff_seconds = max};
     return backoff_wait(&p, attempt, NULL).us / US_PER_S;
 }
 
@@ -36,7 +38,8 @@ static void exponential_waits_double_up_to_the_cap(void **state)
 static void huge_numbers_do_not_overflow(void **state)
 {
     (void)state;
-    struct retry_policy p = {.backoff_strategy = BACKOFF_EXPONENTIAL, .backoff_seconds = INT64_MAX,
+    struct retry_policy p = {.backoff_strategy = BACKOFF_EXPONENTIAL,
+                             .backoff_seconds = INT64_MAX,
                              .max_backoff_seconds = INT64_MAX};
     assert_int_equal(backoff_wait(&p, INT64_MAX, NULL).us, INT64_MAX);
     p.backoff_seconds = 1;
@@ -54,8 +57,10 @@ static void full_jitter_spreads_over_the_whole_wait(void **state)
     int64_t low = INT64_MAX, high = 0;
     for (int i = 0; i < 10000; i++) {
         int64_t us = backoff_wait(&p, 3, &rng).us;
-        if (us < low) low = us;
-        if (us > high) high = us;
+        if (us < low)
+            low = us;
+        if (us > high)
+            high = us;
     }
     assert_true(low >= 0 && low < US_PER_S);
     assert_true(high <= 40 * US_PER_S && high > 39 * US_PER_S);

@@ -50,14 +50,16 @@ static const struct field_rule rules[FIELD_COUNT] = {
 };
 static const struct field_rule rule_dow_quartz = {"weekday", 1, 7, 7, 7, weekday_names, WEEK};
 
-static const struct { const char *name, *text; } macros[] = {
+static const struct {
+    const char *name, *text;
+} macros[] = {
     {"@yearly", "0 0 1 1 *"}, {"@annually", "0 0 1 1 *"}, {"@monthly", "0 0 1 * *"}, {"@weekly", "0 0 * * 0"},
     {"@daily", "0 0 * * *"},  {"@midnight", "0 0 * * *"}, {"@hourly", "0 * * * *"},
 };
 
 struct reader {
-    struct str s;   // the whole expression
-    size_t i, end;  // position, end of the field
+    struct str s;  // the whole expression
+    size_t i, end; // position, end of the field
     enum field_id id;
     const struct field_rule *rule;
     bool sunday_is_1;
@@ -70,7 +72,8 @@ struct reader {
 
 static bool fault_set(struct reader *r, const char *field, size_t at)
 {
-    if (r->fault) *r->fault = (struct cron_fault){field, at};
+    if (r->fault)
+        *r->fault = (struct cron_fault){field, at};
     return false;
 }
 
@@ -88,31 +91,24 @@ __attribute__((format(printf, 3, 4))) static bool expected(struct reader *r, siz
         ERR(r->err, ERR_INVALID, "%s: expected %s at position %zu, found \"%.*s\"", r->rule->name, what, at,
             STR_ARG(found));
     else
-        ERR(r->err, ERR_INVALID, "%s: expected %s at position %zu, found the end of the field", r->rule->name, what, at);
+        ERR(r->err, ERR_INVALID, "%s: expected %s at position %zu, found the end of the field", r->rule->name,
+            what, at);
     return fault_set(r, r->rule->name, at);
 }
 
-static char upper(char ch)
-{
-    return ch >= 'a' && ch <= 'z' ? (char)(ch - 'a' + 'A') : ch;
-}
+static char upper(char ch) { return ch >= 'a' && ch <= 'z' ? (char)(ch - 'a' + 'A') : ch; }
 
-static char peek(const struct reader *r)
-{
-    return r->i < r->end ? upper(r->s.p[r->i]) : '\0';
-}
+static char peek(const struct reader *r) { return r->i < r->end ? upper(r->s.p[r->i]) : '\0'; }
 
 static bool take(struct reader *r, char want)
 {
-    if (peek(r) != want) return false;
+    if (peek(r) != want)
+        return false;
     r->i++;
     return true;
 }
 
-static bool is_digit(char ch)
-{
-    return ch >= '0' && ch <= '9';
-}
+static bool is_digit(char ch) { return ch >= '0' && ch <= '9'; }
 
 static bool number(struct reader *r, int32_t min, int32_t max, const char *what, int32_t *ret)
 {
@@ -120,7 +116,8 @@ static bool number(struct reader *r, int32_t min, int32_t max, const char *what,
     int32_t v = 0;
     while (is_digit(peek(r))) {
         v = v * 10 + (r->s.p[r->i++] - '0');
-        if (v > NUMBER_MAX) v = NUMBER_MAX;
+        if (v > NUMBER_MAX)
+            v = NUMBER_MAX;
     }
     if (r->i == at || v < min || v > max) {
         r->i = at;
@@ -132,9 +129,11 @@ static bool number(struct reader *r, int32_t min, int32_t max, const char *what,
 
 static bool field_name(struct reader *r, int32_t *ret)
 {
-    if (r->end - r->i < NAME_LEN) return false;
+    if (r->end - r->i < NAME_LEN)
+        return false;
     for (int32_t k = 0; k < r->rule->names_n; k++) {
-        if (!str_eq_nocase(str_of_n(r->s.p + r->i, NAME_LEN), str_of(r->rule->names[k]))) continue;
+        if (!str_eq_nocase(str_of_n(r->s.p + r->i, NAME_LEN), str_of(r->rule->names[k])))
+            continue;
         r->i += NAME_LEN;
         *ret = r->rule->min + k;
         return true;
@@ -144,16 +143,15 @@ static bool field_name(struct reader *r, int32_t *ret)
 
 static bool value(struct reader *r, int32_t *ret)
 {
-    if (field_name(r, ret)) return true;
-    if (is_digit(peek(r))) return number(r, r->rule->min, r->rule->max, "", ret);
+    if (field_name(r, ret))
+        return true;
+    if (is_digit(peek(r)))
+        return number(r, r->rule->min, r->rule->max, "", ret);
     const char *words = r->id == MONTH ? " or JAN-DEC" : r->id == DOW ? " or SUN-SAT" : "";
     return expected(r, r->i, "%d-%d%s", r->rule->min, r->rule->max, words);
 }
 
-static int32_t weekday_of(const struct reader *r, int32_t v)
-{
-    return r->sunday_is_1 ? v - 1 : v % WEEK;
-}
+static int32_t weekday_of(const struct reader *r, int32_t v) { return r->sunday_is_1 ? v - 1 : v % WEEK; }
 
 static void value_set(struct reader *r, int32_t v)
 {
@@ -165,19 +163,22 @@ static void value_set(struct reader *r, int32_t v)
 static void range_set(struct reader *r, int32_t lo, int32_t hi, int32_t step)
 {
     bool sunday_twice = r->id == DOW && !r->sunday_is_1; // 0 and 7
-    if (sunday_twice && lo == WEEK && hi != WEEK) lo = 0;
+    if (sunday_twice && lo == WEEK && hi != WEEK)
+        lo = 0;
     int32_t cycle = r->id == DOW ? WEEK : r->rule->max - r->rule->min + 1;
     int32_t length = hi >= lo ? hi - lo : hi + cycle - lo;
     for (int32_t k = 0; k <= length; k += step) {
         int32_t v = lo + k;
-        if (hi < lo && v >= r->rule->min + cycle) v -= cycle;
+        if (hi < lo && v >= r->rule->min + cycle)
+            v -= cycle;
         value_set(r, v);
     }
 }
 
 static void mark_wild(struct reader *r)
 {
-    if (r->id <= HOUR) r->c->flags |= CRON_WILD_TIME;
+    if (r->id <= HOUR)
+        r->c->flags |= CRON_WILD_TIME;
 }
 
 // Optional "/step"; 1 without. *ret_given tells which.
@@ -193,9 +194,11 @@ static bool star_item(struct reader *r)
     int32_t step;
     bool given;
     r->i++;
-    if (!step_read(r, &step, &given)) return false;
+    if (!step_read(r, &step, &given))
+        return false;
     range_set(r, r->rule->min, r->rule->max, step);
-    if (r->id <= HOUR && (r->rule->max + 1) % step != 0) r->c->flags |= CRON_UNEVEN;
+    if (r->id <= HOUR && (r->rule->max + 1) % step != 0)
+        r->c->flags |= CRON_UNEVEN;
     mark_wild(r);
     return true;
 }
@@ -211,21 +214,28 @@ static uint64_t field_hash(const struct reader *r)
 static bool hash_item(struct reader *r)
 {
     size_t at = r->i++;
-    if (r->rule->hash_max < 0) return expected(r, at, "%d-%d", r->rule->min, r->rule->max);
+    if (r->rule->hash_max < 0)
+        return expected(r, at, "%d-%d", r->rule->min, r->rule->max);
     int32_t lo = r->rule->min, hi = r->rule->hash_max, step;
     bool stepped;
     if (take(r, '(')) {
-        if (!number(r, r->rule->min, r->rule->max, "", &lo)) return false;
-        if (!take(r, '-')) return expected(r, r->i, "\"-\"");
-        if (!number(r, lo, r->rule->max, "", &hi)) return false;
-        if (!take(r, ')')) return expected(r, r->i, "\")\"");
+        if (!number(r, r->rule->min, r->rule->max, "", &lo))
+            return false;
+        if (!take(r, '-'))
+            return expected(r, r->i, "\"-\"");
+        if (!number(r, lo, r->rule->max, "", &hi))
+            return false;
+        if (!take(r, ')'))
+            return expected(r, r->i, "\")\"");
     }
-    if (!step_read(r, &step, &stepped)) return false;
+    if (!step_read(r, &step, &stepped))
+        return false;
     int32_t width = hi - lo + 1;
     int32_t first = lo + (int32_t)(field_hash(r) % (uint64_t)(stepped && step < width ? step : width));
     range_set(r, first, stepped ? hi : first, step);
     r->c->flags |= CRON_HASHED;
-    if (stepped) mark_wild(r);
+    if (stepped)
+        mark_wild(r);
     return true;
 }
 
@@ -233,9 +243,12 @@ static bool last_dom_item(struct reader *r)
 {
     r->i++;
     int32_t back = 0;
-    if (take(r, '-') && !number(r, 0, LAST_OFFSET_MAX, "days before the last, ", &back)) return false;
-    if (take(r, 'W')) r->c->last_near |= UINT32_C(1) << back;
-    else r->c->last |= UINT32_C(1) << back;
+    if (take(r, '-') && !number(r, 0, LAST_OFFSET_MAX, "days before the last, ", &back))
+        return false;
+    if (take(r, 'W'))
+        r->c->last_near |= UINT32_C(1) << back;
+    else
+        r->c->last |= UINT32_C(1) << back;
     return true;
 }
 
@@ -249,7 +262,8 @@ static bool weekday_suffix(struct reader *r, int32_t v, bool *ret_done)
         return true;
     }
     if (take(r, '#')) {
-        if (!number(r, 1, NTH_MAX, "which one of the month, ", &n)) return false;
+        if (!number(r, 1, NTH_MAX, "which one of the month, ", &n))
+            return false;
         r->c->nth |= UINT64_C(1) << ((n - 1) * WEEK + day);
         return true;
     }
@@ -262,39 +276,52 @@ static bool value_item(struct reader *r)
     size_t at = r->i;
     int32_t lo, hi, step;
     bool done = false, stepped;
-    if (!value(r, &lo)) return false;
-    if (r->id == DOW && !weekday_suffix(r, lo, &done)) return false;
-    if (done) return true;
+    if (!value(r, &lo))
+        return false;
+    if (r->id == DOW && !weekday_suffix(r, lo, &done))
+        return false;
+    if (done)
+        return true;
     if (r->id == DOM && take(r, 'W')) {
         r->c->near |= UINT32_C(1) << lo;
         return true;
     }
     bool ranged = take(r, '-');
     hi = lo;
-    if (ranged && !value(r, &hi)) return false;
-    if (r->id == YEAR && hi < lo) return expected(r, at, "a rising range of years");
-    if (!step_read(r, &step, &stepped)) return false;
-    if (stepped && !ranged) hi = r->rule->max;
+    if (ranged && !value(r, &hi))
+        return false;
+    if (r->id == YEAR && hi < lo)
+        return expected(r, at, "a rising range of years");
+    if (!step_read(r, &step, &stepped))
+        return false;
+    if (stepped && !ranged)
+        hi = r->rule->max;
     range_set(r, lo, hi, step);
-    if (stepped || ranged) mark_wild(r);
+    if (stepped || ranged)
+        mark_wild(r);
     return true;
 }
 
 static bool item(struct reader *r)
 {
     switch (peek(r)) {
-    case '*': return star_item(r);
-    case 'H': return hash_item(r);
+    case '*':
+        return star_item(r);
+    case 'H':
+        return hash_item(r);
     case 'L':
-        if (r->id == DOM) return last_dom_item(r);
+        if (r->id == DOM)
+            return last_dom_item(r);
         if (r->id == DOW && r->sunday_is_1) { // quartz: the last day of the week
             r->i++;
             value_set(r, WEEK);
             return true;
         }
         return value_item(r);
-    case '?': return expected(r, r->i, "\"?\" to stand alone");
-    default: return value_item(r);
+    case '?':
+        return expected(r, r->i, "\"?\" to stand alone");
+    default:
+        return value_item(r);
     }
 }
 
@@ -302,13 +329,27 @@ static void field_store(const struct reader *r)
 {
     struct cron *c = r->c;
     switch (r->id) {
-    case SECOND: c->second = r->bits[0]; break;
-    case MINUTE: c->minute = r->bits[0]; break;
-    case HOUR: c->hour = (uint32_t)r->bits[0]; break;
-    case DOM: c->dom = (uint32_t)r->bits[0]; break;
-    case MONTH: c->month = (uint16_t)r->bits[0]; break;
-    case DOW: c->dow = (uint8_t)r->bits[0]; break;
-    default: memcpy(c->year, r->bits, sizeof c->year); break;
+    case SECOND:
+        c->second = r->bits[0];
+        break;
+    case MINUTE:
+        c->minute = r->bits[0];
+        break;
+    case HOUR:
+        c->hour = (uint32_t)r->bits[0];
+        break;
+    case DOM:
+        c->dom = (uint32_t)r->bits[0];
+        break;
+    case MONTH:
+        c->month = (uint16_t)r->bits[0];
+        break;
+    case DOW:
+        c->dow = (uint8_t)r->bits[0];
+        break;
+    default:
+        memcpy(c->year, r->bits, sizeof c->year);
+        break;
     }
 }
 
@@ -316,17 +357,23 @@ static bool field_parse(struct reader *r)
 {
     bool any = r->end - r->i == 1 && (peek(r) == '*' || peek(r) == '?');
     memset(r->bits, 0, sizeof r->bits);
-    if (any && r->id == DOM) r->c->flags |= CRON_DOM_ANY;
-    if (any && r->id == DOW) r->c->flags |= CRON_DOW_ANY;
+    if (any && r->id == DOM)
+        r->c->flags |= CRON_DOM_ANY;
+    if (any && r->id == DOW)
+        r->c->flags |= CRON_DOW_ANY;
     do {
-        if (any ? !star_item(r) : !item(r)) return false;
+        if (any ? !star_item(r) : !item(r))
+            return false;
     } while (take(r, ','));
-    if (r->i < r->end) return expected(r, r->i, "\",\" or the end of the field");
+    if (r->i < r->end)
+        return expected(r, r->i, "\",\" or the end of the field");
     field_store(r);
     return true;
 }
 
-struct span { size_t begin, end; };
+struct span {
+    size_t begin, end;
+};
 
 // Fields are separated by blanks and tabs. Returns how many there are, also past FIELDS_MAX; spans beyond
 // FIELDS_MAX share the last place.
@@ -334,11 +381,15 @@ static size_t fields_split(struct str s, struct span spans[static FIELDS_MAX + 1
 {
     size_t n = 0, i = 0;
     for (;;) {
-        while (i < s.n && (s.p[i] == ' ' || s.p[i] == '\t')) i++;
-        if (i >= s.n) return n;
+        while (i < s.n && (s.p[i] == ' ' || s.p[i] == '\t'))
+            i++;
+        if (i >= s.n)
+            return n;
         size_t begin = i;
-        while (i < s.n && s.p[i] != ' ' && s.p[i] != '\t') i++;
-        if (n <= FIELDS_MAX) spans[n] = (struct span){begin, i};
+        while (i < s.n && s.p[i] != ' ' && s.p[i] != '\t')
+            i++;
+        if (n <= FIELDS_MAX)
+            spans[n] = (struct span){begin, i};
         n++;
     }
 }
@@ -346,7 +397,8 @@ static size_t fields_split(struct str s, struct span spans[static FIELDS_MAX + 1
 static bool macro_text(struct str word, struct str *ret)
 {
     for (size_t i = 0; i < sizeof macros / sizeof macros[0]; i++) {
-        if (!str_eq_nocase(word, str_of(macros[i].name))) continue;
+        if (!str_eq_nocase(word, str_of(macros[i].name)))
+            continue;
         *ret = str_of(macros[i].text);
         return true;
     }
@@ -357,17 +409,20 @@ static bool macro_text(struct str word, struct str *ret)
 static bool quartz_days(struct reader *r, const struct span *dom, const struct span *dow)
 {
     int marks = (r->s.p[dom->begin] == '?') + (r->s.p[dow->begin] == '?');
-    if (marks == 1) return true;
+    if (marks == 1)
+        return true;
     r->rule = &rules[DOM];
     r->end = dom->end;
-    if (marks == 2) return expected(r, dom->begin, "\"?\" in one of day of month and weekday, not in both (quartz)");
+    if (marks == 2)
+        return expected(r, dom->begin, "\"?\" in one of day of month and weekday, not in both (quartz)");
     return expected(r, dom->begin, "\"?\" in one of day of month and weekday (dialect quartz)");
 }
 
 static bool fields_parse(struct reader *r, const struct span *spans, size_t n, enum cron_dialect dialect)
 {
     enum field_id first = n == FIELDS_MIN ? MINUTE : SECOND;
-    if (first == MINUTE) r->c->second = 1;
+    if (first == MINUTE)
+        r->c->second = 1;
     if (n < FIELDS_MAX) { // every year
         r->id = YEAR;
         r->rule = &rules[YEAR];
@@ -379,15 +434,18 @@ static bool fields_parse(struct reader *r, const struct span *spans, size_t n, e
         r->rule = r->id == DOW && r->sunday_is_1 ? &rule_dow_quartz : &rules[r->id];
         r->i = spans[k].begin;
         r->end = spans[k].end;
-        if (!field_parse(r)) return false;
+        if (!field_parse(r))
+            return false;
     }
     return dialect != DIALECT_QUARTZ || quartz_days(r, &spans[DOM - first], &spans[DOW - first]);
 }
 
 static bool count_fault(struct reader *r, size_t n, const struct span *spans)
 {
-    ERR(r->err, ERR_INVALID, "cron expression has %zu fields; expected 5 (minute hour day month weekday), "
-        "6 (second first), 7 (year last) or a macro such as @daily", n);
+    ERR(r->err, ERR_INVALID,
+        "cron expression has %zu fields; expected 5 (minute hour day month weekday), "
+        "6 (second first), 7 (year last) or a macro such as @daily",
+        n);
     return fault_set(r, "expression", n > FIELDS_MAX ? spans[FIELDS_MAX].begin : r->s.n);
 }
 
@@ -395,8 +453,10 @@ static bool macro_fault(struct reader *r, const struct span *word)
 {
     struct str found = str_of_n(r->s.p + word->begin, word->end - word->begin);
     found.n = str_utf8_cut(found, FOUND_MAX);
-    ERR(r->err, ERR_INVALID, "cron macro \"%.*s\" at position %zu does not exist; expected @yearly, @annually, @monthly, "
-        "@weekly, @daily, @midnight or @hourly", STR_ARG(found), word->begin);
+    ERR(r->err, ERR_INVALID,
+        "cron macro \"%.*s\" at position %zu does not exist; expected @yearly, @annually, @monthly, "
+        "@weekly, @daily, @midnight or @hourly",
+        STR_ARG(found), word->begin);
     return fault_set(r, "expression", word->begin);
 }
 
@@ -405,7 +465,8 @@ bool cron_uses_hash(struct str expr)
     // H begins an item; the H of THU does not.
     for (size_t i = 0; i < expr.n; i++) {
         bool begins = i == 0 || expr.p[i - 1] == ' ' || expr.p[i - 1] == '\t' || expr.p[i - 1] == ',';
-        if (begins && upper(expr.p[i]) == 'H') return true;
+        if (begins && upper(expr.p[i]) == 'H')
+            return true;
     }
     return false;
 }
@@ -417,20 +478,24 @@ bool cron_parse(struct str expr, const struct cron_options *o, struct cron *ret,
     struct span spans[FIELDS_MAX + 1];
     struct reader r = {.s = expr, .seed = o->seed, .c = &c, .fault = ret_fault, .err = err};
     if (expr.n > SCHEDULE_EXPRESSION_MAX) {
-        ERR(err, ERR_INVALID, "cron expression is %zu bytes long; expected at most %d", expr.n, SCHEDULE_EXPRESSION_MAX);
+        ERR(err, ERR_INVALID, "cron expression is %zu bytes long; expected at most %d", expr.n,
+            SCHEDULE_EXPRESSION_MAX);
         return fault_set(&r, "expression", SCHEDULE_EXPRESSION_MAX);
     }
     size_t n = fields_split(expr, spans);
     enum cron_dialect dialect = o->dialect;
     if (n >= 1 && expr.p[spans[0].begin] == '@') {
         struct str word = str_of_n(expr.p + spans[0].begin, spans[0].end - spans[0].begin);
-        if (n > 1 || !macro_text(word, &r.s)) return macro_fault(&r, &spans[0]);
+        if (n > 1 || !macro_text(word, &r.s))
+            return macro_fault(&r, &spans[0]);
         n = fields_split(r.s, spans);
         dialect = DIALECT_UNIX;
     }
-    if (n < FIELDS_MIN || n > FIELDS_MAX) return count_fault(&r, n, spans);
+    if (n < FIELDS_MIN || n > FIELDS_MAX)
+        return count_fault(&r, n, spans);
     r.sunday_is_1 = dialect == DIALECT_QUARTZ || (dialect == DIALECT_AUTO && n > FIELDS_MIN);
-    if (!fields_parse(&r, spans, n, dialect)) return false;
+    if (!fields_parse(&r, spans, n, dialect))
+        return false;
     if (o->day_match == DAY_MATCH_AND || (o->day_match == DAY_MATCH_AUTO && o->dialect == DIALECT_SPRING))
         c.flags |= CRON_BOTH;
     *ret = c;

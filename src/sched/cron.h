@@ -13,12 +13,13 @@
 enum { CRON_YEAR_MIN = 1970, CRON_YEAR_MAX = 2199, CRON_YEAR_WORDS = 4 };
 
 enum {
-    CRON_DOM_ANY = 1 << 0,   // day of month is exactly "*" or "?"
-    CRON_DOW_ANY = 1 << 1,   // weekday is exactly "*" or "?"
-    CRON_BOTH = 1 << 2,      // both day fields must match (AND); else either
-    CRON_WILD_TIME = 1 << 3, // "*", a range or a step in second, minute or hour: runs in both hours of an overlap
-    CRON_HASHED = 1 << 4,    // H was used: the masks depend on the seed
-    CRON_UNEVEN = 1 << 5,    // a "*/step" of second, minute or hour does not divide its field
+    CRON_DOM_ANY = 1 << 0, // day of month is exactly "*" or "?"
+    CRON_DOW_ANY = 1 << 1, // weekday is exactly "*" or "?"
+    CRON_BOTH = 1 << 2,    // both day fields must match (AND); else either
+    CRON_WILD_TIME =
+        1 << 3, // "*", a range or a step in second, minute or hour: runs in both hours of an overlap
+    CRON_HASHED = 1 << 4, // H was used: the masks depend on the seed
+    CRON_UNEVEN = 1 << 5, // a "*/step" of second, minute or hour does not divide its field
 };
 
 struct cron {
@@ -48,8 +49,8 @@ struct cron_fault {
     size_t position;   // byte offset in the expression, from 0
 };
 
-// Any bytes are allowed. On failure err (ERR_INVALID) says field, position and what was expected; *ret_fault is
-// filled too when not NULL.
+// Any bytes are allowed. On failure err (ERR_INVALID) says field, position and what was expected; *ret_fault
+// is filled too when not NULL.
 bool cron_parse(struct str expr, const struct cron_options *o, struct cron *ret, struct cron_fault *ret_fault,
                 struct err *err) __attribute__((warn_unused_result));
 

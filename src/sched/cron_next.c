@@ -11,10 +11,7 @@
 
 enum { SATURDAY = 6, SUNDAY = 0, WEEK = 7, MONTHS = 12 };
 
-static int32_t lowest(uint64_t bits)
-{
-    return __builtin_ctzll(bits);
-}
+static int32_t lowest(uint64_t bits) { return __builtin_ctzll(bits); }
 
 // Bits from `from` upwards.
 static uint64_t from_bit(uint64_t bits, int32_t from)
@@ -25,8 +22,10 @@ static uint64_t from_bit(uint64_t bits, int32_t from)
 // The day that is bit n moved to the nearest working day of the month.
 static int32_t nearest_workday(int32_t day, int32_t days, int32_t weekday)
 {
-    if (weekday == SATURDAY) return day > 1 ? day - 1 : day + 2;
-    if (weekday == SUNDAY) return day < days ? day + 1 : day - 2;
+    if (weekday == SATURDAY)
+        return day > 1 ? day - 1 : day + 2;
+    if (weekday == SUNDAY)
+        return day < days ? day + 1 : day - 2;
     return day;
 }
 
@@ -44,15 +43,18 @@ static uint32_t dom_days(const struct cron *c, int32_t first, int32_t days)
     uint32_t set = c->dom;
     for (uint32_t last = c->last; last; last &= last - 1) {
         int32_t day = days - lowest(last);
-        if (day >= 1) set |= UINT32_C(1) << day;
+        if (day >= 1)
+            set |= UINT32_C(1) << day;
     }
     for (uint32_t near = c->near; near; near &= near - 1) {
         int32_t day = lowest(near);
-        if (day <= days) set |= UINT32_C(1) << nearest_workday(day, days, (first + day - 1) % WEEK);
+        if (day <= days)
+            set |= UINT32_C(1) << nearest_workday(day, days, (first + day - 1) % WEEK);
     }
     for (uint32_t near = c->last_near; near; near &= near - 1) {
         int32_t day = days - lowest(near);
-        if (day >= 1) set |= UINT32_C(1) << nearest_workday(day, days, (first + day - 1) % WEEK);
+        if (day >= 1)
+            set |= UINT32_C(1) << nearest_workday(day, days, (first + day - 1) % WEEK);
     }
     return set & (uint32_t)((UINT64_C(2) << days) - 2);
 }
@@ -63,9 +65,11 @@ static uint32_t dow_days(const struct cron *c, int32_t first, int32_t days)
     for (uint64_t nth = c->nth; nth; nth &= nth - 1) {
         int32_t bit = lowest(nth);
         int32_t day = 1 + (bit % WEEK - first + WEEK) % WEEK + bit / WEEK * WEEK;
-        if (day <= days) set |= UINT32_C(1) << day;
+        if (day <= days)
+            set |= UINT32_C(1) << day;
     }
-    if (c->last_dow) set |= weekday_days(c->last_dow, first, days) & (~UINT32_C(0) << (days - WEEK + 1));
+    if (c->last_dow)
+        set |= weekday_days(c->last_dow, first, days) & (~UINT32_C(0) << (days - WEEK + 1));
     return set;
 }
 
@@ -77,13 +81,17 @@ static bool year_matches(const struct cron *c, int32_t year)
 
 uint32_t cron_days(const struct cron *c, int32_t year, int32_t month)
 {
-    if (!(c->month >> month & 1) || !year_matches(c, year)) return 0;
+    if (!(c->month >> month & 1) || !year_matches(c, year))
+        return 0;
     int32_t days = civil_month_days(year, month);
     bool dom_any = c->flags & CRON_DOM_ANY, dow_any = c->flags & CRON_DOW_ANY;
-    if (dom_any && dow_any) return (uint32_t)((UINT64_C(2) << days) - 2);
+    if (dom_any && dow_any)
+        return (uint32_t)((UINT64_C(2) << days) - 2);
     int32_t first = civil_weekday(civil_to_days(year, month, 1));
-    if (dow_any) return dom_days(c, first, days);
-    if (dom_any) return dow_days(c, first, days);
+    if (dow_any)
+        return dom_days(c, first, days);
+    if (dom_any)
+        return dow_days(c, first, days);
     uint32_t dom = dom_days(c, first, days), dow = dow_days(c, first, days);
     return c->flags & CRON_BOTH ? dom & dow : dom | dow;
 }
@@ -96,10 +104,12 @@ static int32_t time_next(const struct cron *c, int32_t tod)
     if (c->hour >> h & 1) {
         if (c->minute >> m & 1) {
             uint64_t seconds = from_bit(c->second, s);
-            if (seconds) return h * 3600 + m * 60 + lowest(seconds);
+            if (seconds)
+                return h * 3600 + m * 60 + lowest(seconds);
         }
         uint64_t minutes = from_bit(c->minute, m + 1);
-        if (minutes) return h * 3600 + lowest(minutes) * 60 + first_s;
+        if (minutes)
+            return h * 3600 + lowest(minutes) * 60 + first_s;
     }
     uint64_t hours = from_bit(c->hour, h + 1);
     return hours ? lowest(hours) * 3600 + first_m * 60 + first_s : -1;
@@ -114,8 +124,10 @@ bool cron_matches(const struct cron *c, int64_t local_s)
 
 int64_t cron_next_local(const struct cron *c, int64_t from_s, int64_t to_s, uint32_t *steps)
 {
-    if (from_s < 0) from_s = 0; // CRON_YEAR_MIN begins here
-    if (from_s >= to_s) return CRON_NEVER;
+    if (from_s < 0)
+        from_s = 0; // CRON_YEAR_MIN begins here
+    if (from_s >= to_s)
+        return CRON_NEVER;
     struct civil d = civil_from_s(from_s);
     int32_t tod = time_next(c, d.hour * 3600 + d.minute * 60 + d.second);
     int32_t day = tod >= 0 ? d.day : d.day + 1; // today, or any time of a later day
@@ -143,13 +155,11 @@ int64_t cron_next_local(const struct cron *c, int64_t from_s, int64_t to_s, uint
 
 bool cron_runs_twice(const struct cron_search *s)
 {
-    return s->overlap == DST_OVERLAP_BOTH || (s->overlap == DST_OVERLAP_AUTO && (s->cron->flags & CRON_WILD_TIME));
+    return s->overlap == DST_OVERLAP_BOTH ||
+           (s->overlap == DST_OVERLAP_AUTO && (s->cron->flags & CRON_WILD_TIME));
 }
 
-static int64_t min_s(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
+static int64_t min_s(int64_t a, int64_t b) { return a < b ? a : b; }
 
 // The fire that a gap at the start of the span gives at or after t; CRON_NEVER when there is none.
 static int64_t gap_fire(struct cron_search *s, const struct zone_span *span, int64_t t)
@@ -159,7 +169,8 @@ static int64_t gap_fire(struct cron_search *s, const struct zone_span *span, int
         return cron_next_local(s->cron, missing, missing_end, &s->steps) == CRON_NEVER ? CRON_NEVER : t;
     if (s->gap == DST_GAP_SHIFT && t < span->begin_s + (span->offset_s - span->before_s)) {
         int64_t hit = cron_next_local(s->cron, t + span->before_s, missing_end, &s->steps);
-        if (hit != CRON_NEVER) return hit - span->before_s;
+        if (hit != CRON_NEVER)
+            return hit - span->before_s;
     }
     return CRON_NEVER;
 }
@@ -169,12 +180,15 @@ static int64_t span_next(struct cron_search *s, const struct zone_span *span, in
 {
     int64_t best = CRON_NEVER, lo = t;
     bool edge = span->begin_s != INT64_MIN;
-    if (edge && span->offset_s > span->before_s) best = gap_fire(s, span, t);
+    if (edge && span->offset_s > span->before_s)
+        best = gap_fire(s, span, t);
     if (edge && span->offset_s < span->before_s && !cron_runs_twice(s)) {
         int64_t second_pass_end = span->begin_s + (span->before_s - span->offset_s);
-        if (lo < second_pass_end) lo = second_pass_end;
+        if (lo < second_pass_end)
+            lo = second_pass_end;
     }
-    if (best == t) return best;
+    if (best == t)
+        return best;
     int64_t end = min_s(min_s(span->end_s, until + 1), best);
     int64_t hit = cron_next_local(s->cron, lo + span->offset_s, end + span->offset_s, &s->steps);
     return hit == CRON_NEVER ? best : hit - span->offset_s;
@@ -183,14 +197,17 @@ static int64_t span_next(struct cron_search *s, const struct zone_span *span, in
 int64_t cron_next(struct cron_search *s, int64_t after_s, int64_t until_s)
 {
     int64_t until = min_s(until_s, CRON_LAST_S);
-    if (after_s >= until) return CRON_NEVER;
+    if (after_s >= until)
+        return CRON_NEVER;
     int64_t t = after_s + 1;
     while (t <= until) {
         s->steps++;
         struct zone_span span = zone_span_at(s->zone, t, &s->hint);
         int64_t fire = span_next(s, &span, t, until);
-        if (fire <= until) return fire;
-        if (span.end_s == INT64_MAX) return CRON_NEVER;
+        if (fire <= until)
+            return fire;
+        if (span.end_s == INT64_MAX)
+            return CRON_NEVER;
         t = span.end_s;
     }
     return CRON_NEVER;

@@ -3,8 +3,9 @@
 //
 // The set of fires is defined by wall times: every wall time that matches fires at the instant that
 // shows it. Where the clock jumps forward (gap) or back (overlap) the policies decide:
-//   gap      RUN: all missing ones together at the first instant after; SKIP: none; SHIFT: each later by the gap
-//   overlap  FIRST: at the earlier instant; BOTH; AUTO: BOTH when the expression has "*", a range or a step in
+//   gap      RUN: all missing ones together at the first instant after; SKIP: none; SHIFT: each later by the
+//   gap overlap  FIRST: at the earlier instant; BOTH; AUTO: BOTH when the expression has "*", a range or a
+//   step in
 //            second, minute or hour, else FIRST
 // Never two fires for one instant.
 #ifndef SCHED_CRON_NEXT_H
@@ -27,8 +28,9 @@ struct cron_search {
     uint32_t steps; // months and spans looked at so far: what a search costs
 };
 
-// The first fire after the instant `after_s` (exclusive) and not after `until_s` (inclusive), in seconds since the
-// epoch; CRON_NEVER when there is none. Costs at most one step a month up to 2199 and one a clock change.
+// The first fire after the instant `after_s` (exclusive) and not after `until_s` (inclusive), in seconds
+// since the epoch; CRON_NEVER when there is none. Costs at most one step a month up to 2199 and one a clock
+// change.
 int64_t cron_next(struct cron_search *s, int64_t after_s, int64_t until_s);
 
 // The first wall time ≥ from and < to that matches; CRON_NEVER when there is none.

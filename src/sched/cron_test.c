@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// The parser: spellings that mean the same, faults with field and position, days against the rule in words.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,7 +11,8 @@
 #include "sched/cron.h"
 #include "sched/cron_next.h"
 
-static bool parse(const char *text, enum cron_dialect dialect, struct cron *ret, struct cron_fault *fault, struct err *err)
+static bool parse(const char *text, enum cron_dialect dialect, struct cron *ret, struct cron_fault *fault,
+                  struct err *err)
 {
     struct cron_options o = {.dialect = dialect, .seed = 42};
     return cron_parse(str_of(text), &o, ret, fault, err);
@@ -20,7 +22,8 @@ static struct cron must_parse(const char *text, enum cron_dialect dialect)
 {
     struct cron c;
     struct err err;
-    if (!parse(text, dialect, &c, NULL, &err)) fail_msg("%s: %s", text, err.text);
+    if (!parse(text, dialect, &c, NULL, &err))
+        fail_msg("%s: %s", text, err.text);
     return c;
 }
 
@@ -44,71 +47,147 @@ static void fields_become_masks(void **state)
 static void equal_spellings_give_equal_masks(void **state)
 {
     (void)state;
-    static const struct { const char *a, *b; enum cron_dialect da, db; } rows[] = {
-        {"@yearly", "0 0 1 1 *", 0, 0}, {"@Annually", "0 0 1 1 *", 0, 0}, {"@monthly", "0 0 1 * *", 0, 0},
-        {"@weekly", "0 0 * * 0", 0, 0}, {"@daily", "0 0 * * *", 0, 0}, {" @midnight\t", "0 0 * * *", 0, 0},
-        {"@HOURLY", "0 * * * *", 0, 0}, {"@daily", "0 0 * * *", DIALECT_QUARTZ, 0},
-        {"* * * * *", "0 * * * * *", 0, DIALECT_UNIX}, {"* * * * *", "0 * * * * ? *", 0, DIALECT_UNIX},
-        {"0 22-2 * * *", "0 22,23,0,1,2 * * *", 0, 0}, {"0 22-3/2 * * *", "0 22,0,2-2 * * *", 0, 0},
-        {"50-10/5 * * * *", "50,55,0,5,10,50-50 * * * *", 0, 0}, {"0 0 25-5/3 * *", "0 0 25,28,31,3,3-3 * *", 0, 0},
-        {"0 0 * NOV-FEB *", "0 0 * 11,12,1,2 *", 0, 0}, {"0 0 * 11-3/2 *", "0 0 * 11,1,3 *", 0, 0},
-        {"0 0 * * FRI-TUE", "0 0 * * 5,6,0,1,2", 0, 0}, {"0 0 * * 5-2/2", "0 0 * * 5,0,2", 0, 0},
-        {"0 0 * * 0-7", "0 0 * * 0-6", 0, 0}, {"0 0 * * 7", "0 0 * * SUN", 0, 0}, {"0 0 * * 7-2", "0 0 * * 0-2", 0, 0},
-        {"0 0 * * 5-7", "0 0 * * 5,6,0", 0, 0}, {"0 0 * * 1/2", "0 0 * * 1,3,5,7", 0, 0}, {"0 0 * * 7#2", "0 0 * * 0#2", 0, 0},
-        {"0 0 0 ? * 1", "0 0 0 ? * SUN", 0, 0}, {"0 0 0 ? * 7", "0 0 0 ? * SAT", 0, 0}, {"0 0 0 ? * L", "0 0 0 ? * 7", 0, 0},
-        {"0 0 0 ? * 6L", "0 0 0 ? * 5L", 0, DIALECT_UNIX}, {"0 0 ? * 2-6", "0 0 ? * MON-FRI", DIALECT_QUARTZ, 0},
-        {"0 0 0 * * 1-5", "0 0 0 ? * MON-FRI", DIALECT_UNIX, 0}, {"*/59 * * * *", "0,59-59 * * * *", 0, 0},
-        {"0 0 * * *", "00 00 ? ? ?", 0, 0}, {"? ? ? ? ?", "* * * * *", 0, 0}, {"0 0 L-0 * *", "0 0 l * *", 0, 0},
-        {"0 0 0 1 1 ? 2000-2004/2", "0 0 0 1 1 ? 2000,2002,2004", 0, 0}, {"0 0 L-0W * *", "0 0 lw * *", 0, 0},
+    static const struct {
+        const char *a, *b;
+        enum cron_dialect da, db;
+    } rows[] = {
+        {"@yearly", "0 0 1 1 *", 0, 0},
+        {"@Annually", "0 0 1 1 *", 0, 0},
+        {"@monthly", "0 0 1 * *", 0, 0},
+        {"@weekly", "0 0 * * 0", 0, 0},
+        {"@daily", "0 0 * * *", 0, 0},
+        {" @midnight\t", "0 0 * * *", 0, 0},
+        {"@HOURLY", "0 * * * *", 0, 0},
+        {"@daily", "0 0 * * *", DIALECT_QUARTZ, 0},
+        {"* * * * *", "0 * * * * *", 0, DIALECT_UNIX},
+        {"* * * * *", "0 * * * * ? *", 0, DIALECT_UNIX},
+        {"0 22-2 * * *", "0 22,23,0,1,2 * * *", 0, 0},
+        {"0 22-3/2 * * *", "0 22,0,2-2 * * *", 0, 0},
+        {"50-10/5 * * * *", "50,55,0,5,10,50-50 * * * *", 0, 0},
+        {"0 0 25-5/3 * *", "0 0 25,28,31,3,3-3 * *", 0, 0},
+        {"0 0 * NOV-FEB *", "0 0 * 11,12,1,2 *", 0, 0},
+        {"0 0 * 11-3/2 *", "0 0 * 11,1,3 *", 0, 0},
+        {"0 0 * * FRI-TUE", "0 0 * * 5,6,0,1,2", 0, 0},
+        {"0 0 * * 5-2/2", "0 0 * * 5,0,2", 0, 0},
+        {"0 0 * * 0-7", "0 0 * * 0-6", 0, 0},
+        {"0 0 * * 7", "0 0 * * SUN", 0, 0},
+        {"0 0 * * 7-2", "0 0 * * 0-2", 0, 0},
+        {"0 0 * * 5-7", "0 0 * * 5,6,0", 0, 0},
+        {"0 0 * * 1/2", "0 0 * * 1,3,5,7", 0, 0},
+        {"0 0 * * 7#2", "0 0 * * 0#2", 0, 0},
+        {"0 0 0 ? * 1", "0 0 0 ? * SUN", 0, 0},
+        {"0 0 0 ? * 7", "0 0 0 ? * SAT", 0, 0},
+        {"0 0 0 ? * L", "0 0 0 ? * 7", 0, 0},
+        {"0 0 0 ? * 6L", "0 0 0 ? * 5L", 0, DIALECT_UNIX},
+        {"0 0 ? * 2-6", "0 0 ? * MON-FRI", DIALECT_QUARTZ, 0},
+        {"0 0 0 * * 1-5", "0 0 0 ? * MON-FRI", DIALECT_UNIX, 0},
+        {"*/59 * * * *", "0,59-59 * * * *", 0, 0},
+        {"0 0 * * *", "00 00 ? ? ?", 0, 0},
+        {"? ? ? ? ?", "* * * * *", 0, 0},
+        {"0 0 L-0 * *", "0 0 l * *", 0, 0},
+        {"0 0 0 1 1 ? 2000-2004/2", "0 0 0 1 1 ? 2000,2002,2004", 0, 0},
+        {"0 0 L-0W * *", "0 0 lw * *", 0, 0},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct cron a = must_parse(rows[i].a, rows[i].da), b = must_parse(rows[i].b, rows[i].db);
-        a.flags &= (uint8_t)~(CRON_WILD_TIME | CRON_UNEVEN);
-        b.flags &= (uint8_t)~(CRON_WILD_TIME | CRON_UNEVEN);
-        if (memcmp(&a, &b, sizeof a) != 0) fail_msg("\"%s\" and \"%s\" differ", rows[i].a, rows[i].b);
+        a.flags &= (uint8_t) ~(CRON_WILD_TIME | CRON_UNEVEN);
+        b.flags &= (uint8_t) ~(CRON_WILD_TIME | CRON_UNEVEN);
+        if (memcmp(&a, &b, sizeof a) != 0)
+            fail_msg("\"%s\" and \"%s\" differ", rows[i].a, rows[i].b);
     }
 }
+
+static const struct {
+    const char *text, *field;
+    size_t position;
+    enum cron_dialect dialect;
+} wrong[] = {
+    {"", "expression", 0, 0},
+    {"   ", "expression", 3, 0},
+    {"* * * *", "expression", 7, 0},
+    {"* * * * * * * *", "expression", 14, 0},
+    {"@never", "expression", 0, 0},
+    {"@daily 5", "expression", 0, 0},
+    {"60 * * * *", "minute", 0, 0},
+    {"* 24 * * *", "hour", 2, 0},
+    {"* * 0 * *", "day of month", 4, 0},
+    {"* * 32 * *", "day of month", 4, 0},
+    {"* * * 13 *", "month", 6, 0},
+    {"* * * 0 *", "month", 6, 0},
+    {"* * * * 8", "weekday", 8, 0},
+    {"0 0 0 ? * 0", "weekday", 10, 0},
+    {"0 0 0 ? * 8", "weekday", 10, 0},
+    {"60 * * * * *", "second", 0, 0},
+    {"0 0 0 1 1 ? 1969", "year", 12, 0},
+    {"0 0 0 1 1 ? 2200", "year", 12, 0},
+    {"0 0 0 1 1 ? 2005-2001", "year", 12, 0},
+    {"*/0 * * * *", "minute", 2, 0},
+    {"*/60 * * * *", "minute", 2, 0},
+    {"* */24 * * *", "hour", 4, 0},
+    {"* * */32 * *", "day of month", 6, 0},
+    {"* * * */13 *", "month", 8, 0},
+    {"* * * * */8", "weekday", 10, 0},
+    {"5, * * * *", "minute", 2, 0},
+    {",5 * * * *", "minute", 0, 0},
+    {"1,,2 * * * *", "minute", 2, 0},
+    {"5- * * * *", "minute", 2, 0},
+    {"5-99 * * * *", "minute", 2, 0},
+    {"-5 * * * *", "minute", 0, 0},
+    {"5/ * * * *", "minute", 2, 0},
+    {"1-2-3 * * * *", "minute", 3, 0},
+    {"1/2/3 * * * *", "minute", 3, 0},
+    {"** * * * *", "minute", 1, 0},
+    {"*5 * * * *", "minute", 1, 0},
+    {"?,5 * * * *", "minute", 0, 0},
+    {"1,? * * * *", "minute", 2, 0},
+    {"*,? * * * *", "minute", 2, 0},
+    {"99999999999999999999 * * * *", "minute", 0, 0},
+    {"L * * * *", "minute", 0, 0},
+    {"5W * * * *", "minute", 1, 0},
+    {"* * L-31 * *", "day of month", 6, 0},
+    {"* * L- * *", "day of month", 6, 0},
+    {"* * W * *", "day of month", 4, 0},
+    {"* * 0W * *", "day of month", 4, 0},
+    {"* * 32W * *", "day of month", 4, 0},
+    {"* * 1-5W * *", "day of month", 7, 0},
+    {"* * 5WL * *", "day of month", 6, 0},
+    {"* * * * 5#6", "weekday", 10, 0},
+    {"* * * * 5#0", "weekday", 10, 0},
+    {"* * * * #1", "weekday", 8, 0},
+    {"* * * * L", "weekday", 8, 0},
+    {"* * * * 1-5L", "weekday", 11, 0},
+    {"* * * FOO *", "month", 6, 0},
+    {"* * * JANUARY *", "month", 9, 0},
+    {"* * * * MONDAY", "weekday", 11, 0},
+    {"H(5 * * * *", "minute", 3, 0},
+    {"H(9-5) * * * *", "minute", 4, 0},
+    {"H() * * * *", "minute", 2, 0},
+    {"H(0-60) * * * *", "minute", 4, 0},
+    {"H/0 * * * *", "minute", 2, 0},
+    {"0 0 0 1 1 ? H", "year", 12, 0},
+    {"0 0 0 * * *", "day of month", 6, DIALECT_QUARTZ},
+    {"0 0 0 ? * ?", "day of month", 6, DIALECT_QUARTZ},
+    {"0 0 0 1 * 2", "day of month", 6, DIALECT_QUARTZ},
+    {"a b c d e", "minute", 0, 0},
+    {"\xff * * * *", "minute", 0, 0},
+    {"5;6 * * * *", "minute", 1, 0},
+};
 
 static void faults_name_field_and_position(void **state)
 {
     (void)state;
-    static const struct { const char *text, *field; size_t position; enum cron_dialect dialect; } rows[] = {
-        {"", "expression", 0, 0}, {"   ", "expression", 3, 0}, {"* * * *", "expression", 7, 0},
-        {"* * * * * * * *", "expression", 14, 0}, {"@never", "expression", 0, 0}, {"@daily 5", "expression", 0, 0},
-        {"60 * * * *", "minute", 0, 0}, {"* 24 * * *", "hour", 2, 0}, {"* * 0 * *", "day of month", 4, 0},
-        {"* * 32 * *", "day of month", 4, 0}, {"* * * 13 *", "month", 6, 0}, {"* * * 0 *", "month", 6, 0},
-        {"* * * * 8", "weekday", 8, 0}, {"0 0 0 ? * 0", "weekday", 10, 0}, {"0 0 0 ? * 8", "weekday", 10, 0},
-        {"60 * * * * *", "second", 0, 0}, {"0 0 0 1 1 ? 1969", "year", 12, 0}, {"0 0 0 1 1 ? 2200", "year", 12, 0},
-        {"0 0 0 1 1 ? 2005-2001", "year", 12, 0}, {"*/0 * * * *", "minute", 2, 0}, {"*/60 * * * *", "minute", 2, 0},
-        {"* */24 * * *", "hour", 4, 0}, {"* * */32 * *", "day of month", 6, 0}, {"* * * */13 *", "month", 8, 0},
-        {"* * * * */8", "weekday", 10, 0}, {"5, * * * *", "minute", 2, 0}, {",5 * * * *", "minute", 0, 0},
-        {"1,,2 * * * *", "minute", 2, 0}, {"5- * * * *", "minute", 2, 0}, {"5-99 * * * *", "minute", 2, 0},
-        {"-5 * * * *", "minute", 0, 0}, {"5/ * * * *", "minute", 2, 0}, {"1-2-3 * * * *", "minute", 3, 0},
-        {"1/2/3 * * * *", "minute", 3, 0}, {"** * * * *", "minute", 1, 0}, {"*5 * * * *", "minute", 1, 0},
-        {"?,5 * * * *", "minute", 0, 0}, {"1,? * * * *", "minute", 2, 0}, {"*,? * * * *", "minute", 2, 0},
-        {"99999999999999999999 * * * *", "minute", 0, 0}, {"L * * * *", "minute", 0, 0}, {"5W * * * *", "minute", 1, 0},
-        {"* * L-31 * *", "day of month", 6, 0}, {"* * L- * *", "day of month", 6, 0}, {"* * W * *", "day of month", 4, 0},
-        {"* * 0W * *", "day of month", 4, 0}, {"* * 32W * *", "day of month", 4, 0}, {"* * 1-5W * *", "day of month", 7, 0},
-        {"* * 5WL * *", "day of month", 6, 0}, {"* * * * 5#6", "weekday", 10, 0}, {"* * * * 5#0", "weekday", 10, 0},
-        {"* * * * #1", "weekday", 8, 0}, {"* * * * L", "weekday", 8, 0}, {"* * * * 1-5L", "weekday", 11, 0},
-        {"* * * FOO *", "month", 6, 0}, {"* * * JANUARY *", "month", 9, 0}, {"* * * * MONDAY", "weekday", 11, 0},
-        {"H(5 * * * *", "minute", 3, 0},
-        {"H(9-5) * * * *", "minute", 4, 0}, {"H() * * * *", "minute", 2, 0}, {"H(0-60) * * * *", "minute", 4, 0},
-        {"H/0 * * * *", "minute", 2, 0}, {"0 0 0 1 1 ? H", "year", 12, 0}, {"0 0 0 * * *", "day of month", 6, DIALECT_QUARTZ},
-        {"0 0 0 ? * ?", "day of month", 6, DIALECT_QUARTZ}, {"0 0 0 1 * 2", "day of month", 6, DIALECT_QUARTZ},
-        {"a b c d e", "minute", 0, 0}, {"\xff * * * *", "minute", 0, 0}, {"5;6 * * * *", "minute", 1, 0},
-    };
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
         struct cron c, untouched;
         struct cron_fault fault;
         struct err err;
         memset(&c, 0x5a, sizeof c);
         memcpy(&untouched, &c, sizeof c);
-        if (parse(rows[i].text, rows[i].dialect, &c, &fault, &err)) fail_msg("\"%s\" was accepted", rows[i].text);
+        if (parse(wrong[i].text, wrong[i].dialect, &c, &fault, &err))
+            fail_msg("\"%s\" was accepted", wrong[i].text);
         assert_memory_equal(&c, &untouched, sizeof c);
         assert_int_equal(err.code, ERR_INVALID);
-        if (strcmp(fault.field, rows[i].field) != 0 || fault.position != rows[i].position)
-            fail_msg("\"%s\": %s at %zu (%s)", rows[i].text, fault.field, fault.position, err.text);
+        if (strcmp(fault.field, wrong[i].field) != 0 || fault.position != wrong[i].position)
+            fail_msg("\"%s\": %s at %zu (%s)", wrong[i].text, fault.field, fault.position, err.text);
     }
 }
 
@@ -131,9 +210,11 @@ static void an_error_is_a_sentence_with_the_remedy(void **state)
     assert_false(parse("0 25 * * *", DIALECT_AUTO, &c, NULL, &err));
     assert_string_equal(err.text, "hour: expected 0-23 at position 2, found \"25\"");
     assert_false(parse("0 0 1 FEBRUAR *", DIALECT_AUTO, &c, NULL, &err));
-    assert_string_equal(err.text, "month: expected \",\" or the end of the field at position 9, found \"RUAR\"");
+    assert_string_equal(err.text,
+                        "month: expected \",\" or the end of the field at position 9, found \"RUAR\"");
     assert_false(parse("*/ * * * *", DIALECT_AUTO, &c, NULL, &err));
-    assert_string_equal(err.text, "minute: expected a step of 1-59 at position 2, found the end of the field");
+    assert_string_equal(err.text,
+                        "minute: expected a step of 1-59 at position 2, found the end of the field");
 }
 
 static void an_expression_longer_than_the_bound_is_refused(void **state)
@@ -144,7 +225,8 @@ static void an_expression_longer_than_the_bound_is_refused(void **state)
     struct cron_fault fault;
     struct err err;
     struct cron_options o = {0};
-    for (size_t i = 0; i < sizeof text; i += 2) memcpy(text + i, "1,", 2);
+    for (size_t i = 0; i < sizeof text; i += 2)
+        memcpy(text + i, "1,", 2);
     memcpy(text + SCHEDULE_EXPRESSION_MAX - 10, "1  * * * *", 10);
     assert_true(cron_parse(str_of_n(text, SCHEDULE_EXPRESSION_MAX), &o, &c, &fault, &err));
     assert_int_equal(c.minute, 2);
@@ -206,9 +288,13 @@ static void days_equal_the_rule_tested_day_by_day(void **state)
         // A working day serves day n when it is n, or n falls on the weekend beside it.
         bool first = d.day == 1 ? work : d.day <= 3 && week == 1 && (d.day == 2 || d.day == 3);
         bool middle = (d.day == 15 && work) || (d.day == 14 && week == 5) || (d.day == 16 && week == 1);
-        bool end = days == 31 && ((d.day == 31 && work) || (d.day == 30 && week == 5) || (d.day == 29 && week == 5));
+        bool end =
+            days == 31 && ((d.day == 31 && work) || (d.day == 30 && week == 5) || (d.day == 29 && week == 5));
         bool last_is = (d.day == days && work) || (week == 5 && (d.day == days - 1 || d.day == days - 2));
-        struct { const struct cron *c; bool want; } rows[] = {
+        struct {
+            const struct cron *c;
+            bool want;
+        } rows[] = {
             {&nearest, first || middle || end},
             {&last, d.day == days || d.day == days - 3},
             {&last_work, last_is},
@@ -219,7 +305,8 @@ static void days_equal_the_rule_tested_day_by_day(void **state)
         };
         for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
             bool got = cron_days(rows[i].c, d.year, d.month) >> d.day & 1;
-            if (got != rows[i].want) fail_msg("rule %zu on %d-%02d-%02d: %d", i, d.year, d.month, d.day, got);
+            if (got != rows[i].want)
+                fail_msg("rule %zu on %d-%02d-%02d: %d", i, d.year, d.month, d.day, got);
         }
     }
 }
@@ -227,12 +314,14 @@ static void days_equal_the_rule_tested_day_by_day(void **state)
 // Pieces of expressions and some noise, put together at random.
 static size_t random_text(struct rng *rng, char *text, size_t max)
 {
-    static const char *const pieces[] = {"*", "*/2", "5", "1-3", "FRI-MON", "L", "L-3", "LW", "15W", "?", "H", "H(1-5)",
-                                         "5#2", "6L", "/7", ",", ",2", "-", "DEC", "@daily", "2020", "\xff", "\t", "(", "99"};
+    static const char *const pieces[] = {
+        "*",  "*/2", "5", "1-3", "FRI-MON", "L",   "L-3",    "LW",   "15W",  "?",  "H", "H(1-5)", "5#2",
+        "6L", "/7",  ",", ",2",  "-",       "DEC", "@daily", "2020", "\xff", "\t", "(", "99"};
     size_t n = 0;
     for (uint64_t fields = 4 + rng_below(rng, 4); fields > 0; fields--) {
         for (uint64_t parts = rng_below(rng, 6) ? 1 : 3; parts > 0; parts--) {
-            const char *piece = pieces[rng_below(rng, rng_below(rng, 4) ? 4 : sizeof pieces / sizeof pieces[0])];
+            const char *piece =
+                pieces[rng_below(rng, rng_below(rng, 4) ? 4 : sizeof pieces / sizeof pieces[0])];
             n += (size_t)snprintf(text + n, max - n, "%s", piece);
         }
         n += (size_t)snprintf(text + n, max - n, " ");

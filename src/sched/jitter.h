@@ -8,6 +8,7 @@
 
 // When the occurrence is due: at … at + jitter, always before `next` (the occurrence after it,
 // INSTANT_NEVER when none), so that jittered occurrences keep their order. jitter ≤ 0: at.
-struct instant jitter_apply(struct instant at, struct duration jitter, struct instant next, uint64_t job_seed);
+struct instant jitter_apply(struct instant at, struct duration jitter, struct instant next,
+                            uint64_t job_seed);
 
 #endif

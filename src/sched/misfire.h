@@ -16,9 +16,9 @@
 
 struct misfire_question {
     const struct schedule *schedule;
-    uint64_t seed;             // of the job, for jitter
-    struct instant due;        // oldest occurrence without a decision; need not be one of the schedule (it may have
-                               // been edited since): past identities never change
+    uint64_t seed;      // of the job, for jitter
+    struct instant due; // oldest occurrence without a decision; need not be one of the schedule (it may have
+                        // been edited since): past identities never change
     struct instant now;
     enum misfire_policy policy;
     struct duration threshold; // < 0 counts as 0
@@ -32,22 +32,23 @@ enum misfire_fate {
 };
 
 struct misfire_decision {
-    struct instant *run;    // to be run, oldest first; arena
+    struct instant *run; // to be run, oldest first; arena
     size_t run_n;
     size_t catch_up_n;      // the first so many of run[] are misfired: pace them (trigger CATCH_UP)
     enum misfire_fate fate; // of the dropped ones
     int64_t dropped_n;
     bool dropped_estimated; // cron, more than MISFIRE_COUNT_MAX dropped: dropped_n is an estimate
     struct instant dropped_first, dropped_last;
-    struct instant next;    // oldest occurrence left without a decision; ≤ now only when more than MISFIRE_LATE_MAX
-                            // were late: ask again. INSTANT_NEVER: none, or known after the run's end (anchor END)
+    struct instant
+        next; // oldest occurrence left without a decision; ≤ now only when more than MISFIRE_LATE_MAX
+              // were late: ask again. INSTANT_NEVER: none, or known after the run's end (anchor END)
 };
 
 enum { MISFIRE_LATE_MAX = 1000, MISFIRE_COUNT_MAX = 100000 };
 
 // Decides every occurrence from due to now. Costs O(runs) for intervals however many were missed, and at most
 // MISFIRE_COUNT_MAX searches for cron. ERR_FULL when the arena is exhausted.
-bool misfire_decide(const struct misfire_question *q, struct misfire_decision *ret, struct arena *a, struct err *err)
-    __attribute__((warn_unused_result));
+bool misfire_decide(const struct misfire_question *q, struct misfire_decision *ret, struct arena *a,
+                    struct err *err) __attribute__((warn_unused_result));
 
 #endif

@@ -18,15 +18,15 @@ struct schedule;
 // Stable number of a job for H fields and jitter.
 uint64_t schedule_seed(struct ulid job_id);
 
-// Key of everything that decides the instants: two specs with one key may share one struct schedule. The seed counts
-// only where H is used, the anchor only for intervals. Valid within this process; cheap (no parsing).
+// Key of everything that decides the instants: two specs with one key may share one struct schedule. The seed
+// counts only where H is used, the anchor only for intervals. Valid within this process; cheap (no parsing).
 struct ulid schedule_key(const struct schedule_spec *spec, struct instant anchor_at, uint64_t seed);
 
-// anchor_at: origin of an interval's grid when the spec has no startAt (the job's creation). Errors are ERR_INVALID
-// with err->field below the schedule ("/cronExpression", "/timezone", …); *ret_fault (may be NULL) is filled only for
-// a wrong cron expression and else has field NULL. The caller owns the reference.
-bool schedule_compile(struct zones *zs, const struct schedule_spec *spec, struct instant anchor_at, uint64_t seed,
-                      struct schedule **ret, struct cron_fault *ret_fault, struct err *err)
+// anchor_at: origin of an interval's grid when the spec has no startAt (the job's creation). Errors are
+// ERR_INVALID with err->field below the schedule ("/cronExpression", "/timezone", …); *ret_fault (may be
+// NULL) is filled only for a wrong cron expression and else has field NULL. The caller owns the reference.
+bool schedule_compile(struct zones *zs, const struct schedule_spec *spec, struct instant anchor_at,
+                      uint64_t seed, struct schedule **ret, struct cron_fault *ret_fault, struct err *err)
     __attribute__((warn_unused_result));
 struct schedule *schedule_ref(const struct schedule *s);
 void schedule_unref(struct schedule *s); // NULL is allowed
@@ -40,10 +40,10 @@ struct instant schedule_next(const struct schedule *s, struct instant after);
 struct instant schedule_next_until(const struct schedule *s, struct instant after, struct instant until);
 // The last occurrence strictly before the instant; INSTANT_NEVER when there is none.
 struct instant schedule_prev(const struct schedule *s, struct instant before);
-// Occurrences in (after, until]. Exact for intervals; for cron exact up to count_max, then extrapolated from the
-// density of those counted and *ret_estimated is set.
-int64_t schedule_count(const struct schedule *s, struct instant after, struct instant until, int64_t count_max,
-                       bool *ret_estimated);
+// Occurrences in (after, until]. Exact for intervals; for cron exact up to count_max, then extrapolated from
+// the density of those counted and *ret_estimated is set.
+int64_t schedule_count(const struct schedule *s, struct instant after, struct instant until,
+                       int64_t count_max, bool *ret_estimated);
 // INTERVAL with anchor END: the occurrence after the pending one is unknown until that one's run has ended.
 bool schedule_waits_for_end(const struct schedule *s);
 // INTERVAL with anchor END: the occurrence after a run that ended then; else schedule_next(s, ended).

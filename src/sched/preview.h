@@ -19,13 +19,13 @@ struct fires {
 
 enum { PREVIEW_MAX = 10000 };
 
-// The next n (≤ PREVIEW_MAX) fires after `from` (exclusive); fewer when the schedule ends. ERR_FULL when the arena
-// is exhausted.
-bool schedule_preview(const struct schedule *s, struct instant from, size_t n, struct fires *ret, struct arena *a,
-                      struct err *err) __attribute__((warn_unused_result));
+// The next n (≤ PREVIEW_MAX) fires after `from` (exclusive); fewer when the schedule ends. ERR_FULL when the
+// arena is exhausted.
+bool schedule_preview(const struct schedule *s, struct instant from, size_t n, struct fires *ret,
+                      struct arena *a, struct err *err) __attribute__((warn_unused_result));
 
-// Sentences about a valid schedule: it never fires, either day field matches, days that short months lack, uneven
-// steps, nothing for more than a year. Empty when there is nothing to say or the arena is exhausted.
+// Sentences about a valid schedule: it never fires, either day field matches, days that short months lack,
+// uneven steps, nothing for more than a year. Empty when there is nothing to say or the arena is exhausted.
 struct strs schedule_warnings(const struct schedule *s, struct instant from, struct arena *a);
 
 #endif

@@ -2,6 +2,7 @@
 // Look-ups in one zone. Pure and lock-free: the object never changes after zone_parse.
 #include "sched/zone.h"
 
+#include "base/mem.h"
 #include "sched/zone_data.h"
 
 // No offset is larger than this (RFC 9636 3.2 allows −25 h … +26 h, both ends excluded).
@@ -16,23 +17,18 @@ struct zone *zone_ref(const struct zone *z)
 
 void zone_unref(struct zone *z)
 {
-    if (z && atomic_fetch_sub_explicit(&z->refs, 1, memory_order_acq_rel) == 1) free(z);
+    if (z && atomic_fetch_sub_explicit(&z->refs, 1, memory_order_acq_rel) == 1)
+        mem_free(z);
 }
 
-const char *zone_name(const struct zone *z)
-{
-    return z->name;
-}
+const char *zone_name(const struct zone *z) { return z->name; }
 
 bool zone_superseded(const struct zone *z)
 {
     return atomic_load_explicit(&z->superseded, memory_order_acquire);
 }
 
-void zone_supersede(struct zone *z)
-{
-    atomic_store_explicit(&z->superseded, true, memory_order_release);
-}
+void zone_supersede(struct zone *z) { atomic_store_explicit(&z->superseded, true, memory_order_release); }
 
 // Number of transitions at or before t = index of the span that contains t.
 static uint32_t span_index(const struct zone *z, int64_t t)
@@ -40,8 +36,10 @@ static uint32_t span_index(const struct zone *z, int64_t t)
     uint32_t lo = 0, hi = z->n;
     while (lo < hi) {
         uint32_t mid = lo + (hi - lo) / 2;
-        if (z->at[mid] <= t) lo = mid + 1;
-        else hi = mid;
+        if (z->at[mid] <= t)
+            lo = mid + 1;
+        else
+            hi = mid;
     }
     return lo;
 }
@@ -54,12 +52,16 @@ static bool span_holds(const struct zone *z, uint32_t i, int64_t t)
 struct zone_span zone_span_at(const struct zone *z, int64_t utc_s, uint32_t *hint)
 {
     int64_t shift = 0;
-    if (utc_s >= z->cycle_s) shift = ((utc_s - z->cycle_s) / ZONE_CYCLE_S + 1) * ZONE_CYCLE_S;
+    if (utc_s >= z->cycle_s)
+        shift = ((utc_s - z->cycle_s) / ZONE_CYCLE_S + 1) * ZONE_CYCLE_S;
     int64_t t = utc_s - shift;
     uint32_t i;
-    if (hint && span_holds(z, *hint, t)) i = *hint;
-    else i = span_index(z, t);
-    if (hint) *hint = i;
+    if (hint && span_holds(z, *hint, t))
+        i = *hint;
+    else
+        i = span_index(z, t);
+    if (hint)
+        *hint = i;
     const struct zone_type *type = &z->types[z->kind[i]];
     return (struct zone_span){
         .begin_s = i == 0 ? INT64_MIN : z->at[i - 1] + shift,
@@ -92,7 +94,8 @@ struct wall zone_wall(const struct zone *z, int64_t local_s)
                    local_s < s.begin_s + s.offset_s) {
             found = (struct wall){WALL_GAP, local_s - s.before_s, u, s.begin_s};
         }
-        if (s.end_s > last) return found;
+        if (s.end_s > last)
+            return found;
         t = s.end_s;
     }
 }

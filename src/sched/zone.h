@@ -30,7 +30,7 @@ struct zone_span {
 enum wall_kind { WALL_UNIQUE, WALL_GAP, WALL_OVERLAP };
 struct wall {
     enum wall_kind kind;
-    int64_t first_s;      // OVERLAP: the earlier instant; GAP: read with the offset before the gap (shifted by it)
+    int64_t first_s; // OVERLAP: the earlier instant; GAP: read with the offset before the gap (shifted by it)
     int64_t second_s;     // OVERLAP: the later instant; GAP: read with the offset after; UNIQUE: as first_s
     int64_t transition_s; // GAP and OVERLAP: the instant of the clock change
 };
@@ -49,7 +49,8 @@ const char *zone_name(const struct zone *z);
 bool zone_superseded(const struct zone *z);
 void zone_supersede(struct zone *z); // by the zone cache only
 
-// The span that contains the instant. *hint is the caller's memory of the last hit (start with 0); NULL = none.
+// The span that contains the instant. *hint is the caller's memory of the last hit (start with 0); NULL =
+// none.
 struct zone_span zone_span_at(const struct zone *z, int64_t utc_s, uint32_t *hint);
 // The instants that show the wall time.
 struct wall zone_wall(const struct zone *z, int64_t local_s);

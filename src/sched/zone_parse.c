@@ -6,6 +6,7 @@
 //     header v1 | data v1 (skipped) | header v2+ | times types codes abbreviations | \n rule \n
 #include "sched/zone.h"
 
+#include "base/mem.h"
 #include "base/time.h"
 #include "sched/zone_rule.h"
 
@@ -25,7 +26,9 @@ enum {
 // Times outside this are of no use and would overflow: ±10^12 s are 31,000 years.
 #define TIME_S_MAX INT64_C(1000000000000)
 
-struct counts { uint32_t isut, isstd, leap, time, type, chars; };
+struct counts {
+    uint32_t isut, isstd, leap, time, type, chars;
+};
 
 // What is read so far. Arrays lie in the scratch arena.
 struct draft {
@@ -43,20 +46,18 @@ static uint32_t be32(const char *p)
     return (uint32_t)b[0] << 24 | (uint32_t)b[1] << 16 | (uint32_t)b[2] << 8 | b[3];
 }
 
-static int64_t be64(const char *p)
-{
-    return (int64_t)((uint64_t)be32(p) << 32 | be32(p + 4));
-}
+static int64_t be64(const char *p) { return (int64_t)((uint64_t)be32(p) << 32 | be32(p + 4)); }
 
 static bool corrupt(struct err *err, struct str name, const char *what)
 {
-    return ERR(err, ERR_CORRUPT, "time zone data of \"%.*s\": %s; install the tzdata package again", STR_ARG(name),
-               what);
+    return ERR(err, ERR_CORRUPT, "time zone data of \"%.*s\": %s; install the tzdata package again",
+               STR_ARG(name), what);
 }
 
 static bool header_read(struct str b, struct counts *ret, char *ret_version)
 {
-    if (b.n < HEADER_LEN || memcmp(b.p, "TZif", 4) != 0) return false;
+    if (b.n < HEADER_LEN || memcmp(b.p, "TZif", 4) != 0)
+        return false;
     const char *p = b.p + 20;
     *ret = (struct counts){be32(p), be32(p + 4), be32(p + 8), be32(p + 12), be32(p + 16), be32(p + 20)};
     *ret_version = b.p[4];
@@ -74,9 +75,11 @@ static bool types_read(const struct counts *c, const char *p, const char *chars,
     for (uint32_t i = 0; i < c->type; i++, p += 6) {
         int32_t offset = (int32_t)be32(p);
         uint32_t at = (unsigned char)p[5];
-        if (offset < OFFSET_S_MIN || offset > OFFSET_S_MAX || (unsigned char)p[4] > 1 || at >= c->chars) return false;
+        if (offset < OFFSET_S_MIN || offset > OFFSET_S_MAX || (unsigned char)p[4] > 1 || at >= c->chars)
+            return false;
         size_t len = strnlen(chars + at, c->chars - at);
-        if (len == c->chars - at || len >= ZONE_ABBR_MAX) return false;
+        if (len == c->chars - at || len >= ZONE_ABBR_MAX)
+            return false;
         d->types[i] = (struct zone_type){.offset_s = offset, .dst = p[4] == 1};
         memcpy(d->types[i].abbr, chars + at, len);
     }
@@ -89,8 +92,10 @@ static bool times_read(const struct counts *c, const char *times, const char *ki
     d->kind[0] = 0; // RFC 9636 3.2: type 0 holds before the first transition
     for (uint32_t i = 0; i < c->time; i++) {
         int64_t t = be64(times + (size_t)i * 8);
-        if (t < -TIME_S_MAX || t > TIME_S_MAX || (i > 0 && t <= d->at[i - 1])) return false;
-        if ((unsigned char)kinds[i] >= c->type) return false;
+        if (t < -TIME_S_MAX || t > TIME_S_MAX || (i > 0 && t <= d->at[i - 1]))
+            return false;
+        if ((unsigned char)kinds[i] >= c->type)
+            return false;
         d->at[i] = t;
         d->kind[i + 1] = (unsigned char)kinds[i];
     }
@@ -102,7 +107,8 @@ static uint16_t type_add(struct draft *d, const struct zone_type *t)
 {
     for (uint32_t i = 0; i < d->types_n; i++) {
         const struct zone_type *old = &d->types[i];
-        if (old->offset_s == t->offset_s && old->dst == t->dst && strcmp(old->abbr, t->abbr) == 0) return (uint16_t)i;
+        if (old->offset_s == t->offset_s && old->dst == t->dst && strcmp(old->abbr, t->abbr) == 0)
+            return (uint16_t)i;
     }
     d->types[d->types_n] = *t;
     return (uint16_t)d->types_n++;
@@ -113,11 +119,14 @@ static uint16_t type_add(struct draft *d, const struct zone_type *t)
 static void rule_append(struct draft *d, uint32_t table_n, int64_t at, uint16_t kind)
 {
     if (d->n > table_n && at <= d->at[d->n - 1]) {
-        if (at == d->at[d->n - 1]) d->kind[d->n] = kind;
+        if (at == d->at[d->n - 1])
+            d->kind[d->n] = kind;
         return;
     }
-    if (d->n > 0 && at <= d->at[d->n - 1]) return;
-    if (d->kind[d->n] == kind && d->n > 0) return;
+    if (d->n > 0 && at <= d->at[d->n - 1])
+        return;
+    if (d->kind[d->n] == kind && d->n > 0)
+        return;
     d->at[d->n] = at;
     d->kind[++d->n] = kind;
 }
@@ -127,7 +136,8 @@ static void rule_expand(struct draft *d, const struct zone_rule *r)
     uint16_t std = type_add(d, &r->std);
     if (!r->has_dst) {
         // Without a table the rule speaks for all times; with one, its last type equals the rule.
-        if (d->n == 0) d->kind[0] = std;
+        if (d->n == 0)
+            d->kind[0] = std;
         return;
     }
     uint16_t dst = type_add(d, &r->dst);
@@ -143,18 +153,24 @@ static void rule_expand(struct draft *d, const struct zone_rule *r)
             rule_append(d, table_n, begin, dst);
         }
     }
-    if (d->n > table_n) d->cycle_s = civil_to_days(first + RULE_CYCLE_YEARS, 1, 1) * S_PER_DAY;
+    if (d->n > table_n)
+        d->cycle_s = civil_to_days(first + RULE_CYCLE_YEARS, 1, 1) * S_PER_DAY;
 }
 
 static bool footer_read(struct str b, struct str name, struct draft *d, struct err *err)
 {
-    if (b.n < 2 || b.p[0] != '\n') return corrupt(err, name, "the footer is missing");
+    if (b.n < 2 || b.p[0] != '\n')
+        return corrupt(err, name, "the footer is missing");
     struct str text = {b.p + 1, 0};
-    while (1 + text.n < b.n && text.n <= RULE_TEXT_MAX && text.p[text.n] != '\n') text.n++;
-    if (1 + text.n >= b.n || text.n > RULE_TEXT_MAX) return corrupt(err, name, "the footer does not end");
-    if (text.n == 0) return true; // no rule: the last offset stays
+    while (1 + text.n < b.n && text.n <= RULE_TEXT_MAX && text.p[text.n] != '\n')
+        text.n++;
+    if (1 + text.n >= b.n || text.n > RULE_TEXT_MAX)
+        return corrupt(err, name, "the footer does not end");
+    if (text.n == 0)
+        return true; // no rule: the last offset stays
     struct zone_rule rule;
-    if (!zone_rule_parse(text, &rule)) return corrupt(err, name, "the footer is not a POSIX rule");
+    if (!zone_rule_parse(text, &rule))
+        return corrupt(err, name, "the footer is not a POSIX rule");
     rule_expand(d, &rule);
     return true;
 }
@@ -163,8 +179,7 @@ static struct zone *zone_build(const struct draft *d, struct str name)
 {
     size_t types = d->types_n * sizeof(struct zone_type), at = d->n * sizeof(int64_t);
     size_t kind = (d->n + 1) * sizeof(uint16_t);
-    struct zone *z = calloc(1, sizeof *z + at + types + kind);
-    if (!z) return NULL;
+    struct zone *z = (struct zone *)mem_array(1, sizeof *z + at + types + kind);
     atomic_init(&z->refs, 1);
     memcpy(z->name, name.p, name.n);
     z->n = d->n;
@@ -172,7 +187,8 @@ static struct zone *zone_build(const struct draft *d, struct str name)
     z->at = (int64_t *)(z + 1);
     z->types = (struct zone_type *)((char *)z->at + at);
     z->kind = (uint16_t *)((char *)z->types + types);
-    if (at > 0) memcpy(z->at, d->at, at);
+    if (at > 0)
+        memcpy(z->at, d->at, at);
     memcpy(z->types, d->types, types);
     memcpy(z->kind, d->kind, kind);
     return z;
@@ -192,40 +208,50 @@ static bool data_read(struct str b, struct str name, struct draft *d, struct err
 {
     struct counts c;
     char version;
-    if (!header_read(b, &c, &version)) return corrupt(err, name, "not a TZif file");
-    if (version < '2') return corrupt(err, name, "version 1 of the format has no 64-bit times");
+    if (!header_read(b, &c, &version))
+        return corrupt(err, name, "not a TZif file");
+    if (version < '2')
+        return corrupt(err, name, "version 1 of the format has no 64-bit times");
     uint64_t skip = HEADER_LEN + data_len(&c, 4);
-    if (skip > b.n) return corrupt(err, name, "the file is cut short");
+    if (skip > b.n)
+        return corrupt(err, name, "the file is cut short");
     b = str_of_n(b.p + skip, b.n - skip);
-    if (!header_read(b, &c, &version)) return corrupt(err, name, "the second header is missing");
-    if (c.leap > 0) return corrupt(err, name, "it counts leap seconds, which Chronos does not");
+    if (!header_read(b, &c, &version))
+        return corrupt(err, name, "the second header is missing");
+    if (c.leap > 0)
+        return corrupt(err, name, "it counts leap seconds, which Chronos does not");
     if (c.time > TIMES_MAX || c.type < 1 || c.type > TYPES_MAX || c.chars < 1 || c.chars > CHARS_MAX)
         return corrupt(err, name, "a count is out of bounds");
     uint64_t len = HEADER_LEN + data_len(&c, 8);
-    if (len > b.n) return corrupt(err, name, "the file is cut short");
+    if (len > b.n)
+        return corrupt(err, name, "the file is cut short");
     const char *times = b.p + HEADER_LEN, *kinds = times + (size_t)c.time * 8;
     const char *types = kinds + c.time, *chars = types + (size_t)c.type * 6;
-    if (!types_read(&c, types, chars, d)) return corrupt(err, name, "an offset or abbreviation is out of bounds");
-    if (!times_read(&c, times, kinds, d)) return corrupt(err, name, "the transitions are not in order");
+    if (!types_read(&c, types, chars, d))
+        return corrupt(err, name, "an offset or abbreviation is out of bounds");
+    if (!times_read(&c, times, kinds, d))
+        return corrupt(err, name, "the transitions are not in order");
     return footer_read(str_of_n(b.p + len, b.n - len), name, d, err);
 }
 
 bool zone_parse(struct str bytes, struct str name, struct zone **ret, struct err *err)
 {
-    if (name.n > ZONE_NAME_MAX) return ERR(err, ERR_INVALID, "time zone name is longer than %d bytes", ZONE_NAME_MAX);
-    if (bytes.n > ZONE_FILE_MAX) return corrupt(err, name, "the file is too large");
+    if (name.n > ZONE_NAME_MAX)
+        return ERR(err, ERR_INVALID, "time zone name is longer than %d bytes", ZONE_NAME_MAX);
+    if (bytes.n > ZONE_FILE_MAX)
+        return corrupt(err, name, "the file is too large");
     struct arena scratch;
     arena_init(&scratch, (size_t)ZONE_FILE_MAX);
     struct draft d;
     struct zone *z = NULL;
     bool ok = draft_alloc(&d, &scratch) || ERR(err, ERR_FULL, "out of memory while reading a time zone");
     ok = ok && data_read(bytes, name, &d, err);
-    if (ok) z = zone_build(&d, name);
+    if (ok)
+        z = zone_build(&d, name);
     arena_release(&scratch);
-    if (!ok) return false;
-    if (!z) return ERR(err, ERR_FULL, "out of memory while reading a time zone");
-    *ret = z;
-    return true;
+    if (ok)
+        *ret = z;
+    return ok;
 }
 
 struct zone *zone_utc(void)
@@ -233,7 +259,5 @@ struct zone *zone_utc(void)
     struct zone_type utc = {.abbr = "UTC"};
     uint16_t kind = 0;
     struct draft d = {.kind = &kind, .types = &utc, .types_n = 1, .cycle_s = INT64_MAX};
-    struct zone *z = zone_build(&d, STR("UTC"));
-    must(z != NULL);
-    return z;
+    return zone_build(&d, STR("UTC"));
 }

@@ -8,6 +8,7 @@
 
 #include "base/file.h"
 #include "base/map.h"
+#include "base/mem.h"
 #include "base/sync.h"
 
 enum {
@@ -39,10 +40,7 @@ struct zones {
     char version[ZONES_VERSION_MAX];
 };
 
-static struct ulid name_key(struct str name)
-{
-    return map_key(name.p, name.n);
-}
+static struct ulid name_key(struct str name) { return map_key(name.p, name.n); }
 
 static bool zone_path(const struct zones *zs, struct str name, char path[static PATH_LEN_MAX])
 {
@@ -53,7 +51,8 @@ static bool zone_path(const struct zones *zs, struct str name, char path[static 
 static bool identity_read(const char *path, struct file_identity *ret)
 {
     struct stat st;
-    if (stat(path, &st) != 0 || !S_ISREG(st.st_mode)) return false;
+    if (stat(path, &st) != 0 || !S_ISREG(st.st_mode))
+        return false;
     *ret = (struct file_identity){st.st_dev, st.st_ino, st.st_size, st.st_mtim.tv_sec, st.st_mtim.tv_nsec};
     return true;
 }
@@ -86,8 +85,7 @@ static void version_read(struct zones *zs)
 
 struct zones *zones_new(const char *dir)
 {
-    struct zones *zs = calloc(1, sizeof *zs);
-    must(zs != NULL);
+    struct zones *zs = mem_new(struct zones);
     mutex_init(&zs->lock, LOCK_ZONES);
     map_init(&zs->slots);
     snprintf(zs->dir, sizeof zs->dir, "%s", dir ? dir : ZONES_DIR_DEFAULT);
@@ -97,16 +95,17 @@ struct zones *zones_new(const char *dir)
 
 void zones_free(struct zones *zs)
 {
-    if (!zs) return;
+    if (!zs)
+        return;
     void *value;
     for (size_t i = 0; (i = map_next(&zs->slots, i, &value));) {
         struct slot *slot = (struct slot *)value;
         zone_unref(slot->zone);
-        free(slot);
+        mem_free(slot);
     }
     map_release(&zs->slots);
     mutex_release(&zs->lock);
-    free(zs);
+    mem_free(zs);
 }
 
 // Reads the file of a zone. Returns false with err when it is absent or damaged.
@@ -120,16 +119,18 @@ static bool slot_read(const struct zones *zs, struct str name, struct slot *ret,
     arena_init(&a, 3 * (size_t)ZONE_FILE_MAX); // file_read doubles its buffer
     struct str bytes;
     bool ok = file_read(path, ZONE_FILE_MAX, &bytes, &a, err) && zone_parse(bytes, name, &s.zone, err);
-    if (ok) s.content = map_key(bytes.p, bytes.n);
+    if (ok)
+        s.content = map_key(bytes.p, bytes.n);
     arena_release(&a);
-    if (ok) *ret = s;
+    if (ok)
+        *ret = s;
     return ok;
 }
 
 static bool name_char(char c)
 {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '+' ||
-           c == '-' || c == '/';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+           c == '+' || c == '-' || c == '/';
 }
 
 // Names that are files of the folder but no zones of the IANA list: they mean another thing on each machine.
@@ -141,10 +142,13 @@ static bool name_local(struct str name)
 // Dots are not allowed at all, so no name can leave the folder.
 static bool name_shaped(struct str name)
 {
-    if (name.n == 0 || name.n > ZONE_NAME_MAX || name.p[0] == '/' || name.p[name.n - 1] == '/') return false;
+    if (name.n == 0 || name.n > ZONE_NAME_MAX || name.p[0] == '/' || name.p[name.n - 1] == '/')
+        return false;
     for (size_t i = 0; i < name.n; i++) {
-        if (!name_char(name.p[i])) return false;
-        if (name.p[i] == '/' && name.p[i + 1] == '/') return false;
+        if (!name_char(name.p[i]))
+            return false;
+        if (name.p[i] == '/' && name.p[i + 1] == '/')
+            return false;
     }
     return !name_local(name);
 }
@@ -168,14 +172,18 @@ struct strs zones_names(struct zones *zs, struct arena *a)
     char path[PATH_LEN_MAX];
     struct str text, rest, target;
     struct err ignored;
-    if (!names.v || !zone_path(zs, STR("tzdata.zi"), path) || !file_read(path, LIST_FILE_MAX, &text, a, &ignored))
+    if (!names.v || !zone_path(zs, STR("tzdata.zi"), path) ||
+        !file_read(path, LIST_FILE_MAX, &text, a, &ignored))
         return (struct strs){NULL, 0};
     for (struct str line = str_split(text, '\n', &rest); line.p && names.n < NAMES_MAX;
          line = rest.p ? str_split(rest, '\n', &rest) : STR_NONE) {
         struct str kind = str_split(line, ' ', &target), more, name = STR_NONE;
-        if (str_is(kind, "Z")) name = str_split(target, ' ', &more); // Z name offset …
-        if (str_is(kind, "L")) str_split(target, ' ', &name);        // L target name
-        if (name.p && name.n > 0) names.v[names.n++] = name;
+        if (str_is(kind, "Z"))
+            name = str_split(target, ' ', &more); // Z name offset …
+        if (str_is(kind, "L"))
+            str_split(target, ' ', &name); // L target name
+        if (name.p && name.n > 0)
+            names.v[names.n++] = name;
     }
     return names;
 }
@@ -188,11 +196,14 @@ static struct str name_nearest(struct strs names, struct str name)
     for (size_t i = 0; i < names.n; i++) {
         struct str known = names.v[i];
         size_t slash = known.n;
-        while (slash > 0 && known.p[slash - 1] != '/') slash--;
+        while (slash > 0 && known.p[slash - 1] != '/')
+            slash--;
         struct str city = str_of_n(known.p + slash, known.n - slash);
-        if (str_eq_nocase(known, name)) return known;
+        if (str_eq_nocase(known, name))
+            return known;
         size_t d = slash > 0 && str_eq_nocase(city, name) ? 0 : SUGGEST_DISTANCE_MAX + 1;
-        if (d > 0 && known.n < name.n + best_distance && name.n < known.n + best_distance) d = str_distance(known, name);
+        if (d > 0 && known.n < name.n + best_distance && name.n < known.n + best_distance)
+            d = str_distance(known, name);
         if (d < best_distance) {
             best_distance = d;
             best = known;
@@ -205,8 +216,10 @@ static bool refuse(struct zones *zs, struct str name, struct err *err)
 {
     struct str shown = str_of_n(name.p, str_utf8_cut(name, ZONE_NAME_MAX));
     if (name_offset(name))
-        return ERR(err, ERR_INVALID, "time zone \"%.*s\" is a fixed offset, which ignores summer time; "
-                   "use an IANA name such as \"Europe/Berlin\", or \"UTC\"", STR_ARG(shown));
+        return ERR(err, ERR_INVALID,
+                   "time zone \"%.*s\" is a fixed offset, which ignores summer time; "
+                   "use an IANA name such as \"Europe/Berlin\", or \"UTC\"",
+                   STR_ARG(shown));
     struct arena a;
     arena_init(&a, 4 * (size_t)LIST_FILE_MAX);
     struct str near = name.n <= ZONE_NAME_MAX ? name_nearest(zones_names(zs, &a), name) : STR_NONE;
@@ -214,7 +227,8 @@ static bool refuse(struct zones *zs, struct str name, struct err *err)
         ERR(err, ERR_INVALID, "time zone \"%.*s\" does not exist; did you mean \"%.*s\"?", STR_ARG(shown),
             STR_ARG(near));
     else
-        ERR(err, ERR_INVALID, "time zone \"%.*s\" does not exist; use an IANA name such as \"Europe/Berlin\", or \"UTC\"",
+        ERR(err, ERR_INVALID,
+            "time zone \"%.*s\" does not exist; use an IANA name such as \"Europe/Berlin\", or \"UTC\"",
             STR_ARG(shown));
     arena_release(&a);
     return false;
@@ -222,14 +236,17 @@ static bool refuse(struct zones *zs, struct str name, struct err *err)
 
 static bool slot_load(struct zones *zs, struct str name, struct slot *ret, struct err *err)
 {
-    if (!name_shaped(name)) return refuse(zs, name, err);
+    if (!name_shaped(name))
+        return refuse(zs, name, err);
     struct err why;
-    if (slot_read(zs, name, ret, &why)) return true;
+    if (slot_read(zs, name, ret, &why))
+        return true;
     if (str_is(name, "UTC")) {
         *ret = (struct slot){.zone = zone_utc()};
         return true;
     }
-    if (why.code == ERR_NOT_FOUND) return refuse(zs, name, err);
+    if (why.code == ERR_NOT_FOUND)
+        return refuse(zs, name, err);
     *err = why;
     return false;
 }
@@ -240,9 +257,9 @@ static bool get_locked(struct zones *zs, struct str name, struct zone **ret, str
     struct slot *slot = (struct slot *)map_get(&zs->slots, key);
     if (!slot) {
         struct slot loaded;
-        if (!slot_load(zs, name, &loaded, err)) return false;
-        slot = (struct slot *)malloc(sizeof *slot);
-        must(slot != NULL);
+        if (!slot_load(zs, name, &loaded, err))
+            return false;
+        slot = mem_new(struct slot);
         *slot = loaded;
         map_put(&zs->slots, key, slot);
     }
@@ -265,8 +282,10 @@ static void slot_check(const struct zones *zs, struct slot *slot, struct zones_r
     struct file_identity now;
     report->checked++;
     bool present = zone_path(zs, name, path) && identity_read(path, &now);
-    if (!present && !slot->from_file) return; // "UTC" made without a file
-    if (present && slot->from_file && identity_same(&now, &slot->identity)) return;
+    if (!present && !slot->from_file)
+        return; // "UTC" made without a file
+    if (present && slot->from_file && identity_same(&now, &slot->identity))
+        return;
     struct slot fresh;
     struct err ignored;
     if (!present || !slot_read(zs, name, &fresh, &ignored)) {
@@ -289,7 +308,8 @@ struct zones_report zones_reload(struct zones *zs)
     struct zones_report report = {0};
     void *value;
     mutex_lock(&zs->lock);
-    for (size_t i = 0; (i = map_next(&zs->slots, i, &value));) slot_check(zs, (struct slot *)value, &report);
+    for (size_t i = 0; (i = map_next(&zs->slots, i, &value));)
+        slot_check(zs, (struct slot *)value, &report);
     version_read(zs);
     mutex_unlock(&zs->lock);
     return report;

@@ -23,8 +23,8 @@ struct zones_report {
 struct zones *zones_new(const char *dir); // NULL = ZONES_DIR_DEFAULT; aborts when out of memory
 void zones_free(struct zones *zs);        // zones handed out stay valid until zone_unref
 
-// The zone of that name; absent or empty = "UTC". ERR_INVALID with a suggestion when there is none, ERR_CORRUPT
-// when its file is damaged. May read one file. The caller owns the reference.
+// The zone of that name; absent or empty = "UTC". ERR_INVALID with a suggestion when there is none,
+// ERR_CORRUPT when its file is damaged. May read one file. The caller owns the reference.
 bool zones_get(struct zones *zs, struct str name, struct zone **ret, struct err *err)
     __attribute__((warn_unused_result));
 // Looks at the files of all zones in memory (one stat each) and reads those that changed.
