@@ -126,10 +126,15 @@ static void write_operation(struct sbuf *out, const struct route *r, size_t inde
     sbuf_putc(out, '}');
 }
 
+static bool same_path(const struct route *x, const struct route *y)
+{
+    return strcmp(x->path, y->path) == 0 && (x->flags & ROUTE_ROOT) == (y->flags & ROUTE_ROOT);
+}
+
 static bool path_seen(size_t until)
 {
     for (size_t i = 0; i < until; i++)
-        if (strcmp(routes[i].path, routes[until].path) == 0 && (routes[i].flags & ROUTE_ROOT) == (routes[until].flags & ROUTE_ROOT))
+        if (same_path(&routes[i], &routes[until]))
             return true;
     return false;
 }
@@ -146,8 +151,7 @@ static void write_paths(struct sbuf *out)
         first = false;
         bool first_method = true;
         for (size_t k = i; k < routes_n; k++) {
-            if (strcmp(routes[k].path, routes[i].path) != 0 ||
-                (routes[k].flags & ROUTE_ROOT) != (routes[i].flags & ROUTE_ROOT))
+            if (!same_path(&routes[k], &routes[i]))
                 continue;
             if (!first_method)
                 sbuf_putc(out, ',');
@@ -173,7 +177,8 @@ static void write_schemas(struct sbuf *out)
                    "\"bearerFormat\":\"JWT\"}},\"schemas\":{\"Problem\":{\"type\":\"object\",\"required\":[\"type\","
                    "\"title\",\"status\",\"code\"],\"properties\":{\"type\":{\"type\":\"string\"},\"title\":"
                    "{\"type\":\"string\"},\"status\":{\"type\":\"integer\"},\"detail\":{\"type\":\"string\"},"
-                   "\"instance\":{\"type\":\"string\"},\"code\":{\"type\":\"string\"},\"traceId\":{\"type\":\"string\"},"
+                   "\"instance\":{\"type\":\"string\"},\"code\":{\"type\":\"string\"},"
+                   "\"traceId\":{\"type\":\"string\"},"
                    "\"errors\":{\"type\":\"array\",\"items\":{\"type\":\"object\",\"properties\":{\"pointer\":"
                    "{\"type\":\"string\"},\"parameter\":{\"type\":\"string\"},\"detail\":{\"type\":\"string\"}}}}}}");
     for (int request = 0; request <= 1; request++)

@@ -36,7 +36,8 @@ static const char script[] =
     "        password: form.password.value})});\n"
     "    const body = await r.json();\n"
     "    if (r.ok) { form.reset(); answer.textContent = 'Done: ' + body.email + ' may sign in now.'; return; }\n"
-    "    answer.textContent = [body.detail, ...(body.errors || []).map((e) => e.pointer + ' ' + e.detail)].join('; ');\n"
+    "    const faults = (body.errors || []).map((e) => e.pointer + ' ' + e.detail);\n"
+    "    answer.textContent = [body.detail, ...faults].join('; ');\n"
     "  } catch (e) { answer.textContent = 'The server did not answer: ' + e.message; }\n"
     "});\n";
 

@@ -2,8 +2,9 @@
 // Event streams: the log of one run, and the changes of all runs the caller may see. The streams hold no text of
 // their own: woken by app/topic, they read what was committed since the last event they sent.
 //
-// next() runs on a connection thread: it reads at most LINES_PER_CALL rows and asks to be woken again when there are
-// more. Rights are checked when the stream begins; a user who is disabled later keeps it until it ends.
+// next() runs on a connection thread: it reads at most LINES_PER_CALL rows, writes not much more than PORTION_MAX
+// bytes (the server takes HTTPD_STREAM_CHUNK_MAX) and asks to be woken again when there are more. Rights are checked
+// when the stream begins; a user who is disabled later keeps it until it ends.
 #include "api/stream.h"
 
 #include "api/handlers.h"
@@ -11,7 +12,13 @@
 #include "app/run.h"
 #include "base/mem.h"
 
-enum { LINES_PER_CALL = 256, CHANGES_PER_CALL = 64, SCRATCH_BUDGET = 8 * 1024 * 1024, EVENT_MAX = 64 * 1024 };
+enum {
+    LINES_PER_CALL = 256,
+    CHANGES_PER_CALL = 64,
+    SCRATCH_BUDGET = 16 * 1024 * 1024,
+    PORTION_MAX = 96 * 1024,
+    EVENT_MAX = 96 * 1024, // a line of LOG_LINE_MAX bytes with every byte escaped, and its context
+};
 
 struct stream {
     struct httpd_source source;
@@ -56,6 +63,21 @@ static void closed(void *ctx)
     mem_free(s);
 }
 
+static void line_write(const struct log_line *l, struct sbuf *out, struct arena *a)
+{
+    struct sbuf line;
+    sbuf_init(&line, a, EVENT_MAX);
+    field_encode(&log_line_fields, l, FIELD_ENCODE_API, &line);
+    if (!sbuf_ok(&line)) {
+        struct log_line bare = *l; // its context is what is too large
+        bare.context = STR_NONE;
+        bare.message = STR("[this line is too large for a stream; read it page by page]");
+        sbuf_clear(&line);
+        field_encode(&log_line_fields, &bare, FIELD_ENCODE_API, &line);
+    }
+    event_write(out, l->id, NULL, sbuf_str(&line));
+}
+
 static bool logs_some(struct stream *s, struct sbuf *out, struct arena *a)
 {
     struct err err = {0};
@@ -68,14 +90,12 @@ static bool logs_some(struct stream *s, struct sbuf *out, struct arena *a)
         event_write(out, 0, "error", STR("{\"detail\":\"the log cannot be read now; connect again\"}"));
         return false;
     }
-    for (size_t i = 0; i < n; i++) {
-        struct sbuf line;
-        sbuf_init(&line, a, EVENT_MAX);
-        field_encode(&log_line_fields, &v[i], FIELD_ENCODE_API, &line);
-        event_write(out, v[i].id, NULL, sbuf_str(&line));
-        s->after = v[i].id;
+    size_t told = 0;
+    for (; told < n && out->n < PORTION_MAX; told++) {
+        line_write(&v[told], out, a);
+        s->after = v[told].id;
     }
-    if (n == LINES_PER_CALL) {
+    if (told < n || n == LINES_PER_CALL) {
         wake(s);
         return true;
     }

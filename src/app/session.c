@@ -23,7 +23,8 @@ const struct fields session_answer_fields =
 
 #define T struct registration
 static const struct field registration_rows[] = {
-    FIELD_STR(T, email, "email", .flags = FIELD_REQUIRED, .min = 1, .max = EMAIL_MAX, .doc = "Address to sign in with."),
+    FIELD_STR(T, email, "email", .flags = FIELD_REQUIRED, .min = 1, .max = EMAIL_MAX,
+              .doc = "Address to sign in with."),
     FIELD_STR(T, password, "password", .flags = FIELD_REQUIRED | FIELD_SECRET, .min = 1, .max = PASSWORD_MAX,
               .doc = "At least 12 characters."),
     FIELD_STRS(T, roles, "roles", .max = 8, .doc = "Acted on only when an administrator asks."),

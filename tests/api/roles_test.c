@@ -33,8 +33,7 @@ static void make_objects(struct world *w, struct objects *o)
     char target[TARGET_MAX];
     struct ulid run;
     world_send(w, &(struct request){"POST", "/api/v1/jobs", "ada",
-                                    STR("{\"name\":\"hers\",\"type\":\"DUMMY\",\"schedule\":{\"scheduleType\":\"MANUAL\"}}"),
-                                    NULL}, &x);
+        STR("{\"name\":\"hers\",\"type\":\"DUMMY\",\"schedule\":{\"scheduleType\":\"MANUAL\"}}"), NULL}, &x);
     assert_int_equal(x.resp.status, 201);
     remember(o->job, &x);
     exchange_release(&x);
