@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: Apache-2.0
+// Administration on the data store, without a server.
+#include "admin.h"
+
+#include <unistd.h>
+
+#include "app/setup.h"
+#include "auth/password.h"
+#include "base/file.h"
+#include "store/sql/store_sql.h"
+
+enum { ARENA_BUDGET = 16 * 1024 * 1024, PAGE = 500, DATA_DIR_MODE = 0700 };
+
+// The store and the use cases on it, open for one command.
+struct desk {
+    struct store *store;
+    struct zones *zones;
+    struct app app;
+    struct arena a;
+};
+
+static bool desk_open(struct desk *d, const struct config *c, struct err *err)
+{
+    *d = (struct desk){0};
+    arena_init(&d->a, ARENA_BUDGET);
+    const char *dir = arena_cstr(&d->a, c->data_dir), *path = arena_cstr(&d->a, c->db_path);
+    const struct clock *clock = clock_real();
+    if (!dir_make(dir, DATA_DIR_MODE, err) || !store_sqlite_open(path, clock_now(clock), &d->store, err)) {
+        arena_release(&d->a);
+        return false;
+    }
+    struct app_parts parts = {.store = d->store, .clock = clock, .zones = d->zones = zones_new(NULL)};
+    app_settings_init(&parts.settings);
+    app_init(&d->app, &parts);
+    return true;
+}
+
+static void desk_close(struct desk *d)
+{
+    app_release(&d->app);
+    zones_free(d->zones);
+    d->store->ops->free(d->store);
+    arena_release(&d->a);
+}
+
+bool admin_create(const struct config *c, struct str email, struct str password, struct sbuf *out, struct err *err)
+{
+    struct desk d;
+    if (!desk_open(&d, c, err))
+        return false;
+    bool ok = app_setup_admin(&d.app, email, password, &d.a, err);
+    if (ok)
+        sbuf_fmt(out, "administrator %.*s created; sign in with: chronos login --email %.*s\n", STR_ARG(email),
+                 STR_ARG(email));
+    desk_close(&d);
+    return ok;
+}
+
+static bool reset(struct desk *d, struct str email, struct str password, struct err *err)
+{
+    struct user u;
+    const struct store_ops *ops = d->store->ops;
+    if (!password_check(password, email, err) || !ops->user_by_email(d->store, email, &u, &d->a, err) ||
+        !password_hash(password, &u.password_hash, &d->a, err))
+        return false;
+    u.session_epoch++;
+    u.enabled = true;
+    return ops->user_update(d->store, &u, err) && ops->sessions_end_all(d->store, u.id, err);
+}
+
+bool admin_reset_password(const struct config *c, struct str email, struct str password, struct sbuf *out,
+                          struct err *err)
+{
+    struct desk d;
+    if (!desk_open(&d, c, err))
+        return false;
+    bool ok = reset(&d, email, password, err);
+    if (ok)
+        sbuf_fmt(out, "password of %.*s changed; every session of the account has ended\n", STR_ARG(email));
+    desk_close(&d);
+    return ok;
+}
+
+bool admin_setup_link(const struct config *c, struct sbuf *out, struct err *err)
+{
+    struct desk d;
+    if (!desk_open(&d, c, err))
+        return false;
+    struct str token;
+    bool ok = app_setup_issue(&d.app, &token, &d.a, err);
+    if (ok && !token.p)
+        ok = ERR(err, ERR_CONFLICT, "an administrator exists already; use chronos admin reset-password");
+    else if (ok)
+        sbuf_fmt(out, "http://%.*s/setup#t=%.*s\nvalid once, for an hour, when the server runs\n",
+                 STR_ARG(c->http_listen), STR_ARG(token));
+    desk_close(&d);
+    return ok;
+}
+
+bool admin_db_migrate(const struct config *c, struct sbuf *out, struct err *err)
+{
+    struct desk d;
+    if (!desk_open(&d, c, err))
+        return false;
+    sbuf_fmt(out, "%.*s is up to date\n", STR_ARG(c->db_path));
+    desk_close(&d);
+    return true;
+}
+
+// Walks plans and unfinished runs; every row is decoded on the way.
+static bool walk(struct desk *d, size_t *ret_plans, size_t *ret_runs, size_t *ret_bad, struct err *err)
+{
+    const struct store_ops *ops = d->store->ops;
+    struct ulid after = ULID_ZERO;
+    for (size_t n = PAGE; n == PAGE;) {
+        struct plan *plans;
+        size_t bad = 0;
+        if (!ops->plans_page(d->store, after, PAGE, true, &plans, &n, &bad, &d->a, err))
+            return false;
+        *ret_plans += n;
+        *ret_bad += bad;
+        if (n > 0)
+            after = plans[n - 1].job_id;
+        arena_reset(&d->a);
+    }
+    after = ULID_ZERO;
+    for (size_t n = PAGE; n == PAGE;) {
+        struct run *runs;
+        if (!ops->runs_unfinished(d->store, after, PAGE, &runs, &n, &d->a, err))
+            return false;
+        *ret_runs += n;
+        if (n > 0)
+            after = runs[n - 1].id;
+        arena_reset(&d->a);
+    }
+    return true;
+}
+
+bool admin_db_check(const struct config *c, struct sbuf *out, struct err *err)
+{
+    struct desk d;
+    if (!desk_open(&d, c, err))
+        return false;
+    size_t plans = 0, runs = 0, bad = 0;
+    bool ok = d.store->ops->check(d.store, err) && walk(&d, &plans, &runs, &bad, err);
+    if (ok)
+        sbuf_fmt(out, "%zu jobs, %zu unfinished runs, %zu rows that cannot be read\n", plans, runs, bad);
+    if (ok && bad > 0)
+        ok = ERR(err, ERR_CORRUPT, "%zu rows cannot be read; restore a backup, or edit or delete these jobs", bad);
+    desk_close(&d);
+    return ok;
+}
+
+void admin_doctor(const struct config *c, cli_check_fn check, void *ctx)
+{
+    struct desk d;
+    struct err err = {0};
+    if (access(c->db_path.p, F_OK) != 0) {
+        check(ctx, CLI_CHECK_PASS, "store", STR("will be created at the first start"), STR(""));
+        return;
+    }
+    if (!desk_open(&d, c, &err)) {
+        bool busy = err.code == ERR_BUSY;
+        check(ctx, busy ? CLI_CHECK_PASS : CLI_CHECK_FAIL, "store", str_of(busy ? "in use by a running server" : err.text),
+              busy ? STR("") : STR("see the sentence; chronos config show tells where the data is expected"));
+        return;
+    }
+    bool ok = d.store->ops->check(d.store, &err);
+    check(ctx, ok ? CLI_CHECK_PASS : CLI_CHECK_FAIL, "store", ok ? STR("reads and writes work") : str_of(err.text),
+          ok ? STR("") : STR("check disk space and rights of the data folder"));
+    bool admin = false;
+    if (ok && d.store->ops->admin_exists(d.store, &admin, &err))
+        check(ctx, admin ? CLI_CHECK_PASS : CLI_CHECK_WARN, "administrator",
+              admin ? STR("exists") : STR("none yet"), admin ? STR("") : STR("chronos setup-link"));
+    desk_close(&d);
+}

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+// What an administrator does on the machine itself, on the data store and without a server: the hooks of
+// the command line (cli/cli.h). The store is opened for the duration of one call; while a server uses it,
+// they answer that it is in use.
+#ifndef ADMIN_H
+#define ADMIN_H
+
+#include "cli/cli.h"
+
+bool admin_create(const struct config *c, struct str email, struct str password, struct sbuf *out, struct err *err);
+// Also ends every session of that user.
+bool admin_reset_password(const struct config *c, struct str email, struct str password, struct sbuf *out,
+                          struct err *err);
+// A new one-time link to make the first administrator.
+bool admin_setup_link(const struct config *c, struct sbuf *out, struct err *err);
+bool admin_db_migrate(const struct config *c, struct sbuf *out, struct err *err);
+// Reads every plan and every unfinished run; says how many rows cannot be read.
+bool admin_db_check(const struct config *c, struct sbuf *out, struct err *err);
+void admin_doctor(const struct config *c, cli_check_fn check, void *ctx);
+
+#endif

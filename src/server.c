@@ -1,0 +1,270 @@
+// SPDX-License-Identifier: Apache-2.0
+// Wiring of the server: config → open parts → start threads → wait → stop in reverse order.
+//
+// Each part is opened by one function that leaves struct server as it was when it fails; server_close
+// closes whatever is open, so that a failed start and a clean stop are the same path.
+#include "server.h"
+
+#include <malloc.h>
+#include <signal.h>
+#include <sys/resource.h>
+
+#include "api/api.h"
+#include "app/setup.h"
+#include "base/file.h"
+#include "jobs/runner.h"
+#include "net/http.h"
+#include "net/loop.h"
+#include "net/process.h"
+#include "store/sql/store_sql.h"
+
+enum {
+    START_ARENA_BUDGET = 4 * 1024 * 1024,
+    DATA_DIR_MODE = 0700,
+    LOOPS_MAX = 16,
+    MALLOC_ARENAS = 4,           // heaps shared by the threads: bounds what fragmentation can cost
+    WATCH_PERIOD_S = 60,         // how often the zone data is looked at
+};
+
+struct server {
+    const struct config *config;
+    struct arena a;
+    const struct clock *clock;
+    struct processes *processes;
+    struct zones *zones;
+    struct store *store;
+    struct token_key *key;
+    struct app app;
+    bool app_open;
+    struct loop *loops[LOOPS_MAX];
+    size_t n_loops;
+    struct egress egress;
+    struct http_client *http;
+    struct job_env env;
+    struct runner *runner;
+    struct engine *engine;
+    pthread_t engine_thread;
+    bool engine_runs;
+    struct api *api;
+    struct httpd *httpd;
+};
+
+static void raise_limits(void)
+{
+    struct rlimit files;
+    if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < files.rlim_max) {
+        files.rlim_cur = files.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &files);
+    }
+    mallopt(M_ARENA_MAX, MALLOC_ARENAS);
+}
+
+static bool open_loops(struct server *s, struct err *err)
+{
+    size_t n = (size_t)s->config->net_loops;
+    must(n >= 1 && n <= LOOPS_MAX);
+    for (; s->n_loops < n; s->n_loops++)
+        if (!(s->loops[s->n_loops] = loop_new("loop", s->clock, err)))
+            return false;
+    return true;
+}
+
+// Scripts: the spawner is started first of all, while this process is small.
+static bool open_processes(struct server *s, struct err *err)
+{
+    if (!s->config->script_enabled)
+        return true;
+    struct process_options o = {.loop = s->loops[0], .clock = s->clock, .dir = s->config->data_dir};
+    return (s->processes = processes_new(&o, err)) != NULL;
+}
+
+static bool open_store(struct server *s, struct err *err)
+{
+    const char *dir = arena_cstr(&s->a, s->config->data_dir), *path = arena_cstr(&s->a, s->config->db_path);
+    const char *key = arena_fmt(&s->a, "%s/token.key", dir).p;
+    must(path && key);
+    if (!dir_make(dir, DATA_DIR_MODE, err))
+        return err_wrap(err, "data folder \"%s\"", dir);
+    return store_sqlite_open(path, clock_now(s->clock), &s->store, err) && token_key_load(key, &s->key, err);
+}
+
+static void open_app(struct server *s)
+{
+    struct app_parts parts = {.store = s->store, .clock = s->clock, .key = s->key,
+                              .zones = s->zones = zones_new(NULL)};
+    app_settings_init(&parts.settings);
+    parts.settings.registration_open = s->config->auth_registration == REGISTRATION_OPEN;
+    parts.settings.metrics_public = s->config->metrics_public;
+    parts.settings.access_life = duration_s(s->config->auth_access_token_s);
+    parts.settings.refresh_life = duration_s(s->config->auth_refresh_token_s);
+    parts.settings.version = CHRONOS_VERSION;
+    app_init(&s->app, &parts);
+    s->app_open = true;
+}
+
+static bool open_jobs(struct server *s, struct err *err)
+{
+    struct http_options o = {.clock = s->clock, .user_agent = STR("chronos/" CHRONOS_VERSION)};
+    if (!egress_parse(s->config->egress_deny, s->config->egress_allow, &s->egress, &s->a, err) ||
+        !(s->http = http_client_new(&o, s->loops, s->n_loops, err)))
+        return false;
+    s->env = (struct job_env){.loops = s->loops, .loop_count = s->n_loops, .http = s->http,
+                              .processes = s->processes, .scripts_enabled = s->config->script_enabled};
+    s->runner = runner_new(&s->env, (size_t)s->config->runner_threads);
+    return true;
+}
+
+static void *engine_body(void *engine)
+{
+    engine_run(engine);
+    return NULL;
+}
+
+static bool open_engine(struct server *s, struct err *err)
+{
+    struct engine_config c = {.node_name = s->config->node_name, .running_max = s->config->engine_running_max,
+                              .flush_max = s->config->engine_flush_max, .zones = s->zones};
+    struct engine_listener listener = app_listener(&s->app);
+    s->engine = engine_new(&c, s->store, runner_executor(s->runner), s->clock, &listener);
+    if (!engine_recover(s->engine, err))
+        return err_wrap(err, "recover");
+    app_set_engine(&s->app, s->engine);
+    s->engine_thread = thread_start("engine", engine_body, s->engine);
+    s->engine_runs = true;
+    return true;
+}
+
+static bool open_http(struct server *s, struct err *err)
+{
+    const struct config *c = s->config;
+    s->api = api_new(&s->app);
+    struct httpd_config h = {
+        .listen = c->http_listen,
+        .threads = c->http_threads,
+        .workers = c->http_workers,
+        .body_max = c->http_body_max,
+        .connections_max = c->http_connections_max,
+        .streams_max = c->http_streams_max,
+        .idle_timeout = duration_s(c->http_idle_timeout_s),
+        .request_timeout = duration_s(c->http_request_timeout_s),
+    };
+    struct httpd_handlers handlers = api_handlers(s->api);
+    return httpd_start(&h, &handlers, &s->httpd, err);
+}
+
+// The first administrator comes from the environment, or makes himself by a one-time link.
+static bool open_setup(struct server *s, struct str *ret_token, struct err *err)
+{
+    const struct config *c = s->config;
+    bool open;
+    if (!app_setup_open(&s->app, &open, err))
+        return false;
+    if (open && c->admin_email.p && c->admin_password.p)
+        return app_setup_admin(&s->app, c->admin_email, c->admin_password, &s->a, err);
+    return !open || app_setup_issue(&s->app, ret_token, &s->a, err);
+}
+
+static bool server_open(struct server *s, struct str *ret_token, struct err *err)
+{
+    if (!open_loops(s, err) || !open_processes(s, err) || !open_store(s, err))
+        return false;
+    open_app(s);
+    return open_setup(s, ret_token, err) && open_jobs(s, err) && open_engine(s, err) && open_http(s, err);
+}
+
+static void server_close(struct server *s)
+{
+    if (s->engine_runs) {
+        engine_stop(s->engine, duration_s(s->config->engine_shutdown_grace_s));
+        pthread_join(s->engine_thread, NULL);
+    }
+    if (s->httpd)
+        httpd_stop(s->httpd);
+    if (s->api)
+        api_free(s->api);
+    if (s->runner)
+        runner_free(s->runner);
+    if (s->http)
+        http_client_free(s->http);
+    if (s->processes)
+        processes_free(s->processes);
+    for (size_t i = 0; i < s->n_loops; i++)
+        loop_free(s->loops[i]);
+    if (s->app_open)
+        app_release(&s->app);
+    if (s->engine)
+        engine_free(s->engine);
+    token_key_free(s->key);
+    if (s->store)
+        s->store->ops->free(s->store);
+    if (s->zones)
+        zones_free(s->zones);
+    arena_release(&s->a);
+}
+
+// What to do next, on standard output; the log goes to standard error.
+static void greet(const struct server *s, struct str token)
+{
+    struct str host = s->config->http_host;
+    bool v6 = str_find(host, ':') < host.n;
+    char url[128];
+    snprintf(url, sizeof url, "http://%s%.*s%s:%d", v6 ? "[" : "", STR_ARG(host.n ? host : STR("127.0.0.1")),
+             v6 ? "]" : "", httpd_port(s->httpd));
+    printf("Chronos %s · %.*s · %s\n", CHRONOS_VERSION, STR_ARG(s->config->db_path), url);
+    if (token.p)
+        printf("First administrator: %s/setup#t=%.*s (once, for an hour)\n", url, STR_ARG(token));
+    printf("Sign in:  chronos login --email YOU%s%s\n", httpd_port(s->httpd) == 8080 ? "" : " --url ",
+           httpd_port(s->httpd) == 8080 ? "" : url);
+    printf("Then try: chronos job create hello --dummy --every 5s && chronos run list --job hello\n");
+    printf("Routes:   %s/openapi.json   Stop: Ctrl-C\n", url);
+    fflush(stdout);
+}
+
+// Blocks the ending signals before any thread starts, so that only wait_for_end receives them.
+static void block_signals(sigset_t *ret)
+{
+    sigemptyset(ret);
+    sigaddset(ret, SIGTERM);
+    sigaddset(ret, SIGINT);
+    sigaddset(ret, SIGHUP);
+    pthread_sigmask(SIG_BLOCK, ret, NULL);
+    signal(SIGPIPE, SIG_IGN);
+}
+
+static void wait_for_end(struct server *s, const sigset_t *signals)
+{
+    const struct timespec period = {.tv_sec = WATCH_PERIOD_S};
+    for (;;) {
+        int received = sigtimedwait(signals, NULL, &period);
+        if (received == SIGTERM || received == SIGINT) {
+            LOG_INFO("stopping", LOG_CSTR("signal", strsignal(received)));
+            return;
+        }
+        struct zones_report report = zones_reload(s->zones);
+        if (report.changed > 0) {
+            LOG_INFO("time zone data changed", LOG_INT("zones", report.changed));
+        }
+    }
+}
+
+int server_main(const struct config *c)
+{
+    log_configure((enum log_level)c->log_level, (enum log_format)c->log_format);
+    raise_limits();
+    sigset_t signals;
+    block_signals(&signals);
+    struct server s = {.config = c, .clock = clock_real()};
+    arena_init(&s.a, START_ARENA_BUDGET);
+    struct err err = {0};
+    struct str token = STR_NONE;
+    bool ok = server_open(&s, &token, &err);
+    if (ok) {
+        greet(&s, token);
+        LOG_INFO("ready", LOG_STR("listen", c->http_listen), LOG_STR("node", c->node_name));
+        wait_for_end(&s, &signals);
+    } else {
+        fprintf(stderr, "chronos: %s\n", err.text);
+    }
+    server_close(&s);
+    return ok ? 0 : 1;
+}
