@@ -24,8 +24,9 @@
 #include "httpd/target.h"
 
 enum {
-    // Holds 16 KiB of headers with the library's records about them.
-    CONNECTION_MEMORY = 32 * 1024,
+    // Holds 16 KiB of headers with the library's records about them. Above 32 KiB the library maps the memory
+    // instead of taking it from the heap, so that a burst of connections leaves nothing behind.
+    CONNECTION_MEMORY = 33 * 1024,
     CONNECTION_STACK = 256 * 1024,
     STREAM_BLOCK = 1024,
     BODY_DRAIN_TIMES = 4,

@@ -46,9 +46,10 @@ struct str httpd_header(const struct httpd_request *r, const char *name);
 // Percent-decoded query parameter; absent when none.
 struct str httpd_query(const struct httpd_request *r, const char *name);
 
-// Source of an event stream. next() writes what is ready into out (whole events); writing nothing means
-// "wait until woken". Returns false at the end of the stream. Called on a connection thread; must not
-// block.
+// Source of an event stream; the struct is copied. When too many streams are open, closed() is called
+// without opened() and the client gets 503. A comment is sent to quiet clients, so that those who left are
+// noticed. next() writes what is ready into out (whole events); writing nothing means "wait until woken".
+// Returns false at the end of the stream. Called on a connection thread; must not block.
 struct httpd_source {
     bool (*next)(void *ctx, struct sbuf *out);
     void (*closed)(void *ctx); // once, also when the client went away
@@ -62,7 +63,7 @@ struct httpd_response {
     const char *content_type;  // "application/json" unless set
     struct str_map headers;    // further ones; values must not hold CR or LF
     struct sbuf body;          // ready to write to; in the request's arena
-    const struct httpd_source *source; // a text/event-stream instead of body
+    const struct httpd_source *source; // a text/event-stream instead of body; in the request's arena
     bool close;                // close the connection after it
 };
 // Adds a header; name and value are copied to the arena.

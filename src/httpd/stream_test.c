@@ -9,7 +9,8 @@
 
 #include "httpd/test_client.h"
 
-#include "base/sync.h"
+#include "base/clock.h"
+#include "httpd/impl.h"
 
 enum { EVENTS = 3000, STREAMS_MAX = 3, EVENT_TEXT = 64 };
 
@@ -221,6 +222,27 @@ static void a_head_request_opens_and_closes_the_source(void **state)
     assert_int_equal(topics[0].closed, 1);
 }
 
+static void quiet_streams_are_pinged(void **state)
+{
+    struct topic *t = &topics[0];
+    int fd = stream_open(*state, t);
+    // The watch passes over streams that do not sleep yet, so it is called until the comment is there.
+    const struct mono later = mono_add(clock_mono(clock_real()), duration_s(3600));
+    struct timeval brief = {.tv_usec = 20000};
+    must(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &brief, sizeof brief) == 0);
+    static char text[REPLY_MAX];
+    size_t n = 0;
+    for (int tries = 0; tries < PATIENCE_S * 50 && !strstr(text, ": ping\n\n"); tries++) {
+        streams_watch(*state, later);
+        ssize_t got = recv(fd, text + n, sizeof text - 1 - n, 0);
+        n += got > 0 ? (size_t)got : 0;
+    }
+    assert_non_null(strstr(text, ": ping\n\n"));
+    topic_publish(t, 1, true);
+    topic_await_closed(t);
+    (void)close(fd);
+}
+
 static void stopping_ends_open_streams(void **state)
 {
     int a = stream_open(*state, &topics[0]), b = stream_open(*state, &topics[1]);
@@ -243,6 +265,7 @@ int main(void)
         TEST(a_client_that_goes_away_closes_the_source_at_the_next_event),
         TEST(too_many_streams_are_refused_and_their_sources_closed),
         TEST(a_head_request_opens_and_closes_the_source),
+        TEST(quiet_streams_are_pinged),
         cmocka_unit_test_setup_teardown(stopping_ends_open_streams, server_new, topics_free),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
