@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+// sim --seed N [--seeds N] [--jobs N] [--hours H] [--faults all|none] [--verbose]
+// Replays a seed exactly; prints the trace hash, and the first violation of a seed that fails.
+#include "tests/sim/sim.h"
+
+static const char usage[] = "usage: sim --seed N [--seeds N] [--jobs N] [--hours N] [--faults all|none]"
+                            " [--without unique|token|version] [--verbose 1]\n";
+
+static bool number(const char *text, int64_t *ret)
+{
+    return str_to_i64(str_of(text), ret);
+}
+
+static bool option(struct sim_options *o, int64_t *seeds, struct str name, const char *value)
+{
+    int64_t n = 0;
+    struct str v = str_of(value);
+    bool numeric = number(value, &n);
+    if (str_is(name, "--faults") && (str_is(v, "all") || str_is(v, "none")))
+        o->faults = str_is(v, "all");
+    else if (str_is(name, "--without") && str_is(v, "unique"))
+        o->weak.no_run_unique = o->weak.no_fire_cas = true;
+    else if (str_is(name, "--without") && str_is(v, "token"))
+        o->weak.no_token = true;
+    else if (str_is(name, "--without") && str_is(v, "version"))
+        o->weak.no_version = true;
+    else if (str_is(name, "--seed") && numeric)
+        o->seed = (uint64_t)n;
+    else if (str_is(name, "--seeds") && numeric && n > 0)
+        *seeds = n;
+    else if (str_is(name, "--jobs") && numeric && n > 0)
+        o->jobs = (int)n;
+    else if (str_is(name, "--hours") && numeric && n > 0)
+        o->hours = (double)n;
+    else if (str_is(name, "--verbose") && numeric)
+        o->verbose = n != 0;
+    else
+        return false;
+    return true;
+}
+
+int main(int argc, char **argv)
+{
+    struct sim_options o = {.seed = 1, .jobs = 1000, .hours = 24, .faults = true};
+    int64_t seeds = 1, bad = 0;
+    for (int i = 1; i < argc; i += 2)
+        if (i + 1 >= argc || !option(&o, &seeds, str_of(argv[i]), argv[i + 1])) {
+            (void)fputs(usage, stderr);
+            return 2;
+        }
+    for (; seeds > 0; seeds--, o.seed++) {
+        struct sim_result r = sim_run(&o);
+        printf("seed %llu trace %016llx runs %lld starts %lld boots %lld faults %lld steps %lld operations %lld: %s\n",
+               (unsigned long long)o.seed, (unsigned long long)r.trace, (long long)r.runs, (long long)r.starts,
+               (long long)r.boots, (long long)r.store_faults, (long long)r.clock_steps, (long long)r.operations,
+               r.violations ? r.first : "ok");
+        (void)fflush(stdout);
+        bad += r.violations > 0;
+    }
+    return bad > 0;
+}

@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: Apache-2.0
+// A virtual day: the loop that lets the engines and the world take turns.
+#include "tests/sim/sim.h"
+
+#include "base/log.h"
+#include "base/mem.h"
+
+enum { START_S = 1790000000, QUIET_S = 2 * 3600, SPIN_MAX = 100000 };
+
+static bool event_less(const void *a, const void *b)
+{
+    const struct event *x = a, *y = b;
+    return x->at.us != y->at.us ? x->at.us < y->at.us : x->order < y->order;
+}
+
+static void event_set_pos(void *e, int pos)
+{
+    ((struct event *)e)->pos = pos;
+}
+
+// Ticks until the engine wants to wait; returns until when.
+static struct instant tick(struct sim *s, struct proc *p)
+{
+    struct instant wake = INSTANT_NEVER;
+    for (int i = 0; i < SPIN_MAX; i++) {
+        wake = engine_tick(p->engine);
+        if (wake.us > sim_wall(s).us || store_memory_crashed(s->store))
+            return wake;
+    }
+    sim_violation(s, "the engine never comes to rest");
+    s->quiet = true;
+    return INSTANT_NEVER;
+}
+
+static void died(struct sim *s)
+{
+    sim_trace(s, "crash", NULL, 0);
+    if (s->old)
+        proc_kill(s, s->old);
+    if (s->now)
+        proc_kill(s, s->now);
+    (void)event_add(s, duration_ms(sim_between(s, 100, 60000)), EVENT_BOOT);
+}
+
+// A drained engine has ended by itself.
+static void drained(struct sim *s)
+{
+    struct engine_status status;
+    engine_status(s->now->engine, &status);
+    if (!s->now->draining || status.running > 0)
+        return;
+    sim_trace(s, "drained", NULL, 0);
+    proc_kill(s, s->now);
+    (void)event_add(s, duration_ms(sim_between(s, 100, 5000)), EVENT_BOOT);
+}
+
+// Lets the engines do what is due; returns when the first of them wants to go on.
+static struct instant engines_tick(struct sim *s)
+{
+    struct instant wake = INSTANT_NEVER;
+    if (s->old && !s->old->frozen)
+        wake = tick(s, s->old);
+    if (s->now) {
+        struct instant w = tick(s, s->now);
+        wake = w.us < wake.us ? w : wake;
+    }
+    if (store_memory_crashed(s->store)) {
+        died(s);
+        return INSTANT_NEVER;
+    }
+    if (s->now)
+        drained(s);
+    return wake;
+}
+
+static void poke(struct sim *s, const struct event *e)
+{
+    struct proc *procs[] = {s->now, s->old};
+    for (size_t i = 0; i < 2; i++) {
+        if (!procs[i])
+            continue; // nobody to tell: the next start reads everything
+        if (e->kind == EVENT_POKE_JOB)
+            engine_poke_jobs(procs[i]->engine, &e->id, 1);
+        else if (e->kind == EVENT_POKE_RUN)
+            engine_poke_run(procs[i]->engine, e->id);
+        else
+            engine_cancel_run(procs[i]->engine, e->id);
+    }
+}
+
+static void operate_again(struct sim *s)
+{
+    int64_t mean_ms = 60 * 1000 * 200 / s->o.jobs; // a job is touched every few hours
+    if (!s->quiet)
+        (void)event_add(s, duration_ms(sim_between(s, 0, 2 * mean_ms)), EVENT_OPERATION);
+}
+
+static void happen(struct sim *s, struct event *e)
+{
+    switch (e->kind) {
+    case EVENT_END: flight_end(s, e->flight); break;
+    case EVENT_OPERATION:
+        if (!s->quiet)
+            users_operate(s);
+        operate_again(s);
+        break;
+    case EVENT_POKE_JOB:
+    case EVENT_POKE_RUN:
+    case EVENT_POKE_CANCEL: poke(s, e); break;
+    default:
+        if (!s->quiet || e->kind == EVENT_BOOT || e->kind == EVENT_THAW_OVER || e->kind == EVENT_OUTAGE_OVER)
+            fault_happen(s, e);
+        break;
+    }
+}
+
+static void world_until(struct sim *s, struct mono end)
+{
+    while (sim_mono(s).us < end.us) {
+        struct instant wake = engines_tick(s);
+        struct event *next = heap_top(&s->events);
+        struct duration wait = mono_since(end, sim_mono(s));
+        if (next && next->at.us - sim_mono(s).us < wait.us)
+            wait = mono_since(next->at, sim_mono(s));
+        if (wake.us - sim_wall(s).us < wait.us)
+            wait = instant_since(wake, sim_wall(s));
+        clock_virtual_advance(&s->clock, wait.us > 0 ? wait : (struct duration){0});
+        while ((next = heap_top(&s->events)) != NULL && next->at.us <= sim_mono(s).us) {
+            (void)heap_pop(&s->events);
+            happen(s, next);
+            mem_free(next);
+        }
+    }
+}
+
+static void sim_init(struct sim *s, const struct sim_options *o)
+{
+    *s = (struct sim){.o = *o};
+    log_configure(o->verbose ? LOG_LEVEL_INFO : LOG_LEVEL_ERROR + 1, LOG_FORMAT_TEXT);
+    clock_virtual_init(&s->clock, instant_s(START_S));
+    rng_init(&s->rng, o->seed);
+    rng_init(&s->fault_rng, ~o->seed);
+    s->zones = zones_new(NULL);
+    s->store = store_memory_new();
+    heap_init(&s->events, event_less, event_set_pos);
+    map_init(&s->job_index);
+    map_init(&s->told);
+    s->jobs = mem_array((size_t)o->jobs, sizeof *s->jobs);
+}
+
+static void sim_release(struct sim *s)
+{
+    struct event *e;
+    if (s->old)
+        proc_kill(s, s->old);
+    if (s->now)
+        proc_kill(s, s->now);
+    while ((e = heap_pop(&s->events)) != NULL)
+        mem_free(e);
+    heap_release(&s->events);
+    map_release(&s->job_index);
+    map_release(&s->told);
+    s->store->ops->free(s->store);
+    zones_free(s->zones);
+    mem_free(s->jobs);
+    mem_free(s->starts);
+    mem_free(s->troubles);
+}
+
+struct sim_result sim_run(const struct sim_options *o)
+{
+    struct sim s;
+    sim_init(&s, o);
+    faults_install(&s);
+    users_insert_jobs(&s);
+    proc_boot(&s);
+    operate_again(&s);
+    faults_plan(&s);
+    world_until(&s, mono_add(sim_mono(&s), duration_ms((int64_t)(o->hours * 3600e3))));
+    s.quiet = true; // faults and users stop; what is left undone now is lost
+    s.outage = false;
+    if (s.old)
+        s.old->frozen = false;
+    if (o->faults)
+        (void)event_add(&s, duration_s(1), EVENT_THAW_OVER);
+    world_until(&s, mono_add(sim_mono(&s), duration_s(QUIET_S)));
+    check_all(&s);
+    s.result.starts = (int64_t)s.n_starts;
+    s.result.runs = (int64_t)store_memory_run_count(s.store);
+    sim_release(&s);
+    return s.result;
+}
