@@ -23,6 +23,7 @@ struct bench {
 struct slot {
     struct bench *b;
     struct http_request request;
+    uint64_t id;
 };
 
 static struct metric latency = METRIC_HISTOGRAM_INIT("bench_seconds", "", "Time of one request.");
@@ -37,7 +38,7 @@ static void on_done(void *ctx, const struct http_response *r)
             (void)fprintf(stderr, "first failure: %d %s\n", r->status, r->sentence);
     }
     metric_observe(&latency, r->total);
-    if (!atomic_load(&b->stop) && http_send(b->client, &s->request, on_done, s))
+    if (!atomic_load(&b->stop) && http_send(b->client, &s->request, on_done, s, &s->id))
         return;
     if (atomic_fetch_sub(&b->open, 1) == 1)
         waker_wake(&b->idle);
@@ -59,7 +60,7 @@ static void run(struct bench *b, int64_t in_flight, int64_t seconds, size_t loop
     atomic_store(&b->open, in_flight);
     for (int64_t i = 0; i < in_flight; i++) {
         slots[i] = (struct slot){.b = b, .request = {.url = b->url, .lane = (size_t)i}};
-        must(http_send(b->client, &slots[i].request, on_done, &slots[i]) != 0);
+        must(http_send(b->client, &slots[i].request, on_done, &slots[i], &slots[i].id));
     }
     (void)waker_wait(&b->idle, duration_s(seconds));
     int64_t done = atomic_load(&b->done);

@@ -6,6 +6,8 @@
 #ifndef JOBS_JOB_TYPE_H
 #define JOBS_JOB_TYPE_H
 
+#include <stdatomic.h>
+
 #include "base/clock.h"
 #include "model/job.h"
 #include "model/run.h"
@@ -29,7 +31,8 @@ struct attempt_sink {
     // Text of the job's definition, in the attempt's arena. Runs on the executor's thread.
     bool (*load)(struct attempt_sink *s, struct attempt *a, struct str *ret_definition, int64_t *ret_version,
                  struct err *err);
-    // One line of the run's log. Lines over LOG_LINE_MAX are cut with a marker; past RUN_OUTPUT_MAX the middle is left out.
+    // One line of the run's log. Lines over LOG_LINE_MAX are cut with a marker; past RUN_OUTPUT_MAX the
+    // middle is left out.
     void (*log)(struct attempt_sink *s, struct attempt *a, int level, int stream, struct str message,
                 struct str context);
     // The attempt has ended: its result is complete. The attempt must not be touched afterwards.
@@ -59,6 +62,7 @@ struct attempt {
     struct attempt_result result;
     void *state;              // the type's own
     _Atomic int cancel;       // −1, or enum cancel_why once asked
+    int executor_state;       // the executor's own, under its lock
     void *engine_data;        // the engine's own
     int64_t log_bytes, log_lines; // kept by the sink
 };
@@ -69,7 +73,8 @@ struct job_type {
     const struct fields *payload;
     // Rules beyond the field table, at save; templates are not expanded yet. May be NULL.
     void (*check)(const void *payload, struct str base, struct faults *faults, struct arena *scratch);
-    // Begins the attempt on a runner thread and returns soon; ends by attempt_done, at once or later from any thread.
+    // Begins the attempt on a runner thread and returns soon; ends by attempt_done, at once or later from
+    // any thread.
     void (*start)(struct attempt *a);
     // Asks a started attempt to end soon (never after done). May be NULL when start always ends at once.
     void (*cancel)(struct attempt *a, enum cancel_why why);
@@ -79,8 +84,8 @@ struct job_type {
 extern const struct job_type *const job_types[];
 const struct job_type *job_type_find(struct str name); // NULL when unknown
 
-// Checks a payload at save: known type, payload.type equal or absent, fields, templates, the type's own rules.
-// Pointers below "/payload". Returns the canonical payload text in the arena (absent on faults).
+// Checks a payload at save: known type, payload.type equal or absent, fields, templates, the type's own
+// rules. Pointers below "/payload". Returns the canonical payload text in the arena (absent on faults).
 struct str job_payload_check(const struct job *j, struct faults *faults, struct arena *a);
 
 // Ends: fill the result, call the sink.
@@ -90,7 +95,8 @@ void attempt_fail(struct attempt *a, const char *error_class, const char *fmt, .
 // TIMED_OUT or CANCELLED, as the reason says.
 void attempt_cancelled(struct attempt *a, enum cancel_why why);
 
-// How attempts get executed: threads and sockets in production (jobs/runner.h), virtual time in the simulator.
+// How attempts get executed: threads and sockets in production (jobs/runner.h), virtual time in the
+// simulator.
 struct executor {
     // Takes the attempts over.
     void (*start)(struct executor *x, struct attempt **v, size_t n);

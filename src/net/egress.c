@@ -110,8 +110,8 @@ static bool nets_read(struct strs entries, bool with_always, struct egress_nets 
     for (size_t i = 0; i < entries.n; i++)
         if (!entry_add(&nets, str_trim(entries.v[i])))
             return ERR(err, ERR_CONFIG,
-                       "\"%.*s\" is not an egress network: write a network such as \"10.0.0.0/8\", an address, "
-                       "or one of all, loopback, private, link-local, metadata, multicast, unspecified",
+                       "\"%.*s\" is not an egress network: write a network such as \"10.0.0.0/8\", an "
+                       "address, or one of all, loopback, private, link-local, metadata, multicast, unspecified",
                        STR_ARG(entries.v[i]));
     *ret = nets;
     return true;

@@ -60,8 +60,8 @@ static bool date_scan(const char *text, struct instant now, struct civil *c)
     if (sscanf(text, "%*3[A-Za-z], %2d %3[A-Za-z] %4d %2d:%2d:%2d GMT%n", &c->day, month, &c->year, &c->hour,
                &c->minute, &c->second, &end) < DATE_PARTS || end == 0) {
         end = 0;
-        if (sscanf(text, "%*9[A-Za-z], %2d-%3[A-Za-z]-%2d %2d:%2d:%2d GMT%n", &c->day, month, &c->year, &c->hour,
-                   &c->minute, &c->second, &end) == DATE_PARTS && end > 0)
+        if (sscanf(text, "%*9[A-Za-z], %2d-%3[A-Za-z]-%2d %2d:%2d:%2d GMT%n", &c->day, month, &c->year,
+                   &c->hour, &c->minute, &c->second, &end) == DATE_PARTS && end > 0)
             c->year = year_of_two_digits(c->year, now);
         else if (sscanf(text, "%*3[A-Za-z] %3[A-Za-z] %2d %2d:%2d:%2d %4d%n", month, &c->day, &c->hour,
                         &c->minute, &c->second, &c->year, &end) < DATE_PARTS || end == 0)
@@ -203,8 +203,8 @@ static bool is_token_char(unsigned char c)
 bool http_header_check(struct str name, struct str value, struct err *err)
 {
     // These frame the message; a value of the user's own would let one request pass for two.
-    static const char *const framing[] = {"Content-Length", "Transfer-Encoding", "Connection", "Upgrade", "TE",
-                                          "Trailer", "Expect"};
+    static const char *const framing[] = {"Content-Length", "Transfer-Encoding", "Connection", "Upgrade",
+                                          "TE", "Trailer", "Expect"};
     if (name.n == 0 || name.n > HEADER_NAME_MAX || value.n > HEADER_VALUE_MAX)
         return ERR(err, ERR_INVALID, "a header has a name of 1 to %d bytes and a value of at most %d",
                    HEADER_NAME_MAX, HEADER_VALUE_MAX);

@@ -117,9 +117,11 @@ void http_client_free(struct http_client *c);
 
 // Called once per request accepted, on the loop's thread; *r and all it points at live until it returns.
 typedef void (*http_done)(void *ctx, const struct http_response *r);
-// Begins a request, from any thread. Returns an id for http_cancel, or 0 when the client is stopping or its
-// message queue is full (then `done` is never called).
-uint64_t http_send(struct http_client *c, const struct http_request *r, http_done done, void *ctx);
+// Begins a request, from any thread. *ret_id is for http_cancel and is written before the request can end.
+// False when the client is stopping or its message queue is full (then `done` is never called).
+bool http_send(struct http_client *c, const struct http_request *r, http_done done, void *ctx,
+               uint64_t *ret_id)
+    __attribute__((warn_unused_result));
 // Ends it soon with HTTP_CANCELLED; unknown ids are ignored (it may have ended meanwhile). Any thread.
 void http_cancel(struct http_client *c, uint64_t id);
 

@@ -67,10 +67,11 @@ static void start_transfer(void *arg, uint64_t n)
     lane_start(t->lane, t);
 }
 
-uint64_t http_send(struct http_client *c, const struct http_request *r, http_done done, void *ctx)
+bool http_send(struct http_client *c, const struct http_request *r, http_done done, void *ctx,
+               uint64_t *ret_id)
 {
     if (atomic_load(&c->closing))
-        return 0;
+        return false;
     size_t lane = r->lane % c->n;
     struct http_transfer *t = mem_new(struct http_transfer);
     t->request = *r;
@@ -78,11 +79,11 @@ uint64_t http_send(struct http_client *c, const struct http_request *r, http_don
     t->done = done;
     t->ctx = ctx;
     t->lane = &c->lanes[lane];
-    uint64_t id = t->id = atomic_fetch_add(&c->next_id, 1) * c->n + lane;
+    *ret_id = t->id = atomic_fetch_add(&c->next_id, 1) * c->n + lane;
     if (loop_post(t->lane->loop, start_transfer, t, 0))
-        return id; // t may have ended already
+        return true; // t may have ended already
     mem_free(t);
-    return 0;
+    return false;
 }
 
 static void cancel_transfer(void *arg, uint64_t id)

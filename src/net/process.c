@@ -41,6 +41,9 @@ struct process {
     bool sent, reported;
     struct process_exit exit;
     struct loop_timer give_up; // on streams that do not end
+    struct loop_timer deadline;
+    struct duration timeout;
+    bool timed_out;
     size_t closing;            // poll handles not yet let go by libuv
     struct process *next;      // among those waiting to be sent
 };
@@ -105,6 +108,8 @@ static void process_end(struct process *x)
     struct processes *p = x->all;
     (void)map_remove(&p->running, id_key(x->id));
     loop_timer_stop(p->loop, &x->give_up);
+    loop_timer_stop(p->loop, &x->deadline);
+    x->exit.timed_out = x->timed_out;
     x->closing++; // keeps x while its streams are closed
     for (size_t i = 0; i < STREAMS; i++)
         stream_end(&x->streams[i]);
@@ -379,6 +384,63 @@ static void spawner_lost(struct processes *p)
         loop_timer_set(p->loop, &p->restart, earliest.us > now.us ? earliest : now);
 }
 
+// ---- killing ----
+
+static void waiting_remove(struct processes *p, struct process *x)
+{
+    struct process **at = &p->waiting;
+    while (*at != x)
+        at = &(*at)->next;
+    *at = x->next;
+    if (!*at)
+        p->waiting_end = at;
+}
+
+static void kill_program(struct processes *p, uint64_t id, bool now)
+{
+    struct process *x = map_get(&p->running, id_key(id));
+    if (!x || x->reported)
+        return;
+    if (!x->sent) {
+        waiting_remove(p, x);
+        x->exit = (struct process_exit){.code = -1, .signal = SIGTERM};
+        process_end(x);
+        return;
+    }
+    bool full;
+    struct spawn_request r = {.type = SPAWN_KILL, .id = id, .now = now};
+    if (!packet_send(p, &r, NULL, &full))
+        spawner_lost(p); // a spawner that does not read is of no use: its end kills the programs
+}
+
+static void on_deadline(void *ctx)
+{
+    struct process *x = ctx;
+    x->timed_out = !x->reported;
+    kill_program(x->all, x->id, false);
+}
+
+static void kill_soft(void *arg, uint64_t id)
+{
+    kill_program(arg, id, false);
+}
+
+static void kill_hard(void *arg, uint64_t id)
+{
+    kill_program(arg, id, true);
+}
+
+void process_kill(struct processes *p, uint64_t id, bool now)
+{
+    // Not taken only when the loop is stopping: processes_free kills the rest.
+    (void)!loop_post(p->loop, now ? kill_hard : kill_soft, p, id);
+}
+
+int processes_spawner(struct processes *p)
+{
+    return atomic_load(&p->spawner);
+}
+
 // ---- starting ----
 
 static bool fds_open(struct process *x, const struct process_spec *spec, struct err *err)
@@ -411,6 +473,9 @@ static void process_add(void *arg, uint64_t n)
     struct processes *p = x->all;
     (void)n;
     loop_timer_init(&x->give_up, on_give_up, x);
+    loop_timer_init(&x->deadline, on_deadline, x);
+    if (x->timeout.us > 0)
+        loop_timer_set(p->loop, &x->deadline, mono_add(loop_now(p->loop), x->timeout));
     (void)map_put(&p->running, id_key(x->id), x);
     for (size_t i = 0; i < STREAMS; i++)
         (void)stream_begin(x, &x->streams[i]);
@@ -424,76 +489,27 @@ static void process_add(void *arg, uint64_t n)
     waiting_send(p);
 }
 
-uint64_t process_start(struct processes *p, const struct process_spec *spec, const struct process_handlers *h,
-                       void *ctx, struct err *err)
+bool process_start(struct processes *p, const struct process_spec *spec, const struct process_handlers *h,
+                   void *ctx, uint64_t *ret_id, struct err *err)
 {
     struct process *x = mem_new(struct process);
     x->all = p;
     x->h = *h;
     x->ctx = ctx;
+    x->timeout = spec->timeout;
     for (size_t i = 0; i < SPAWN_FDS; i++)
         x->fds[i] = -1;
     for (size_t i = 0; i < STREAMS; i++)
         x->streams[i] = (struct stream){.process = x, .fd = -1};
-    uint64_t id = x->id = atomic_fetch_add(&p->next_id, 1);
+    *ret_id = x->id = atomic_fetch_add(&p->next_id, 1);
     bool ok = fds_open(x, spec, err);
     if (ok && !loop_post(p->loop, process_add, x, 0))
         ok = ERR(err, ERR_UNAVAILABLE, "the server is stopping or has too much to do");
     if (ok)
-        return id;
+        return true; // x may have ended already
     fds_drop(x);
     mem_free(x);
-    return 0;
-}
-
-// ---- killing ----
-
-static void waiting_remove(struct processes *p, struct process *x)
-{
-    struct process **at = &p->waiting;
-    while (*at != x)
-        at = &(*at)->next;
-    *at = x->next;
-    if (!*at)
-        p->waiting_end = at;
-}
-
-static void kill_program(struct processes *p, uint64_t id, bool now)
-{
-    struct process *x = map_get(&p->running, id_key(id));
-    if (!x || x->reported)
-        return;
-    if (!x->sent) {
-        waiting_remove(p, x);
-        x->exit = (struct process_exit){.code = -1, .signal = SIGTERM};
-        process_end(x);
-        return;
-    }
-    bool full;
-    struct spawn_request r = {.type = SPAWN_KILL, .id = id, .now = now};
-    if (!packet_send(p, &r, NULL, &full))
-        spawner_lost(p); // a spawner that does not read is of no use: its end kills the programs
-}
-
-static void kill_soft(void *arg, uint64_t id)
-{
-    kill_program(arg, id, false);
-}
-
-static void kill_hard(void *arg, uint64_t id)
-{
-    kill_program(arg, id, true);
-}
-
-void process_kill(struct processes *p, uint64_t id, bool now)
-{
-    // Not taken only when the loop is stopping: processes_free kills the rest.
-    (void)!loop_post(p->loop, now ? kill_hard : kill_soft, p, id);
-}
-
-int processes_spawner(struct processes *p)
-{
-    return atomic_load(&p->spawner);
+    return false;
 }
 
 // ---- life ----

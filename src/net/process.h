@@ -49,12 +49,14 @@ struct process_spec {
     struct strs env;         // "NAME=value"; and HOME and TMPDIR = the private folder, unless named
     struct str cwd;          // absent: a private folder, removed afterwards
     struct process_limits limits;
+    struct duration timeout; // then it is killed as by process_kill; 0 = none
 };
 
 struct process_exit {
     int code;      // exit code; −1 when it did not exit by itself
     int signal;    // that ended it, or 0
     bool lost;     // the spawner died: what became of the program is unknown
+    bool timed_out; // killed because of the timeout
     char text[192]; // why it did not start, or was lost; "" otherwise
     struct duration cpu; // user and system time of the program and of the children it waited for
     int64_t max_rss_bytes;
@@ -67,10 +69,10 @@ struct process_handlers {
     void (*output)(void *ctx, enum process_stream stream, struct str bytes);
     void (*exited)(void *ctx, const struct process_exit *e); // once, after all output
 };
-// Starts a program, from any thread. The spec is copied. Returns an id for process_kill, or 0 with *err set
-// (then nothing will be called).
-uint64_t process_start(struct processes *p, const struct process_spec *spec, const struct process_handlers *h,
-                       void *ctx, struct err *err);
+// Starts a program, from any thread. The spec is copied. *ret_id is for process_kill and is written before
+// the program can end. False: nothing will be called.
+bool process_start(struct processes *p, const struct process_spec *spec, const struct process_handlers *h,
+                   void *ctx, uint64_t *ret_id, struct err *err) __attribute__((warn_unused_result));
 // SIGTERM to its process group, SIGKILL to all of it after the grace time (at once when now is true).
 // Unknown ids are ignored. Any thread.
 void process_kill(struct processes *p, uint64_t id, bool now);

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+// How an attempt ends, and the small things every type needs of it.
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "base/rng.h"
+#include "jobs/runner.h"
+
+static struct str sentence(struct attempt *a, const char *fmt, va_list args)
+    __attribute__((format(printf, 2, 0)));
+static struct str sentence(struct attempt *a, const char *fmt, va_list args)
+{
+    char text[RUN_ERROR_MESSAGE_MAX];
+    (void)vsnprintf(text, sizeof text, fmt, args);
+    struct str s = str_of(text);
+    s.n = str_utf8_cut(s, s.n); // the cut may have hit a character
+    return arena_str(&a->arena, s);
+}
+
+void attempt_succeed(struct attempt *a, int64_t exit_code)
+{
+    a->result.status = RUN_SUCCEEDED;
+    a->result.exit_code = exit_code;
+    attempt_end(a);
+}
+
+void attempt_fail(struct attempt *a, const char *error_class, const char *fmt, ...)
+{
+    va_list args;
+    va_start(args, fmt);
+    a->result.status = RUN_FAILED;
+    a->result.error_class = str_of(error_class);
+    a->result.error_message = sentence(a, fmt, args);
+    va_end(args);
+    attempt_end(a);
+}
+
+void attempt_timed_out(struct attempt *a, const char *fmt, ...)
+{
+    va_list args;
+    va_start(args, fmt);
+    a->result.status = RUN_TIMED_OUT;
+    a->result.error_class = STR("TIMEOUT");
+    a->result.error_message = sentence(a, fmt, args);
+    va_end(args);
+    attempt_end(a);
+}
+
+void attempt_cancelled(struct attempt *a, enum cancel_why why)
+{
+    static const char *const reasons[] = {
+        [CANCEL_BY_USER] = "cancelled by a user",
+        [CANCEL_BY_REPLACE] = "cancelled: a newer run of the job replaces it",
+        [CANCEL_BY_SHUTDOWN] = "cancelled: the server is stopping",
+    };
+    a->result.status = why == CANCEL_BY_TIMEOUT ? RUN_TIMED_OUT : RUN_CANCELLED;
+    a->result.error_class = why == CANCEL_BY_TIMEOUT ? STR("TIMEOUT") : STR("CANCELLED");
+    if (why == CANCEL_BY_TIMEOUT)
+        a->result.error_message = arena_fmt(&a->arena, "the attempt took longer than %lld s",
+                                            (long long)(a->timeout.us / US_PER_S));
+    else
+        a->result.error_message = str_of(reasons[why]);
+    attempt_end(a);
+}
+
+size_t attempt_lane(const struct attempt *a)
+{
+    enum { SPREAD_BYTE = 15 }; // the last byte of a run id is of a hash
+    return a->env->loop_count ? a->run_id.b[SPREAD_BYTE] % a->env->loop_count : 0;
+}
+
+struct loop *attempt_loop(const struct attempt *a)
+{
+    return a->env->loop_count ? a->env->loops[attempt_lane(a)] : NULL;
+}
+
+void attempt_log(struct attempt *a, int level, int stream, struct str message, struct str context)
+{
+    a->sink->log(a->sink, a, level, stream, message, context);
+}
+
+static char *put_hex(char *out, const uint8_t *bytes, size_t n)
+{
+    static const char digits[] = "0123456789abcdef";
+    for (size_t i = 0; i < n; i++) {
+        *out++ = digits[bytes[i] >> 4];
+        *out++ = digits[bytes[i] & 0xf];
+    }
+    return out;
+}
+
+void attempt_traceparent(const struct attempt *a, char buf[static TRACEPARENT_MAX])
+{
+    static const uint8_t key[16] = "span-of-attempt";
+    uint64_t span = hash_bytes(key, a->run_id.b, sizeof a->run_id.b) | 1; // all zero is not allowed
+    char *at = buf;
+    memcpy(at, "00-", 3);
+    at = put_hex(at + 3, a->run_key.b, sizeof a->run_key.b);
+    *at++ = '-';
+    at = put_hex(at, (const uint8_t *)&span, sizeof span);
+    memcpy(at, "-01", sizeof "-01");
+}

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+// The production executor: runner threads that load, decode and start attempts; and what job types work with.
+//
+//     engine ── start(batch) ──► lane of the run id ──► runner thread: load → decode → expand → type->start
+//            ── cancel(run) ───► lane's table ──► the attempt's loop: type->cancel
+//
+// An attempt is in its lane's table from start until its end, so that a cancel finds it by id. type->cancel
+// runs on the attempt's loop, and an attempt that ends meanwhile is kept until it has returned.
+#ifndef JOBS_RUNNER_H
+#define JOBS_RUNNER_H
+
+#include "jobs/job_type.h"
+
+struct loop;
+struct http_client;
+struct processes;
+struct runner;
+
+// What job types work with. Filled by main (or a test), constant while the runner lives.
+struct job_env {
+    struct loop *const *loops;
+    size_t loop_count;           // 0: only types that end at once can be run
+    struct http_client *http;    // on the same loops, in the same order
+    struct processes *processes; // NULL: scripts cannot be run
+    bool scripts_enabled;        // setting; off: SCRIPT fails with one sentence
+    struct runner *runner;       // set by runner_new
+};
+
+enum { RUNNER_THREADS_DEFAULT = 2, RUNNER_THREADS_MAX = 16 };
+// Starts the threads (0 = default). env must outlive the runner.
+struct runner *runner_new(struct job_env *env, size_t threads);
+// Cancels what is left with CANCEL_BY_SHUTDOWN, waits until all has ended, stops. Before that the HTTP
+// client, the processes and the loops must still work; nothing may be started any more.
+void runner_free(struct runner *r);
+struct executor *runner_executor(struct runner *r);
+size_t runner_active(struct runner *r); // attempts not ended
+
+// ---- for job types ----
+
+// Which of env->loops (and which lane of env->http) an attempt uses.
+size_t attempt_lane(const struct attempt *a);
+struct loop *attempt_loop(const struct attempt *a);
+void attempt_log(struct attempt *a, int level, int stream, struct str message, struct str context);
+// The result is filled: gives the attempt back. attempt_succeed and its like end with it.
+void attempt_end(struct attempt *a);
+// Ends it as TIMED_OUT by a limit of the type's own.
+void attempt_timed_out(struct attempt *a, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+// The attempt's reason to end early: −1, or enum cancel_why.
+static inline int attempt_cancel_asked(const struct attempt *a) { return atomic_load(&a->cancel); }
+// W3C trace context of the attempt: the trace is the occurrence, the span the attempt.
+enum { TRACEPARENT_MAX = 56 };
+void attempt_traceparent(const struct attempt *a, char buf[static TRACEPARENT_MAX]);
+
+#endif

@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: Apache-2.0
+// Scanner for {{name}}, and the two walks over a field table that use it: checking and expanding.
+#include "jobs/template.h"
+
+enum { NAME_MAX_BYTES = 128 };
+static const char known_names[] =
+    "run.id, run.key, run.scheduledTime, run.attempt, job.id, job.name, param.NAME";
+
+// ---- scanning ----
+
+enum piece_kind { PIECE_END, PIECE_TEXT, PIECE_NAME, PIECE_UNFINISHED };
+struct piece {
+    enum piece_kind kind;
+    struct str text; // the text, or the trimmed name
+};
+
+// Takes the next piece off *rest.
+static struct piece piece_next(struct str *rest)
+{
+    struct str s = *rest;
+    if (s.n == 0)
+        return (struct piece){.kind = PIECE_END};
+    const char *open = memmem(s.p, s.n, "{{", 2);
+    size_t before = open ? (size_t)(open - s.p) : s.n;
+    if (open && before > 0 && open[-1] == '\\') { // text up to the backslash, then the braces themselves
+        size_t skip = before == 1 ? 1 : 0, n = before == 1 ? 2 : before - 1;
+        *rest = (struct str){s.p + skip + n, s.n - skip - n};
+        return (struct piece){PIECE_TEXT, {s.p + skip, n}};
+    }
+    if (before > 0) {
+        *rest = (struct str){s.p + before, s.n - before};
+        return (struct piece){PIECE_TEXT, {s.p, before}};
+    }
+    const char *close = memmem(s.p + 2, s.n - 2, "}}", 2);
+    if (!close) {
+        *rest = (struct str){s.p + s.n, 0};
+        return (struct piece){PIECE_UNFINISHED, s};
+    }
+    *rest = (struct str){close + 2, s.n - (size_t)(close + 2 - s.p)};
+    return (struct piece){PIECE_NAME, str_trim((struct str){s.p + 2, (size_t)(close - s.p) - 2})};
+}
+
+enum name_kind { NAME_UNKNOWN, NAME_RUN_ID, NAME_RUN_KEY, NAME_SCHEDULED, NAME_ATTEMPT, NAME_JOB_ID,
+                 NAME_JOB_NAME, NAME_PARAM, NAME_SECRET };
+
+static bool param_name_ok(struct str name)
+{
+    if (name.n == 0 || name.n > TEMPLATE_PARAM_NAME_MAX)
+        return false;
+    for (size_t i = 0; i < name.n; i++) {
+        char c = name.p[i];
+        bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+        if (!letter && !(c >= '0' && c <= '9') && c != '_' && c != '-' && c != '.')
+            return false;
+    }
+    return true;
+}
+
+// The kind of a name, and for param. and secret. what stands behind the dot.
+static enum name_kind name_kind(struct str name, struct str *ret_rest)
+{
+    static const struct { const char *name; enum name_kind kind; } fixed[] = {
+        {"run.id", NAME_RUN_ID},       {"run.key", NAME_RUN_KEY}, {"run.scheduledTime", NAME_SCHEDULED},
+        {"run.attempt", NAME_ATTEMPT}, {"job.id", NAME_JOB_ID},   {"job.name", NAME_JOB_NAME},
+    };
+    for (size_t i = 0; i < sizeof fixed / sizeof fixed[0]; i++)
+        if (str_is(name, fixed[i].name))
+            return fixed[i].kind;
+    struct str rest, first = str_split(name, '.', &rest);
+    *ret_rest = rest;
+    if (str_is(first, "param") && param_name_ok(rest))
+        return NAME_PARAM;
+    return str_is(first, "secret") && param_name_ok(rest) ? NAME_SECRET : NAME_UNKNOWN;
+}
+
+// ---- checking ----
+
+static bool has_braces(struct str text)
+{
+    return text.n >= 2 && memmem(text.p, text.n, "{{", 2) != NULL;
+}
+
+static void text_check(struct str text, struct str pointer, struct faults *faults)
+{
+    for (struct piece p; has_braces(text) && (p = piece_next(&text)).kind != PIECE_END;) {
+        struct str rest;
+        if (p.kind == PIECE_UNFINISHED)
+            faults_add(faults, pointer, "has \"{{\" without \"}}\"; write \\{{ for plain braces");
+        if (p.kind != PIECE_NAME)
+            continue;
+        enum name_kind kind = name_kind(p.text, &rest);
+        size_t shown = str_utf8_cut(p.text, NAME_MAX_BYTES);
+        if (kind == NAME_SECRET)
+            faults_add(faults, pointer, "uses {{%.*s}}: secrets are not available yet", (int)shown, p.text.p);
+        if (kind == NAME_UNKNOWN)
+            faults_add(faults, pointer,
+                       "uses the unknown name {{%.*s}}: known are %s; write \\{{ for plain braces",
+                       (int)shown, p.text.p, known_names);
+    }
+}
+
+static struct str below(struct str base, struct str name, struct arena *a)
+{
+    struct sbuf b;
+    sbuf_init(&b, a, FIELD_MAX_DEFAULT);
+    sbuf_put(&b, base);
+    sbuf_putc(&b, '/');
+    for (size_t i = 0; i < name.n; i++) // RFC 6901 §3
+        if (name.p[i] == '~')
+            sbuf_puts(&b, "~0");
+        else if (name.p[i] == '/')
+            sbuf_puts(&b, "~1");
+        else
+            sbuf_putc(&b, name.p[i]);
+    return sbuf_str(&b);
+}
+
+void template_check(const struct fields *t, const void *obj, struct str base, struct faults *faults)
+{
+    for (size_t i = 0; i < t->n; i++) {
+        const struct field *f = &t->v[i];
+        const void *at = (const char *)obj + f->offset;
+        struct str pointer = below(base, str_of(f->name), faults->a);
+        const struct strs *list = at;
+        const struct str_map *map = at;
+        if (f->kind == FIELD_KIND_STR)
+            text_check(*(const struct str *)at, pointer, faults);
+        for (size_t k = 0; f->kind == FIELD_KIND_STRS && k < list->n; k++)
+            text_check(list->v[k], arena_fmt(faults->a, "%.*s/%zu", STR_ARG(pointer), k), faults);
+        for (size_t k = 0; f->kind == FIELD_KIND_MAP && k < map->n; k++)
+            text_check(map->v[k].value, below(pointer, map->v[k].key, faults->a), faults);
+        if (f->kind == FIELD_KIND_OBJECT)
+            template_check(f->sub, at, pointer, faults);
+    }
+}
+
+bool template_uses(struct str text, const char *prefix)
+{
+    for (struct piece p; has_braces(text) && (p = piece_next(&text)).kind != PIECE_END;)
+        if (p.kind == PIECE_NAME && str_starts(p.text, str_of(prefix)))
+            return true;
+    return false;
+}
+
+// ---- expanding ----
+
+struct str template_param(const json_t *inputs, struct str name, struct arena *a)
+{
+    const json_t *v = json_object_getn(inputs, name.p, name.n);
+    if (!v || json_is_string(v))
+        return json_str(v);
+    struct sbuf b;
+    sbuf_init(&b, a, TEMPLATE_TEXT_MAX);
+    json_write(v, &b);
+    return sbuf_str(&b);
+}
+
+static bool name_put(struct str name, const struct template_values *v, struct sbuf *out, struct arena *a,
+                     struct err *err)
+{
+    char id[ULID_TEXT_MAX], time[INSTANT_TEXT_MAX];
+    struct str rest, value;
+    switch (name_kind(name, &rest)) {
+    case NAME_RUN_ID:
+        sbuf_puts(out, ulid_format(v->run_id, id));
+        return true;
+    case NAME_RUN_KEY:
+        sbuf_puts(out, ulid_format(v->run_key, id));
+        return true;
+    case NAME_JOB_ID:
+        sbuf_puts(out, ulid_format(v->job_id, id));
+        return true;
+    case NAME_JOB_NAME:
+        sbuf_put(out, v->job_name);
+        return true;
+    case NAME_SCHEDULED:
+        sbuf_puts(out, instant_format(v->scheduled, time));
+        return true;
+    case NAME_ATTEMPT:
+        sbuf_i64(out, v->attempt);
+        return true;
+    case NAME_PARAM:
+        value = template_param(v->inputs, rest, a);
+        sbuf_put(out, value);
+        return value.p ||
+               ERR(err, ERR_INVALID, "parameter \"%.*s\" was not given to this run", STR_ARG(rest));
+    case NAME_SECRET:
+        return ERR(err, ERR_INVALID, "secret \"%.*s\": secrets are not available yet", STR_ARG(rest));
+    case NAME_UNKNOWN:
+        break;
+    }
+    return ERR(err, ERR_INVALID, "the name {{%.*s}} is not known", (int)str_utf8_cut(name, NAME_MAX_BYTES),
+               name.p);
+}
+
+static bool text_expand(struct str *text, const struct template_values *v, struct arena *a, struct err *err)
+{
+    struct str rest = *text;
+    struct sbuf out;
+    if (!has_braces(rest))
+        return true;
+    sbuf_init(&out, a, TEMPLATE_TEXT_MAX);
+    for (struct piece p; (p = piece_next(&rest)).kind != PIECE_END;) {
+        if (p.kind == PIECE_NAME) {
+            if (!name_put(p.text, v, &out, a, err))
+                return false;
+        } else {
+            sbuf_put(&out, p.text);
+        }
+    }
+    if (!sbuf_ok(&out))
+        return ERR(err, ERR_TOO_LARGE, "a text grows past %d bytes by what is put into it",
+                   TEMPLATE_TEXT_MAX);
+    *text = sbuf_str(&out);
+    return true;
+}
+
+bool template_expand(const struct fields *t, void *obj, const struct template_values *v, struct arena *a,
+                     struct err *err)
+{
+    bool ok = true;
+    for (size_t i = 0; ok && i < t->n; i++) {
+        const struct field *f = &t->v[i];
+        void *at = (char *)obj + f->offset;
+        const struct strs *list = at;
+        const struct str_map *map = at;
+        if (f->kind == FIELD_KIND_STR)
+            ok = text_expand(at, v, a, err);
+        for (size_t k = 0; ok && f->kind == FIELD_KIND_STRS && k < list->n; k++)
+            ok = text_expand(&list->v[k], v, a, err);
+        for (size_t k = 0; ok && f->kind == FIELD_KIND_MAP && k < map->n; k++)
+            ok = text_expand(&map->v[k].value, v, a, err);
+        if (ok && f->kind == FIELD_KIND_OBJECT)
+            ok = template_expand(f->sub, at, v, a, err);
+        if (!ok)
+            (void)err_wrap(err, "%s", f->name);
+    }
+    return ok;
+}

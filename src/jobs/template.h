@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+// {{name}} in the text fields of a payload: checked at save, replaced when an attempt starts.
+//
+// Names: run.id run.key run.scheduledTime run.attempt job.id job.name param.NAME; secret.NAME is known and
+// refused until secrets exist. "\{{" stands for a plain "{{". Replaced text is never looked at again, so a
+// value cannot smuggle a name in. Values are put in as they are: quoting for JSON, URLs or shells is not
+// done here. Text fields are strings, lists of strings and the values of maps, nested objects included.
+#ifndef JOBS_TEMPLATE_H
+#define JOBS_TEMPLATE_H
+
+#include "base/field.h"
+
+enum {
+    TEMPLATE_TEXT_MAX = 1024 * 1024, // bytes of one expanded text
+    TEMPLATE_PARAM_NAME_MAX = 64,    // letters, digits, '_', '-', '.'
+};
+
+struct template_values {
+    struct ulid run_id, run_key, job_id;
+    struct str job_name;
+    struct instant scheduled;
+    int64_t attempt;
+    const json_t *inputs; // object, or NULL
+};
+
+// Adds a fault for every unknown, unfinished or refused name in the text fields of *obj; pointers below base.
+void template_check(const struct fields *t, const void *obj, struct str base, struct faults *faults);
+// True when the text holds a name that starts with this prefix ("param.").
+bool template_uses(struct str text, const char *prefix);
+// Replaces every name in the text fields of *obj; texts without "{{" are left as they are, uncopied.
+// ERR_INVALID: a parameter was not given, or a name is not known. ERR_TOO_LARGE.
+bool template_expand(const struct fields *t, void *obj, const struct template_values *v, struct arena *a,
+                     struct err *err) __attribute__((warn_unused_result));
+// The text of a run-time parameter: a string as it is, other values as JSON; absent when not given.
+struct str template_param(const json_t *inputs, struct str name, struct arena *a);
+
+#endif
