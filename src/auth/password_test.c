@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+// The rules for passwords, and that hashing them can neither be cheated nor used to stop the server: unknown
+// users and damaged hashes cost the same and are wrong, a flood is refused.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+// The bound on failed sign-ins holds in every window, for every way an attacker could try around it, and
+// slows nobody else down. Time is a number here, so hours pass at once.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

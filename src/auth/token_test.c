@@ -302,22 +302,6 @@ static void a_key_file_is_made_once_and_kept_private(void **state)
     (void)f;
 }
 
-static void secret_tokens_differ_and_hash_the_same(void **state)
-{
-    (void)state;
-    char a[SECRET_TOKEN_MAX], b[SECRET_TOKEN_MAX];
-    uint8_t ha[SECRET_TOKEN_HASH_BYTES], hb[SECRET_TOKEN_HASH_BYTES];
-    assert_ptr_equal(secret_token_new("chr_", a), a);
-    secret_token_new("chr_", b);
-    assert_int_equal(strlen(a), 4 + 43);
-    assert_string_not_equal(a, b);
-    secret_token_hash(str_of(a), ha);
-    secret_token_hash(str_of(a), hb);
-    assert_memory_equal(ha, hb, sizeof ha);
-    secret_token_hash(str_of(b), hb);
-    assert_memory_not_equal(ha, hb, sizeof ha);
-}
-
 static void many_tokens_a_second_are_verified(void **state)
 {
     struct fixture *f = *state;
@@ -350,7 +334,6 @@ int main(void)
         TEST(every_changed_byte_is_noticed),
         TEST(odd_spellings_and_huge_texts_are_refused),
         TEST(a_key_file_is_made_once_and_kept_private),
-        TEST(secret_tokens_differ_and_hash_the_same),
         TEST(many_tokens_a_second_are_verified),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

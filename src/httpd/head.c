@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+// Which heads are refused. Everything two servers in a row could read differently is (request smuggling): a
+// repaired request would be another one than the proxy in front saw and allowed.
 #include "httpd/head.h"
 
 enum {

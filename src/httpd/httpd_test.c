@@ -12,7 +12,6 @@
 #include <poll.h>
 
 #include "base/sync.h"
-#include "httpd/listen.h"
 
 enum { BODY_MAX = 4096, LARGE = 300000 };
 
@@ -443,29 +442,6 @@ static void a_taken_port_is_named_with_its_remedy(void **state)
     assert_non_null(strstr(err.text, "address already in use; stop the other server or set http.listen"));
 }
 
-static void listen_addresses_are_understood_or_refused(void **state)
-{
-    (void)state;
-    static const char *const bad[] = {"", "x", "127.0.0.1", "127.0.0.1:", ":80", "127.0.0.1:70000",
-        "127.0.0.1:-1",
-                                      "::1:80", "127.0.0.1:http", "[::1]", "999.1.1.1:0", "203.0.113.77:0"};
-    static const char *const good[] = {"127.0.0.1:0", "0.0.0.0:0", "localhost:0"};
-    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
-        int fd = -1, port = -1;
-        struct err err = {.code = ERR_NONE};
-        assert_false(listen_open(str_of(bad[i]), &fd, &port, &err));
-        assert_int_equal(err.code, ERR_CONFIG);
-        assert_int_equal(fd, -1);
-    }
-    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
-        int fd, port;
-        struct err err;
-        assert_true(listen_open(str_of(good[i]), &fd, &port, &err));
-        assert_true(port > 0);
-        (void)close(fd);
-    }
-}
-
 #define TEST(f) cmocka_unit_test_setup_teardown(f, server_new, server_free)
 int main(void)
 {
@@ -491,7 +467,6 @@ int main(void)
         cmocka_unit_test(stopping_lets_running_requests_end),
         TEST(clients_that_go_away_do_no_harm),
         TEST(a_taken_port_is_named_with_its_remedy),
-        cmocka_unit_test(listen_addresses_are_understood_or_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

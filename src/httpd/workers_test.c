@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+// No item is lost and no wake-up is: all threads come to run although a push wakes one of them at most. A
+// lost wake-up shows as a test that does not end.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
