@@ -95,7 +95,7 @@ def drain_once(count):
             server.create_many([job(f"drain {i}", due) for i in range(start, start + BATCH_SIZE)])
         e2e.wait_until(lambda: e2e.metric(server, "chronos_runs_total") >= count, 120, "the drain")
         with database(server) as db:
-            first, last, done = db.execute("SELECT min(start_us), max(end_us), count(*) FROM runs WHERE status = 2").fetchone()
+            first, last, done = db.execute("SELECT min(started), max(ended), count(*) FROM runs WHERE status = 2").fetchone()
         assert done == count, f"{done} of {count} runs succeeded"
         return count / ((last - first) / 1e6)
 
@@ -121,7 +121,7 @@ def bench_lateness(args):
             server.create_many([job(f"due {i}", begin + datetime.timedelta(seconds=i / rate)) for i in range(rate * seconds)])
             e2e.wait_until(lambda: e2e.metric(server, "chronos_runs_total") >= rate * seconds, seconds + 60, "all runs")
             with database(server) as db:
-                late = sorted(row[0] / 1000 for row in db.execute("SELECT start_us - due_us FROM runs"))
+                late = sorted(row[0] / 1000 for row in db.execute("SELECT started - coalesce(due, scheduled) FROM runs"))
             say("lateness", rate_per_s=rate, stored=stored, runs=len(late), early=sum(x < 0 for x in late),
                 p50_ms=quantile(late, .5), p99_ms=quantile(late, .99), max_ms=late[-1])
 
@@ -167,7 +167,7 @@ def bench_http(args):
             calls = [call[0] for call in target.calls()]
             with database(server) as db:
                 first, last, done = db.execute(
-                    "SELECT min(start_us), max(end_us), count(*) FROM runs WHERE status = 2").fetchone()
+                    "SELECT min(started), max(ended), count(*) FROM runs WHERE status = 2").fetchone()
             target.stop()
             assert len(calls) == done == count, (len(calls), done)
             rates.append(count / ((last - first) / 1e6))
