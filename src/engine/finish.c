@@ -186,8 +186,10 @@ void finish_act(struct engine *e, struct finish *f, struct task *t, struct momen
         LOG_WARN("result of a run that is not ours any more, dropped", LOG_ID("run", t->id),
                  LOG_ID("job", p->job_id));
     }
-    if (t->given_up)
+    if (t->given_up) {
         t->state = TASK_STRAY; // freed when the executor lets go
-    else
+        plan_settle(e, p);
+    } else {
         task_forget(e, t);
+    }
 }

@@ -3,61 +3,68 @@
 // before anything is done about it. The batch waits, whole, until the store can answer.
 #include "engine/core.h"
 
-enum seen { SEEN_NOT, SEEN_OURS, SEEN_WAITING, SEEN_OTHER };
-
-// What became of a run. SEEN_OURS: RUNNING with our token.
-static bool look(struct engine *e, struct ulid id, int64_t token, enum seen *ret, struct err *err)
+// The row as it is now; *ret_found says whether there is one.
+static bool look(struct engine *e, struct ulid id, struct run *ret, bool *ret_found, struct err *err)
 {
-    struct run r;
     struct err why = {0};
-    if (!e->store->ops->run_get(e->store, id, &r, &e->batch.arena, &why)) {
-        if (why.code != ERR_NOT_FOUND) {
-            *err = why;
-            return false;
-        }
-        *ret = SEEN_NOT;
-        return true;
+    bool found = e->store->ops->run_get(e->store, id, ret, &e->batch.arena, &why);
+    if (!found && why.code != ERR_NOT_FOUND) {
+        *err = why;
+        return false;
     }
-    if (r.status == RUN_QUEUED)
-        *ret = SEEN_WAITING;
-    else
-        *ret = r.status == RUN_RUNNING && r.token == token ? SEEN_OURS : SEEN_OTHER;
+    *ret_found = found;
     return true;
+}
+
+static bool held(const struct run *row, int64_t token)
+{
+    return row->status == RUN_RUNNING && row->token == token;
+}
+
+// The row says what we wanted to write, and it was us: others decide at other instants.
+static bool ended_by(const struct run *row, const struct run *wanted)
+{
+    return row->status == wanted->status && row->token == wanted->token && row->end.us == wanted->end.us;
 }
 
 // A fire without runs stays "not won": its plan is read again, which tells all there is to know.
 static bool fire_resolve(struct engine *e, struct fire *f, struct err *err)
 {
-    enum seen seen = SEEN_NOT;
-    if (f->n_runs > 0 && !look(e, f->runs[0].id, e->token, &seen, err))
+    struct run row;
+    bool found = false;
+    if (f->n_runs > 0 && !look(e, f->runs[0].id, &row, &found, err))
         return false;
-    bool ours = f->n_runs > 0 && f->runs[0].status == RUN_RUNNING;
-    f->ret_exists = false;
-    f->ret_won = ours ? seen == SEEN_OURS : seen != SEEN_NOT;
+    f->ret_won = f->ret_exists = false;
+    if (!found)
+        return true;
+    int wanted = f->runs[0].status;
+    f->ret_won = wanted == RUN_QUEUED || (wanted == RUN_RUNNING ? held(&row, e->token) : ended_by(&row, &f->runs[0]));
     return true;
 }
 
 static bool claim_resolve(struct engine *e, struct claim *c, struct err *err)
 {
-    enum seen seen;
-    if (!look(e, c->run->id, e->token, &seen, err))
+    struct run row;
+    bool found;
+    if (!look(e, c->run->id, &row, &found, err))
         return false;
-    c->ret_won = seen == SEEN_OURS;
+    c->ret_won = found && held(&row, e->token);
     return true;
 }
 
 // Not written: the result is kept for the next flush.
 static bool finish_resolve(struct engine *e, struct finish *f, struct task **t, struct err *err)
 {
-    enum seen seen, next = SEEN_OTHER;
+    struct run row;
+    bool found;
     if (!*t)
-        return true;
-    if (!look(e, f->run->id, f->run->token, &seen, err) || (f->retry && !look(e, f->retry->id, 0, &next, err)))
+        return true; // seen before the store failed again
+    if (!look(e, f->run->id, &row, &found, err))
         return false;
-    bool written = f->run->token != 0 ? seen != SEEN_OURS : seen != SEEN_WAITING;
-    if (!written)
+    bool open = found && row.token == f->run->token && !run_status_final(row.status);
+    if (open)
         task_queue_push(&e->ended, TAKE(*t));
-    f->ret_recorded = written && next != SEEN_NOT;
+    f->ret_recorded = found && !open && ended_by(&row, f->run);
     return true;
 }
 
