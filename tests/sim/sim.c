@@ -125,6 +125,8 @@ static void world_until(struct sim *s, struct mono end)
         if (wake.us - sim_wall(s).us < wait.us)
             wait = instant_since(wake, sim_wall(s));
         clock_virtual_advance(&s->clock, wait.us > 0 ? wait : (struct duration){0});
+        if (sim_wall(s).us > s->latest.us)
+            s->latest = sim_wall(s);
         while ((next = heap_top(&s->events)) != NULL && next->at.us <= sim_mono(s).us) {
             (void)heap_pop(&s->events);
             happen(s, next);

@@ -46,7 +46,7 @@ struct sim_job {
     struct job job;
     enum sim_schedule kind;
     bool deleted, paused;
-    bool rewound; // its plan said once more what had been decided
+    bool rewound; // its plan said once more what had been decided, or may have since the clock was set back
     struct era eras[ERAS_MAX];
     size_t n_eras;
 };
@@ -114,6 +114,7 @@ struct sim {
     struct start *starts;
     size_t n_starts, cap_starts;
     struct map told;        // run id → final status + 1, as the listener told
+    struct instant latest; // wall time as late as it ever was
     struct mono *troubles;  // moments of faults, in order
     size_t n_troubles, cap_troubles;
     bool calm;              // no store faults now: the world's own calls

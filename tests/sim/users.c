@@ -26,9 +26,10 @@ static struct instant grid_after(struct instant origin, struct duration step, st
     return (struct instant){origin.us + ((t.us - origin.us) / step.us + 1) * step.us};
 }
 
-static void era_open(struct sim_job *j, struct instant from, struct duration step)
+static void era_open(const struct sim *s, struct sim_job *j, struct instant from, struct duration step)
 {
     must(j->n_eras < ERAS_MAX);
+    j->rewound |= sim_wall(s).us < s->latest.us;
     j->eras[j->n_eras++] = (struct era){from, INSTANT_NEVER, step};
 }
 
@@ -134,7 +135,7 @@ void users_insert_jobs(struct sim *s)
         (void)map_put(&s->job_index, j->job.id, j);
         struct plan p = plan_now(s, j);
         if (!instant_is_never(p.next_fire))
-            era_open(j, p.next_fire, step_of(j));
+            era_open(s, j, p.next_fire, step_of(j));
         must(s->store->ops->jobs_insert(s->store, &j->job, &p, 1, &err));
     }
     s->calm = false;
@@ -170,7 +171,7 @@ static void pause_or_resume(struct sim *s, struct sim_job *j, struct instant nex
         struct instant next = first_fire(s, j);
         set_state(s, j, JOB_STATE_ACTIVE, next);
         if (!instant_is_never(next))
-            era_open(j, next, step_of(j));
+            era_open(s, j, next, step_of(j));
     } else {
         era_close(j, next_fire);
         set_state(s, j, JOB_STATE_PAUSED, INSTANT_NEVER);
@@ -191,7 +192,7 @@ static void edit(struct sim *s, struct sim_job *j, struct instant next_fire)
     int64_t expect = j->job.version++;
     struct plan p = plan_now(s, j);
     must(s->store->ops->job_update(s->store, &j->job, &p, expect, &err));
-    era_open(j, p.next_fire, step_of(j));
+    era_open(s, j, p.next_fire, step_of(j));
     sim_trace(s, "edit", &j->job.id, sizeof j->job.id);
     poke(s, EVENT_POKE_JOB, j->job.id);
 }
