@@ -106,8 +106,9 @@ static void finish_write(struct mem *m, struct run_row *row, const struct run *r
 static void finish_decide(struct mem *m, struct finish *f)
 {
     struct run_row *row = map_get(&m->runs, f->run->id);
-    bool open = row && !run_status_final(row->r.status); // QUEUED rows are nobody's: token 0
-    f->ret_recorded = row && (m->weak.no_token || (open && row->r.token == f->run->token));
+    int from = f->run->token ? RUN_RUNNING : RUN_QUEUED; // token 0 is nobody's: such a run waits
+    bool owned = row && row->r.status == from && row->r.token == f->run->token;
+    f->ret_recorded = row && (m->weak.no_token || owned);
     if (!f->ret_recorded)
         return;
     finish_write(m, row, f->run);

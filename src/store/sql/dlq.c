@@ -95,7 +95,7 @@ static bool replay_put(struct db *d, struct run *r, struct err *err)
 {
     char text[ULID_TEXT_MAX];
     bool job, put;
-    if (!run_chain(d, r, &job, &put, err))
+    if (!run_put_first(d, r, &job, &put, err))
         return false;
     if (!job)
         return ERR(err, ERR_NOT_FOUND, "job \"%s\" does not exist", ulid_format(r->job_id, text));

@@ -3,7 +3,7 @@
 // on the row; what was decided meanwhile by somebody else changes nothing.
 #include "store/sql/sql.h"
 
-bool run_put(struct db *d, const struct run *r, bool *ret_put, struct err *err)
+bool run_row_put(struct db *d, const struct run *r, bool *ret_put, struct err *err)
 {
     struct db_stmt *s;
     if (!sql_query(d, STORE_RUN_PUT, &s, err))
@@ -95,7 +95,7 @@ static bool fire_write(struct db *d, struct fire *f, struct err *err)
         return true;
     for (size_t i = 0; i < f->n_runs; i++) {
         f->runs[i].prev_run = head;
-        if (!run_put(d, &f->runs[i], &put, err))
+        if (!run_row_put(d, &f->runs[i], &put, err))
             return false;
         if (!put) {
             f->ret_exists = true;
@@ -124,7 +124,7 @@ static bool claim_write(struct db *d, struct claim *c, struct err *err)
     return true;
 }
 
-bool run_chain(struct db *d, struct run *r, bool *ret_job, bool *ret_put, struct err *err)
+bool run_put_first(struct db *d, struct run *r, bool *ret_job, bool *ret_put, struct err *err)
 {
     struct db_stmt *s;
     *ret_put = false;
@@ -137,7 +137,7 @@ bool run_chain(struct db *d, struct run *r, bool *ret_job, bool *ret_put, struct
         return true;
     r->prev_run = db_id(s, 0);
     db_reset(s);
-    if (!run_put(d, r, ret_put, err))
+    if (!run_row_put(d, r, ret_put, err))
         return false;
     if (!*ret_put)
         return true;
@@ -148,7 +148,7 @@ bool run_chain(struct db *d, struct run *r, bool *ret_job, bool *ret_put, struct
     return db_run(s, err);
 }
 
-bool dead_letter_put(struct db *d, const struct dead_letter *v, struct err *err)
+bool letter_put(struct db *d, const struct dead_letter *v, struct err *err)
 {
     struct db_stmt *s;
     if (!sql_query(d, STORE_DLQ_PUT, &s, err))
@@ -185,9 +185,10 @@ static bool finish_update(struct db *d, struct finish *f, struct err *err)
 {
     struct db_stmt *s;
     const struct run *r = f->run;
+    int from = r->token ? RUN_RUNNING : RUN_QUEUED; // token 0 is nobody's: such a run waits
     if (!sql_query(d, STORE_FINISH, &s, err))
         return false;
-    must(run_may_move(RUN_RUNNING, r->status));
+    must(run_may_move(from, r->status));
     db_put_id(s, 1, &r->id);
     db_put_i64(s, 2, r->status);
     bind_instant(s, 3, r->start);
@@ -200,6 +201,7 @@ static bool finish_update(struct db *d, struct finish *f, struct err *err)
     db_put_text(s, 7, r->error_message);
     db_put_i64(s, 8, r->job_version);
     db_put_i64(s, 9, r->token);
+    db_put_i64(s, 10, from);
     if (!db_run(s, err))
         return false;
     f->ret_recorded = db_changes(d) == 1;
@@ -213,7 +215,7 @@ static bool finish_write(struct db *d, struct finish *f, struct err *err)
         return false;
     if (!f->ret_recorded)
         return true;
-    return (!f->retry || run_chain(d, f->retry, &job, &put, err)) && (!f->dead || dead_letter_put(d, f->dead, err)) &&
+    return (!f->retry || run_put_first(d, f->retry, &job, &put, err)) && (!f->dead || letter_put(d, f->dead, err)) &&
            (instant_is_never(f->plan_next) || set_plan_next(d, f, err));
 }
 

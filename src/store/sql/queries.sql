@@ -29,7 +29,7 @@ UPDATE runs SET status = 1, started = ?2, worker = ?3, token = ?4, attempt = ?5 
 -- name: finish
 UPDATE runs SET status = ?2, started = coalesce(?3, started), ended = ?4, exit_code = ?5, error_class = ?6,
                 error_message = ?7, job_version = ?8
-WHERE id = ?1 AND status = 1 AND token = ?9
+WHERE id = ?1 AND status = ?10 AND token = ?9
 -- name: chain_head
 SELECT p.last_run FROM plans p WHERE p.job_id = ?1
 -- name: chain_advance

@@ -7,7 +7,7 @@ static bool insert_write(struct db *d, void *arg, struct err *err)
     struct run *r = arg;
     char text[ULID_TEXT_MAX];
     bool job, put;
-    if (!run_chain(d, r, &job, &put, err))
+    if (!run_put_first(d, r, &job, &put, err))
         return false;
     if (!job)
         return ERR(err, ERR_NOT_FOUND, "job \"%s\" does not exist", ulid_format(r->job_id, text));

@@ -56,10 +56,10 @@ bool sql_no_memory(struct err *err);
 // ---- parts of transactions (flush.c, job.c, run.c) ------------------------------------------------
 
 // Puts a run in front of the chain of its job, whose head is *head. *ret_put false: the id is taken.
-bool run_put(struct db *d, const struct run *r, bool *ret_put, struct err *err);
+bool run_row_put(struct db *d, const struct run *r, bool *ret_put, struct err *err);
 // The same with the head looked up and advanced. *ret_job false: the job is gone; nothing was written.
-bool run_chain(struct db *d, struct run *r, bool *ret_job, bool *ret_put, struct err *err);
-bool dead_letter_put(struct db *d, const struct dead_letter *v, struct err *err);
+bool run_put_first(struct db *d, struct run *r, bool *ret_job, bool *ret_put, struct err *err);
+bool letter_put(struct db *d, const struct dead_letter *v, struct err *err);
 
 bool sql_flush(struct store *s, struct flush *f, struct err *err);
 bool sql_plans_page(struct store *s, struct ulid after, size_t max, bool all, struct plan **ret, size_t *ret_n,
