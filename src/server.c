@@ -104,7 +104,8 @@ static void open_app(struct server *s)
 
 static bool open_jobs(struct server *s, struct err *err)
 {
-    struct http_options o = {.clock = s->clock, .user_agent = STR("chronos/" CHRONOS_VERSION)};
+    struct http_options o = {.clock = s->clock, .user_agent = STR("chronos/" CHRONOS_VERSION),
+                             .egress = &s->egress};
     if (!egress_parse(s->config->egress_deny, s->config->egress_allow, &s->egress, &s->a, err) ||
         !(s->http = http_client_new(&o, s->loops, s->n_loops, err)))
         return false;

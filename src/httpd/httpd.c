@@ -292,7 +292,9 @@ static struct refusal check_head(struct request *r, const char *method, const ch
     if (bad)
         return (struct refusal){MHD_HTTP_BAD_REQUEST, bad};
     bool http11 = strcmp(version, MHD_HTTP_VERSION_1_0) != 0;
-    return headers_check(&r->headers, http11, r->h->config.body_max);
+    // Answering before the body has arrived would reset the connection under a client that is still writing, and the
+    // answer would be lost with it: what is moderately too large is read and refused afterwards (on_body_end).
+    return headers_check(&r->headers, http11, r->h->config.body_max * BODY_DRAIN_TIMES);
 }
 
 static enum MHD_Result on_head(struct request *r, const char *method, const char *version)
@@ -308,8 +310,8 @@ static enum MHD_Result on_head(struct request *r, const char *method, const char
     return MHD_YES;
 }
 
-// A chunked body shows its size only as it arrives, and the library takes no answer before its end. What is
-// over the bound is thrown away; past the second bound the connection is dropped.
+// What is over the bound is thrown away; past the second bound, which only a chunked body can reach, the
+// connection is dropped: the library takes no answer before the end of a body.
 static enum MHD_Result on_body(struct request *r, const char *data, size_t n)
 {
     r->body_seen += (int64_t)n;

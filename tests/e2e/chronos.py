@@ -64,7 +64,8 @@ class Server:
         env = {k: v for k, v in os.environ.items() if not k.startswith("CHRONOS_")}
         env.update(CHRONOS_DATA_DIR=str(self.folder / "data"), CHRONOS_HTTP_LISTEN=f"127.0.0.1:{self.port}",
                    CHRONOS_ADMIN_EMAIL=EMAIL, CHRONOS_ADMIN_PASSWORD_FILE=str(password),
-                   CHRONOS_LOG_FORMAT="json", **self.settings)
+                   CHRONOS_LOG_FORMAT="json")
+        env.update(self.settings)
         return env
 
     def start(self, wait=True):

@@ -45,7 +45,7 @@ def raw(server, data, half_close=True):
     ({**JOB, "type": "HTTP", "payload": {"httpUrl": "gopher://x/"}}, "/payload/httpUrl"),
     ({**JOB, "type": "HTTP", "payload": {"httpUrl": "http://x/{{nothing}}"}}, "/payload/httpUrl"),
     ({**JOB, "payload": {"type": "HTTP"}}, "/payload/type"),
-])
+], ids=lambda value: value if isinstance(value, str) else "")
 def test_a_refused_job_names_its_field(server, body, pointer):
     answer = server.call("POST", "/jobs", body)
     assert answer.status == 400
@@ -68,7 +68,7 @@ def test_a_cron_error_tells_the_position(server):
     (b"{", 400), (b"", 400), (b"[1,2", 400), (b"nul", 400), (b'{"name":"\xff\xfe"}', 400),
     (b'{"name":"a","name":"b"}', 400), (b"[" * 100000, 400), (b'{"a":' * 70 + b"1" + b"}" * 70, 400),
     (b'{"name":"' + b"x" * (2 << 20) + b'"}', 413), (b'{"name":1e999}', 400), (b'"text"', 400), (b"null", 400),
-])
+], ids=lambda value: repr(value[:16]) if isinstance(value, bytes) else str(value))
 def test_malformed_bodies_get_a_clear_answer(server, body, status):
     answer = server.call("POST", "/jobs", body)
     assert answer.status == status, answer.body[:300]
@@ -83,7 +83,7 @@ def test_malformed_bodies_get_a_clear_answer(server, body, status):
     b"POST /api/v1/jobs HTTP/1.1\r\nHost: x\r\nContent-Length: -5\r\n\r\n",
     b"GET /api/v1/../../etc/passwd HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
     b"GET /api/v1/jobs%00 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
-])
+], ids=lambda value: repr(value[:24]))
 def test_broken_requests_leave_the_server_alive(server, data):
     answer = raw(server, data)
     assert answer == b"" or answer.split(b" ")[1][:1] in (b"4", b"5"), answer[:200]
