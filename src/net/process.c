@@ -44,7 +44,7 @@ struct process {
     struct loop_timer deadline;
     struct duration timeout;
     bool timed_out;
-    size_t closing;            // poll handles not yet let go by libuv
+    size_t refs;               // poll handles not yet let go by libuv, and 1 until the end was told
     struct process *next;      // among those waiting to be sent
 };
 
@@ -86,19 +86,22 @@ static void fd_close(int *fd)
 
 // ---- ends ----
 
-static void process_let_go(uv_handle_t *h)
+static void process_unref(struct process *x)
 {
-    struct stream *s = h->data;
-    struct process *x = s->process;
-    if (--x->closing == 0)
+    if (--x->refs == 0)
         mem_free(x);
+}
+
+static void stream_let_go(uv_handle_t *h)
+{
+    process_unref(((struct stream *)h->data)->process);
 }
 
 static void stream_end(struct stream *s)
 {
     if (s->fd < 0)
         return;
-    uv_close((uv_handle_t *)&s->uv, process_let_go); // stops it at once
+    uv_close((uv_handle_t *)&s->uv, stream_let_go); // stops it at once
     fd_close(&s->fd);
 }
 
@@ -110,14 +113,12 @@ static void process_end(struct process *x)
     loop_timer_stop(p->loop, &x->give_up);
     loop_timer_stop(p->loop, &x->deadline);
     x->exit.timed_out = x->timed_out;
-    x->closing++; // keeps x while its streams are closed
     for (size_t i = 0; i < STREAMS; i++)
         stream_end(&x->streams[i]);
     for (size_t i = 0; i < SPAWN_FDS; i++)
         fd_close(&x->fds[i]);
     x->h.exited(x->ctx, &x->exit);
-    if (--x->closing == 0)
-        mem_free(x);
+    process_unref(x);
 }
 
 static void process_end_if_over(struct process *x)
@@ -166,7 +167,7 @@ static bool stream_begin(struct process *x, struct stream *s)
         fd_close(&s->fd);
         return false;
     }
-    x->closing++;
+    x->refs++;
     must(uv_poll_start(&s->uv, UV_READABLE, on_output) == 0);
     return true;
 }
@@ -494,6 +495,7 @@ bool process_start(struct processes *p, const struct process_spec *spec, const s
 {
     struct process *x = mem_new(struct process);
     x->all = p;
+    x->refs = 1;
     x->h = *h;
     x->ctx = ctx;
     x->timeout = spec->timeout;

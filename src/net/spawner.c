@@ -20,7 +20,8 @@ enum { NAME_MAX_CHARS = 15, END_WAIT_MS = 10000, FOLDER_FDS = 16, CHILDREN_TEXT 
 static struct spawn_slot *slots; // PROCESS_MAX, shared with the keepers
 static int server = -1;
 static uint64_t grace_ms = PROCESS_GRACE_S_DEFAULT * 1000;
-static char folder[320]; // made by us, "" before HELLO
+static char parent[256]; // where our folder is to be
+static char folder[320]; // made by us for the first program, "" before
 
 // ---- helpers shared with the keeper ----
 
@@ -95,12 +96,29 @@ static void start_refuse(uint64_t id, const char *why)
     report_send(&r);
 }
 
+// At the first program: the server may make its data folder after it has started us.
+static bool folder_ready(void)
+{
+    if (folder[0])
+        return true;
+    (void)snprintf(folder, sizeof folder, "%s/chronos-run-XXXXXX", parent);
+    if (mkdtemp(folder))
+        return true;
+    folder[0] = '\0';
+    return false;
+}
+
 static void program_start(uint64_t id, const int fds[SPAWN_FDS])
 {
     struct spawn_slot *s = slot_of(0);
+    char why[160];
     if (!s) {
-        char why[96];
         (void)snprintf(why, sizeof why, "%d programs are running already: try again later", PROCESS_MAX);
+        start_refuse(id, why);
+        return;
+    }
+    if (!folder_ready()) {
+        (void)snprintf(why, sizeof why, "cannot make a folder in \"%.80s\": %s", parent, strerror(errno));
         start_refuse(id, why);
         return;
     }
@@ -173,28 +191,19 @@ static bool request_receive(struct spawn_request *r, int fds[SPAWN_FDS])
     return true;
 }
 
-static bool hello(const struct spawn_request *r)
-{
-    grace_ms = r->grace_ms;
-    (void)snprintf(folder, sizeof folder, "%.*s/chronos-run-XXXXXX", (int)sizeof r->dir - 1, r->dir);
-    if (mkdtemp(folder))
-        return true;
-    (void)fprintf(stderr, "chronos spawner: cannot make a folder in \"%s\": %s\n", r->dir, strerror(errno));
-    folder[0] = '\0';
-    return false;
-}
-
 static bool request_handle(void)
 {
     struct spawn_request r;
     int fds[SPAWN_FDS];
     bool ok = request_receive(&r, fds);
-    if (ok && r.type == SPAWN_HELLO)
-        ok = hello(&r);
-    else if (ok && r.type == SPAWN_START && fds[SPAWN_FD_STDERR] >= 0)
+    if (ok && r.type == SPAWN_HELLO) {
+        grace_ms = r.grace_ms;
+        (void)snprintf(parent, sizeof parent, "%.*s", (int)sizeof r.dir - 1, r.dir);
+    } else if (ok && r.type == SPAWN_START && fds[SPAWN_FD_STDERR] >= 0) {
         program_start(r.id, fds);
-    else if (ok && r.type == SPAWN_KILL)
+    } else if (ok && r.type == SPAWN_KILL) {
         program_kill(r.id, r.now != 0);
+    }
     fds_close(fds, SPAWN_FDS);
     return ok;
 }
