@@ -142,6 +142,9 @@ static void sim_init(struct sim *s, const struct sim_options *o)
     clock_virtual_init(&s->clock, instant_s(START_S));
     rng_init(&s->rng, o->seed);
     rng_init(&s->fault_rng, ~o->seed);
+    s->narrow = sim_chance(s, 0.25);
+    s->running_max = s->narrow ? o->jobs / 10 + 2 : 2000;
+    s->flush_max = sim_chance(s, 0.25) ? sim_between(s, 1, 5) : 200;
     s->zones = zones_new(NULL);
     s->store = store_memory_new();
     heap_init(&s->events, event_less, event_set_pos);

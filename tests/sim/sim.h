@@ -107,6 +107,8 @@ struct sim {
     struct store *store;
     struct proc *now, *old; // the owner; a frozen or thawed former one
     int procs;
+    int64_t running_max, flush_max; // drawn: also narrow ones
+    bool narrow;                    // work may have to wait for room
     struct heap events;
     uint64_t orders;
     struct sim_job *jobs;

@@ -3,7 +3,7 @@
 // store, turned off, is missed (a checker that finds nothing proves nothing).
 #include "tests/sim/sim.h"
 
-enum { SEEDS = 12, SEEDS_MUTANT = 60, SEED_FIRST = 100 };
+enum { SEEDS = 40, SEEDS_MUTANT = 200, SEED_FIRST = 100 };
 
 static int failures, cases;
 

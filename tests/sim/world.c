@@ -5,7 +5,7 @@
 #include "base/mem.h"
 #include "tests/sim/sim.h"
 
-enum { DURATION_LONG_S = 900, STUCK_S = 3600, RUNNING_MAX = 2000, FLUSH_MAX = 200 };
+enum { DURATION_LONG_S = 900, STUCK_S = 3600 };
 
 struct instant sim_wall(const struct sim *s) { return s->clock.wall; }
 struct mono sim_mono(const struct sim *s) { return s->clock.mono; }
@@ -204,7 +204,7 @@ void proc_boot(struct sim *s)
     p->id = ++s->procs;
     s->result.boots++;
     struct engine_listener listener = {.run_changed = told, .ctx = s};
-    struct engine_config c = {.node_name = STR("sim"), .running_max = RUNNING_MAX, .flush_max = FLUSH_MAX,
+    struct engine_config c = {.node_name = STR("sim"), .running_max = s->running_max, .flush_max = s->flush_max,
                               .seed = s->o.seed * 1000003 + (uint64_t)p->id, .zones = s->zones};
     store_memory_revive(s->store);
     p->engine = engine_new(&c, s->store, &p->x, &s->clock.base, &listener);
