@@ -75,5 +75,7 @@ extern const struct fields run_request_fields, refresh_request_fields, logout_re
 // One object as this interface shows it.
 void job_write(struct call *c, const struct job *j, const struct strs *warnings);
 void run_write(struct call *c, const struct run *r);
+// ,"warnings":[…] after other members.
+void warnings_write(struct call *c, const struct strs *warnings);
 
 #endif

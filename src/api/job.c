@@ -7,7 +7,7 @@
 #include "app/payload.h"
 #include "app/schedule.h"
 
-static void write_warnings(struct call *c, const struct strs *warnings)
+void warnings_write(struct call *c, const struct strs *warnings)
 {
     struct sbuf *out = call_out(c);
     sbuf_puts(out, ",\"warnings\":[");
@@ -25,7 +25,7 @@ static void write_members(struct call *c, const struct job *j, const struct strs
     sbuf_putc(call_out(c), '{');
     (void)field_encode_members(&job_fields, &shown, FIELD_ENCODE_API, call_out(c));
     if (warnings && warnings->n > 0)
-        write_warnings(c, warnings);
+        warnings_write(c, warnings);
 }
 
 void job_write(struct call *c, const struct job *j, const struct strs *warnings)

@@ -6,7 +6,7 @@
 #include "app/run.h"
 #include "app/schedule.h"
 
-enum { STALE_RETRIES_MAX = 3, DRAFT_WARNINGS_MAX = JOB_TAGS_MAX + 4, CANCEL_PAGE = PAGE_SIZE_MAX };
+enum { STALE_RETRIES_MAX = 3, DRAFT_WARNINGS_MAX = JOB_TAGS_MAX + 16, CANCEL_PAGE = PAGE_SIZE_MAX };
 
 static void draft_warn(struct job_draft *d, struct arena *a, struct str text)
 {
@@ -54,9 +54,10 @@ static void draft_check(struct job_draft *d, struct instant after, struct schedu
     if (payload.p)
         j->payload = payload;
     struct instant next = INSTANT_NEVER;
+    const struct schedule *s = NULL;
     if (schedule_readable(faults, from)) {
         struct schedule_origin origin = schedule_origin_of(j);
-        const struct schedule *s = schedule_memo_get(memo, &j->schedule, &origin, STR("/schedule"), faults);
+        s = schedule_memo_get(memo, &j->schedule, &origin, STR("/schedule"), faults);
         next = s ? schedule_next(s, after) : INSTANT_NEVER;
     }
     faults_rebase(faults, from, d->base);
@@ -64,8 +65,11 @@ static void draft_check(struct job_draft *d, struct instant after, struct schedu
     if (d->bad)
         return;
     draft_check_words(d, a);
-    if (instant_is_never(next) && j->schedule.kind != SCHEDULE_MANUAL && j->schedule.kind != SCHEDULE_ONCE)
-        draft_warn(d, a, STR("the schedule never fires from now on"));
+    // A ONCE job in the past is the misfire policy's business, a MANUAL one never fires on purpose.
+    bool repeats = j->schedule.kind != SCHEDULE_MANUAL && j->schedule.kind != SCHEDULE_ONCE;
+    struct strs doubts = repeats && s ? schedule_memo_warnings(memo, s, after, a) : (struct strs){0};
+    for (size_t i = 0; i < doubts.n; i++)
+        draft_warn(d, a, doubts.v[i]);
     *ret_next = next;
 }
 

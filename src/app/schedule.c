@@ -51,41 +51,23 @@ const struct schedule *schedule_memo_get(struct schedule_memo *m, const struct s
     return compiled;
 }
 
-// What a clock change has to do with an occurrence.
-static struct str clock_note(const struct zone *z, int64_t utc_s, const struct zone_span *span)
+struct strs schedule_memo_warnings(struct schedule_memo *m, const struct schedule *s, struct instant from,
+                                   struct arena *a)
 {
-    struct wall w = zone_wall(z, utc_s + span->offset_s);
-    if (w.kind == WALL_OVERLAP)
-        return utc_s == w.first_s ? STR("this wall time exists twice; this is the first")
-                                  : STR("this wall time exists twice; this is the second");
-    if (span->begin_s == utc_s && span->offset_s > span->before_s)
-        return STR("first instant after the clock was put forward");
-    return STR_NONE;
-}
-
-static size_t look_ahead(const struct schedule *s, struct instant after, size_t count, struct occurrence *v)
-{
-    const struct zone *z = schedule_zone(s);
-    uint32_t hint = 0;
-    size_t n = 0;
-    for (; n < count; n++) {
-        after = schedule_next(s, after);
-        if (instant_is_never(after))
-            break;
-        v[n] = (struct occurrence){.at = after};
-        if (!z)
+    for (size_t i = 0; i < SCHEDULE_MEMO_SLOTS; i++) {
+        struct schedule_memo_slot *slot = &m->v[i];
+        if (slot->schedule != s)
             continue;
-        int64_t utc_s = after.us / US_PER_S;
-        struct zone_span span = zone_span_at(z, utc_s, &hint);
-        v[n].offset_s = span.offset_s;
-        v[n].note = clock_note(z, utc_s, &span);
+        if (!slot->warned)
+            slot->warnings = preview_warnings(s, from, a);
+        slot->warned = true;
+        return slot->warnings;
     }
-    return n;
+    return (struct strs){0};
 }
 
 bool app_schedule_preview(struct app *app, const struct caller *c, const struct preview_request *r,
-                          struct occurrence **ret, size_t *ret_n, struct faults *faults, struct arena *a,
-                          struct err *err)
+                          struct preview *ret, struct faults *faults, struct arena *a, struct err *err)
 {
     enum reach reach;
     if (!app_authorize(c, ACTION_SCHEDULE_PREVIEW, &reach, err))
@@ -99,15 +81,17 @@ bool app_schedule_preview(struct app *app, const struct caller *c, const struct 
     struct schedule_memo memo;
     schedule_memo_init(&memo, app->zones);
     const struct schedule *s = schedule_memo_get(&memo, &r->schedule, &o, STR("/schedule"), faults);
-    struct occurrence *v = s ? arena_new_array(a, struct occurrence, (size_t)r->count) : NULL;
-    size_t n = v ? look_ahead(s, after, (size_t)r->count, v) : 0;
+    struct preview p = {0};
+    if (s) {
+        p.n = preview_occurrences(s, after, (size_t)r->count, &p.v, a);
+        p.warnings = preview_warnings(s, after, a);
+    }
     schedule_memo_release(&memo);
     if (!s)
         return ERR(err, ERR_INVALID, "the schedule has faults");
-    if (!v)
+    if (!p.v)
         return ERR(err, ERR_TOO_LARGE, "the request needs more memory than one request may have");
-    *ret = v;
-    *ret_n = n;
+    *ret = p;
     return true;
 }
 
@@ -120,8 +104,8 @@ size_t app_job_occurrences(struct app *app, const struct job *j, struct instant 
     struct schedule_memo memo;
     schedule_memo_init(&memo, app->zones);
     const struct schedule *s = schedule_memo_get(&memo, &j->schedule, &o, STR("/schedule"), &faults);
-    struct occurrence *v = s ? arena_new_array(a, struct occurrence, count) : NULL;
-    size_t n = v ? look_ahead(s, after, count, v) : 0;
+    struct occurrence *v = NULL;
+    size_t n = s ? preview_occurrences(s, after, count, &v, a) : 0;
     schedule_memo_release(&memo);
     *ret = v;
     return n;

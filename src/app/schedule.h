@@ -5,7 +5,7 @@
 #define APP_SCHEDULE_H
 
 #include "app/app.h"
-#include "sched/next_fire.h"
+#include "app/preview.h"
 
 enum { SCHEDULE_MEMO_SLOTS = 8, PREVIEW_COUNT_DEFAULT = 5, PREVIEW_COUNT_MAX = 100 };
 
@@ -15,6 +15,8 @@ struct schedule_memo {
     struct schedule_memo_slot {
         struct ulid key;
         struct schedule *schedule; // NULL: free
+        struct strs warnings;      // in the request's arena, once asked for
+        bool warned;
     } v[SCHEDULE_MEMO_SLOTS];
     size_t next; // slot to be replaced next
 };
@@ -31,6 +33,10 @@ struct schedule_origin schedule_origin_of(const struct job *j);
 const struct schedule *schedule_memo_get(struct schedule_memo *m, const struct schedule_spec *s,
                                          const struct schedule_origin *o, struct str base, struct faults *faults);
 
+// Sentences about a schedule of the memo that is probably not what was meant; found once per schedule.
+struct strs schedule_memo_warnings(struct schedule_memo *m, const struct schedule *s, struct instant from,
+                                   struct arena *a);
+
 struct preview_request {
     struct schedule_spec schedule;
     struct instant from; // exclusive; absent: now
@@ -38,16 +44,15 @@ struct preview_request {
 };
 extern const struct fields preview_request_fields;
 
-// One instant to come.
-struct occurrence {
-    struct instant at;
-    int32_t offset_s; // of the schedule's zone at that instant
-    struct str note;  // about a clock change, or absent
+struct preview {
+    struct occurrence *v;
+    size_t n;             // fewer than asked for when the schedule ends
+    struct strs warnings; // what is probably not meant
 };
-// The next fires of a schedule that belongs to no stored job; up to count of them in the arena.
+// The next fires of a schedule that belongs to no stored job, in the arena.
 bool app_schedule_preview(struct app *app, const struct caller *c, const struct preview_request *r,
-                          struct occurrence **ret, size_t *ret_n, struct faults *faults, struct arena *a,
-                          struct err *err) __attribute__((warn_unused_result));
+                          struct preview *ret, struct faults *faults, struct arena *a, struct err *err)
+    __attribute__((warn_unused_result));
 // As the preview, for a checked definition (dry run); no rights needed. Nothing when the arena is full.
 size_t app_job_occurrences(struct app *app, const struct job *j, struct instant after, size_t count,
                            struct occurrence **ret, struct arena *a);
