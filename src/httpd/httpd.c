@@ -293,8 +293,10 @@ static struct refusal check_head(struct request *r, const char *method, const ch
         return (struct refusal){MHD_HTTP_BAD_REQUEST, bad};
     bool http11 = strcmp(version, MHD_HTTP_VERSION_1_0) != 0;
     // Answering before the body has arrived would reset the connection under a client that is still writing, and the
-    // answer would be lost with it: what is moderately too large is read and refused afterwards (on_body_end).
-    return headers_check(&r->headers, http11, r->h->config.body_max * BODY_DRAIN_TIMES);
+    // answer would be lost with it: what is moderately too large is read and refused afterwards (on_body_end),
+    // unless the client waits for our word.
+    bool waits = httpd_header(&r->pub, "expect").p != NULL;
+    return headers_check(&r->headers, http11, r->h->config.body_max * (waits ? 1 : BODY_DRAIN_TIMES));
 }
 
 static enum MHD_Result on_head(struct request *r, const char *method, const char *version)
