@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Problem documents: members, codes, and what must not be told.
 #include "api/problem.h"
 
 #include <setjmp.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Who is woken, what is kept for slow readers, and that nobody is woken after leaving.
 #include "app/topic.h"
 
 #include <setjmp.h>
