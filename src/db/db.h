@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // A database engine: connections, prepared statements, transactions. Knows no table of ours.
 //
-// To add an engine write db/<name>/<name>.c: one const struct db_ops and an open function; nothing else
-// includes the vendor's header. A connection belongs to one thread at a time; it has no lock of its own.
+// To add an engine write db/<name>/<name>.c: one const struct db_ops and one const struct db_engine; nothing
+// else includes the vendor's header. A connection belongs to one thread at a time; it has no lock of its own.
 // Statements are prepared once per connection and found by a small number (db_stmt_at). Columns count from 0,
 // parameters from 1. What is bound is not copied: it must live until the statement is done or reset.
 #ifndef DB_DB_H
@@ -13,6 +13,21 @@
 
 struct db;
 struct db_stmt;
+
+struct db_config {
+    const char *path;
+    // Exactly one connection of the process may be the writer of a file: it alone also does db_tidy.
+    bool read_only;
+    int64_t cache_kib; // memory for pages, taken as needed
+    size_t slots;      // size of the statement cache
+};
+struct db_engine {
+    const char *name;
+    // Opens, or creates when it is the writer; the folder must exist. Errors name the path and the remedy:
+    // ERR_IO, ERR_CORRUPT (not a database, damaged), ERR_BUSY.
+    bool (*open)(const struct db_config *c, struct db **ret, struct err *err);
+};
+extern const struct db_engine db_engine_sqlite;
 
 struct db_ops {
     const char *name; // "sqlite"

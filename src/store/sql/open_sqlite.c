@@ -9,10 +9,9 @@
 
 #include "base/mem.h"
 #include "db/migrate.h"
-#include "db/sqlite/sqlite.h"
 #include "store/sql/sql.h"
 #include "store/sql/store_sql.h"
-#include "store/store_migrations.h"
+#include "store/sql/store_migrations.h"
 
 enum { PATH_BYTES_MAX = 4096, WRITER_CACHE_KIB = 32 * 1024, READER_CACHE_KIB = 2 * 1024, LOCK_FILE_MODE = 0600 };
 
@@ -50,9 +49,9 @@ static bool check_file(const char *path, struct err *err)
 static bool open_reader(void *ctx, struct db **ret, struct err *err)
 {
     const struct sqlite_home *h = ctx;
-    struct db_sqlite_config c = {
+    struct db_config c = {
         .path = h->path, .read_only = true, .cache_kib = READER_CACHE_KIB, .slots = STORE_QUERY_COUNT};
-    return db_sqlite_open(&c, ret, err);
+    return db_engine_sqlite.open(&c, ret, err);
 }
 
 static void home_free(void *ctx)
@@ -64,10 +63,10 @@ static void home_free(void *ctx)
 
 static bool open_writer(struct sqlite_home *h, struct instant now, struct db **ret, struct err *err)
 {
-    struct db_sqlite_config c = {
+    struct db_config c = {
         .path = h->path, .cache_kib = WRITER_CACHE_KIB, .slots = STORE_QUERY_COUNT + DB_MIGRATE_SLOTS};
     struct db *d;
-    if (!take_lock(h, err) || !check_file(h->path, err) || !db_sqlite_open(&c, &d, err))
+    if (!take_lock(h, err) || !check_file(h->path, err) || !db_engine_sqlite.open(&c, &d, err))
         return false;
     if (db_migrate(d, STORE_QUERY_COUNT, store_migrations, store_migrations_n, now, err)) {
         *ret = d;

@@ -7,7 +7,7 @@
 #include "store/rows.h"
 #include "store/sql/columns.h"
 #include "store/sql/group.h"
-#include "store/store_queries.h"
+#include "store/sql/store_queries.h"
 
 enum { READERS_MAX = 4 };
 
