@@ -211,7 +211,6 @@ bool api_root_page(struct call *c, struct err *err)
     (void)err;
     c->resp->content_type = "text/html; charset=utf-8";
     call_header(c, "Content-Security-Policy", STR("default-src 'none'; frame-ancestors 'none'; base-uri 'none'"));
-    call_header(c, "X-Content-Type-Options", STR("nosniff"));
     sbuf_puts(call_out(c),
               "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>Chronos</title></head>\n"
               "<body><main><h1>Chronos</h1><ul>\n"

@@ -46,7 +46,6 @@ static void page_headers(struct call *c)
     call_header(c, "Content-Security-Policy",
                 STR("default-src 'none'; script-src 'self'; connect-src 'self'; form-action 'self'; "
                     "base-uri 'none'; frame-ancestors 'none'"));
-    call_header(c, "X-Content-Type-Options", STR("nosniff"));
     call_header(c, "Referrer-Policy", STR("no-referrer"));
     call_header(c, "Cache-Control", STR("no-store"));
 }
