@@ -66,7 +66,7 @@ static bool fail(sqlite3 *h, int rc, struct err *err)
             code = known[i].code;
         }
     if (!text && (rc & 0xff) == SQLITE_IOERR) {
-        int os = h ? sqlite3_system_errno(h) : 0;
+        int os = errno; // of the call that failed: sqlite3_system_errno is not set when a COMMIT fails
         code = os == ENOSPC || os == EDQUOT || os == EFBIG ? ERR_FULL : ERR_IO;
         text = code == ERR_FULL ? known[2].text : "reading or writing the data file failed: check the disk";
     }
