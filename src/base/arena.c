@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Bump allocator over malloc'ed chunks that grow from 1 KiB to 64 KiB, so that an arena that holds a
+// Bump allocator over malloc'ed chunks that grow from 1 KiB to 32 KiB, so that an arena that holds a
 // few strings costs one small allocation. A request that would waste much of a chunk gets its own,
 // put behind the head so that the head keeps filling.
 // Under the address sanitizer the unused part of a chunk is poisoned: overruns are found as with malloc.
@@ -29,7 +29,7 @@ enum { ARENA_GAP = 0 };
 enum {
     ARENA_ALIGN = 16,
     CHUNK_FIRST = 1024,
-    CHUNK_LARGEST = 65536,
+    CHUNK_LARGEST = 32768, // glibc tidies its whole heap when a block of 64 KiB or more is freed
     CHUNK_SHARE = 4, // a request over 1/4 of a chunk gets a chunk of its own
 };
 

@@ -173,6 +173,27 @@ bool waker_wait(struct waker *w, struct duration at_most)
     return true;
 }
 
+void event_init(struct event *e)
+{
+    must(sem_init(&e->s, 0, 0) == 0);
+}
+
+void event_release(struct event *e)
+{
+    must(sem_destroy(&e->s) == 0);
+}
+
+void event_set(struct event *e)
+{
+    must(sem_post(&e->s) == 0);
+}
+
+void event_wait(struct event *e)
+{
+    while (sem_wait(&e->s) != 0)
+        ; // interrupted by a signal handler
+}
+
 // Signals are taken by the main thread alone: a new thread inherits a full mask.
 pthread_t thread_start(const char *name, thread_main fn, void *arg)
 {

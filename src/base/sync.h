@@ -5,6 +5,7 @@
 #define BASE_SYNC_H
 
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 
@@ -45,6 +46,14 @@ void waker_init(struct waker *w, enum lock_rank rank);
 void waker_release(struct waker *w);
 void waker_wake(struct waker *w);                         // from any thread
 bool waker_wait(struct waker *w, struct duration at_most); // true when woken; clears the flag
+
+// Lets one thread sleep until another says go, once. Neither side takes a lock, so a woken thread never stands in
+// front of the mutex of the one who woke it. The event may be gone as soon as event_wait has returned.
+struct event { sem_t s; };
+void event_init(struct event *e);
+void event_release(struct event *e);
+void event_set(struct event *e);
+void event_wait(struct event *e);
 
 typedef void *(*thread_main)(void *arg);
 // Starts a named thread (≤ 15 characters) with a small stack and all signals blocked. Aborts on failure.

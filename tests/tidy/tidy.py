@@ -30,7 +30,7 @@ ARROWS = {
     "engine": {"model", "sched", "store/store.h", "jobs/job_type.h"},
     "app": {"model", "sched", "auth", "store/store.h", "engine/engine.h", "jobs/job_type.h"},
     "api": {"model", "auth", "app", "httpd"},
-    "cli": {"model", "sched", "net/http.h"},
+    "cli": {"model", "sched", "net/http.h", "config.h"},
 }
 # Libraries that only one place may know (architecture.md §8).
 LIBRARY_HOMES = {
@@ -87,6 +87,8 @@ class Exceptions:
 
 
 def folder_of(name):
+    if not name.startswith("src/"):
+        return None
     parts = pathlib.PurePosixPath(name).parts[1:]
     for depth in (2, 1):
         folder = "/".join(parts[:depth])

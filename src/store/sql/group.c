@@ -16,8 +16,8 @@ struct group_op {
     size_t weight;
     struct err *err;
     bool ok, ended; // ended: its result stands whatever the commit says
-    enum op_state state; // under lock
-    struct cond cond;
+    enum op_state state; // set before the event
+    struct event event;  // its turn has come: it leads, or it is done
     struct group_op *next;
 };
 
@@ -116,6 +116,7 @@ static struct group_op *take_front(struct group *g)
 
 static void lead(struct group *g, const struct group_op *self)
 {
+    mutex_lock(&g->lock);
     struct group_op *taken = take_front(g);
     mutex_unlock(&g->lock);
     run_group(g->db, taken);
@@ -123,24 +124,27 @@ static void lead(struct group *g, const struct group_op *self)
     mutex_lock(&g->lock);
     g->backlog = backlog;
     g->groups++;
+    struct group_op *successor = g->first;
+    g->led = successor != NULL;
+    if (backlog > 0)
+        cond_signal(&g->changed);
+    mutex_unlock(&g->lock);
+    // The next group starts first; those who are done have only answers to write. Nobody needs the lock to wake up.
+    if (successor) {
+        successor->state = OP_LEADING;
+        event_set(&successor->event);
+    }
     for (struct group_op *op = taken, *next; op; op = next) {
         next = op->next; // once it is done the operation may be gone
         op->state = OP_DONE;
         if (op != self)
-            cond_signal(&op->cond);
+            event_set(&op->event);
     }
-    g->led = g->first != NULL;
-    if (g->led) {
-        g->first->state = OP_LEADING;
-        cond_signal(&g->first->cond);
-    }
-    if (backlog > 0)
-        cond_signal(&g->changed);
 }
 
 static bool submit(struct group *g, struct group_op *op)
 {
-    cond_init(&op->cond);
+    event_init(&op->event);
     mutex_lock(&g->lock);
     if (g->last)
         g->last->next = op;
@@ -149,12 +153,12 @@ static bool submit(struct group *g, struct group_op *op)
     g->last = op;
     bool leads = !g->led;
     g->led = true;
-    while (!leads && op->state == OP_WAITING)
-        cond_wait(&op->cond, &g->lock);
+    mutex_unlock(&g->lock);
+    if (!leads)
+        event_wait(&op->event);
     if (op->state != OP_DONE)
         lead(g, op);
-    mutex_unlock(&g->lock);
-    cond_release(&op->cond);
+    event_release(&op->event);
     return op->ok;
 }
 
