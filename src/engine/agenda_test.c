@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// The engine's ordered lists.
 #include "../tests/sim/bench.h"
 #include "engine/agenda.h"
 

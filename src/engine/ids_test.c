@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// A growing list of identifiers.
 #include "../tests/sim/bench.h"
 #include "engine/ids.h"
 

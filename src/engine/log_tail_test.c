@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// The newest lines of a run that says too much.
 #include "../tests/sim/bench.h"
 #include "engine/log_tail.h"
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Interned schedules.
 #include "../tests/sim/bench.h"
 #include "engine/rule.h"
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Pool of objects of one size.
 #include "../tests/sim/bench.h"
 #include "engine/slab.h"
 
