@@ -104,9 +104,8 @@ static void check_on_time(struct checker *c, const struct run *r)
         sim_violation(c->s, "run %s started early", ulid_format(r->id, id));
     if (late.us > duration_s(WINDOW_S).us &&
         !trouble_between(c->s, j->at.us - late.us - duration_s(TROUBLE_BEFORE_S).us, j->at.us))
-        sim_violation(c->s, "rule 2: run %s (schedule kind %d, policy %d, misfire %d) started %lld ms late without trouble",
-                      ulid_format(r->id, id), (int)job->kind, job->job.concurrency_policy,
-                      job->job.schedule.misfire_policy, (long long)(late.us / US_PER_MS));
+        sim_violation(c->s, "rule 2: run %s (schedule kind %d) started %lld ms late without trouble",
+                      ulid_format(r->id, id), (int)job->kind, (long long)(late.us / US_PER_MS));
 }
 
 // ---- the attempts of one occurrence --------------------------------------------------------------

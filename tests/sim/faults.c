@@ -122,7 +122,7 @@ static void step(struct sim *s)
     again(s, STEP_EVERY_S, EVENT_STEP);
 }
 
-void fault_happen(struct sim *s, struct event *e)
+void fault_happen(struct sim *s, struct happening *e)
 {
     sim_trouble(s);
     switch (e->kind) {

@@ -9,13 +9,13 @@ enum { START_S = 1790000000, QUIET_S = 2 * 3600, SPIN_MAX = 100000 };
 
 static bool event_less(const void *a, const void *b)
 {
-    const struct event *x = a, *y = b;
+    const struct happening *x = a, *y = b;
     return x->at.us != y->at.us ? x->at.us < y->at.us : x->order < y->order;
 }
 
 static void event_set_pos(void *e, int pos)
 {
-    ((struct event *)e)->pos = pos;
+    ((struct happening *)e)->pos = pos;
 }
 
 // Ticks until the engine wants to wait; returns until when.
@@ -73,7 +73,7 @@ static struct instant engines_tick(struct sim *s)
     return wake;
 }
 
-static void poke(struct sim *s, const struct event *e)
+static void poke(struct sim *s, const struct happening *e)
 {
     struct proc *procs[] = {s->now, s->old};
     for (size_t i = 0; i < 2; i++) {
@@ -95,7 +95,7 @@ static void operate_again(struct sim *s)
         (void)event_add(s, duration_ms(sim_between(s, 0, 2 * mean_ms)), EVENT_OPERATION);
 }
 
-static void happen(struct sim *s, struct event *e)
+static void happen(struct sim *s, struct happening *e)
 {
     switch (e->kind) {
     case EVENT_END: flight_end(s, e->flight); break;
@@ -118,7 +118,7 @@ static void world_until(struct sim *s, struct mono end)
 {
     while (sim_mono(s).us < end.us) {
         struct instant wake = engines_tick(s);
-        struct event *next = heap_top(&s->events);
+        struct happening *next = heap_top(&s->events);
         struct duration wait = mono_since(end, sim_mono(s));
         if (next && next->at.us - sim_mono(s).us < wait.us)
             wait = mono_since(next->at, sim_mono(s));
@@ -155,7 +155,7 @@ static void sim_init(struct sim *s, const struct sim_options *o)
 
 static void sim_release(struct sim *s)
 {
-    struct event *e;
+    struct happening *e;
     if (s->old)
         proc_kill(s, s->old);
     if (s->now)

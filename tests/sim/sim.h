@@ -31,8 +31,6 @@ struct sim_result {
 // Simulates, checks, and tells.
 struct sim_result sim_run(const struct sim_options *o);
 
-// ---- inside ------------------------------------------------------------------------------------
-
 enum sim_schedule { SIM_EVERY, SIM_AFTER_END, SIM_CRON, SIM_ONCE, SIM_MANUAL };
 
 // A stretch of time in which one schedule was followed: its occurrences from `from` until before `to`.
@@ -64,13 +62,11 @@ struct start {
     bool over_time;      // went on past its timeout and the engine's patience
 };
 
-struct sim;
-
 enum event_kind {
     EVENT_END, EVENT_OPERATION, EVENT_POKE_JOB, EVENT_POKE_RUN, EVENT_POKE_CANCEL, EVENT_KILL, EVENT_BOOT,
     EVENT_DRAIN, EVENT_FREEZE, EVENT_THAW, EVENT_THAW_OVER, EVENT_STEP, EVENT_OUTAGE, EVENT_OUTAGE_OVER
 };
-struct event {
+struct happening {
     struct mono at;
     uint64_t order; // of creation: ties are broken the same way always
     int pos;
@@ -79,6 +75,7 @@ struct event {
     struct ulid id;
 };
 
+struct sim;
 // A process that runs an engine, and its attempts.
 struct proc {
     struct executor x; // first member
@@ -92,7 +89,7 @@ struct flight {
     struct flight *prev, *next;
     struct proc *proc;
     struct attempt *attempt;
-    struct event *end;
+    struct happening *end;
     size_t start; // index in the journal
     bool stuck;   // does not hear a cancel
 };
@@ -125,29 +122,26 @@ struct sim {
 };
 
 // world.c
-struct instant sim_wall(const struct sim *s);
-struct mono sim_mono(const struct sim *s);
+static inline struct instant sim_wall(const struct sim *s) { return s->clock.wall; }
+static inline struct mono sim_mono(const struct sim *s) { return s->clock.mono; }
 void sim_trace(struct sim *s, const char *what, const void *bytes, size_t n);
 void sim_violation(struct sim *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-struct event *event_add(struct sim *s, struct duration in, enum event_kind kind);
-void event_drop(struct sim *s, struct event *e);
+struct happening *event_add(struct sim *s, struct duration in, enum event_kind kind);
+void event_drop(struct sim *s, struct happening *e);
 void proc_boot(struct sim *s);
 void proc_kill(struct sim *s, struct proc *p);
 void flight_end(struct sim *s, struct flight *f);
 int64_t sim_between(struct sim *s, int64_t low, int64_t high);
 bool sim_chance(struct sim *s, double p);
-
 // faults.c
 void faults_install(struct sim *s);
 void faults_plan(struct sim *s);
-void fault_happen(struct sim *s, struct event *e);
+void fault_happen(struct sim *s, struct happening *e);
 void sim_trouble(struct sim *s);
-
 // users.c
 void users_insert_jobs(struct sim *s);
 void users_operate(struct sim *s);
 struct sim_job *users_job(const struct sim *s, struct ulid id);
-
 // check.c, check_decisions.c
 void check_all(struct sim *s);
 void check_decisions(struct sim *s, const struct run *rows, size_t n);

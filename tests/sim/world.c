@@ -7,9 +7,6 @@
 
 enum { DURATION_LONG_S = 900, STUCK_S = 3600 };
 
-struct instant sim_wall(const struct sim *s) { return s->clock.wall; }
-struct mono sim_mono(const struct sim *s) { return s->clock.mono; }
-
 int64_t sim_between(struct sim *s, int64_t low, int64_t high)
 {
     return low + (int64_t)rng_below(&s->rng, (uint64_t)(high - low + 1));
@@ -48,9 +45,9 @@ void sim_violation(struct sim *s, const char *fmt, ...)
     va_end(args);
 }
 
-struct event *event_add(struct sim *s, struct duration in, enum event_kind kind)
+struct happening *event_add(struct sim *s, struct duration in, enum event_kind kind)
 {
-    struct event *e = mem_new(struct event);
+    struct happening *e = mem_new(struct happening);
     e->at = mono_add(sim_mono(s), in);
     e->order = s->orders++;
     e->kind = kind;
@@ -58,7 +55,7 @@ struct event *event_add(struct sim *s, struct duration in, enum event_kind kind)
     return e;
 }
 
-void event_drop(struct sim *s, struct event *e)
+void event_drop(struct sim *s, struct happening *e)
 {
     if (e->pos != HEAP_NOWHERE)
         heap_remove(&s->events, e->pos);

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+// The engine's metrics as they are scraped.
+#include "../tests/sim/bench.h"
+#include "base/metrics.h"
+
+static bool says(struct bench *b, const char *line)
+{
+    struct sbuf out;
+    sbuf_init(&out, &b->arena, 1 << 20);
+    metrics_write(&out);
+    return str_contains(sbuf_str(&out), str_of(line));
+}
+
+static void what_happened_is_counted(void **state)
+{
+    struct bench *b = *state;
+    struct job j = bench_every(b, 10);
+    bench_insert(b, &j);
+    assert_true(says(b, "\nchronos_runs_total{outcome=\"SUCCEEDED\"} 0\n"));
+    bench_until(b, 20);
+    assert_true(says(b, "\nchronos_runs_active 2\n"));
+    assert_true(says(b, "\nchronos_plans 1\n"));
+    bench_end(b, 0, RUN_SUCCEEDED, NULL);
+    bench_end(b, 0, RUN_FAILED, "X");
+    bench_settle(b);
+    assert_true(says(b, "\nchronos_runs_total{outcome=\"SUCCEEDED\"} 1\n"));
+    assert_true(says(b, "\nchronos_runs_total{outcome=\"FAILED\"} 1\n"));
+    assert_true(says(b, "\nchronos_dead_letters_total 1\n"));
+    assert_true(says(b, "\nchronos_start_delay_seconds_count 2\n"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(what_happened_is_counted, bench_setup, bench_teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
