@@ -18,11 +18,11 @@ struct job_env; // jobs/runner.h: loops, HTTP client, spawner, settings
 enum cancel_why { CANCEL_BY_USER, CANCEL_BY_TIMEOUT, CANCEL_BY_REPLACE, CANCEL_BY_SHUTDOWN };
 
 struct attempt_result {
-    int status;               // RUN_SUCCEEDED, RUN_FAILED, RUN_TIMED_OUT or RUN_CANCELLED
-    struct str error_class;   // "HTTP_5XX", "SCRIPT_ERROR", …; absent on success
-    struct str error_code;    // "503", "EXIT_75": matched by retryOn; absent when none
-    struct str error_message; // one sentence
-    int64_t exit_code;        // FIELD_ABSENT = none
+    int status;                  // RUN_SUCCEEDED, RUN_FAILED, RUN_TIMED_OUT or RUN_CANCELLED
+    struct str error_class;      // "HTTP_5XX", "SCRIPT_ERROR", …; absent on success
+    struct str error_code;       // "503", "EXIT_75": matched by retryOn; absent when none
+    struct str error_message;    // one sentence
+    int64_t exit_code;           // FIELD_ABSENT = none
     struct duration retry_after; // the target asked to wait this long; 0 = no word
 };
 
@@ -47,23 +47,23 @@ struct attempt {
     int64_t number; // from 1
     struct instant scheduled;
     int trigger;
-    struct str inputs;        // JSON object or absent
-    struct duration timeout;  // the engine cancels with CANCEL_BY_TIMEOUT after it
+    struct str inputs;       // JSON object or absent
+    struct duration timeout; // the engine cancels with CANCEL_BY_TIMEOUT after it
     struct attempt_sink *sink;
     const struct clock *clock;
     // Set by the executor:
-    struct arena arena;       // initialised by the engine with ATTEMPT_ARENA_BUDGET, released by it
-    struct job job;           // decoded definition
+    struct arena arena; // initialised by the engine with ATTEMPT_ARENA_BUDGET, released by it
+    struct job job;     // decoded definition
     int64_t job_version;
     const struct job_type *type;
-    void *payload;            // decoded, templates expanded
+    void *payload; // decoded, templates expanded
     struct job_env *env;
-    struct instant started;   // when the type's start was called
+    struct instant started; // when the type's start was called
     struct attempt_result result;
-    void *state;              // the type's own
-    _Atomic int cancel;       // −1, or enum cancel_why once asked
-    int executor_state;       // the executor's own, under its lock
-    void *engine_data;        // the engine's own
+    void *state;                  // the type's own
+    _Atomic int cancel;           // −1, or enum cancel_why once asked
+    int executor_state;           // the executor's own, under its lock
+    void *engine_data;            // the engine's own
     int64_t log_bytes, log_lines; // kept by the sink
 };
 
