@@ -43,15 +43,16 @@ static void desk_close(struct desk *d)
     arena_release(&d->a);
 }
 
-bool admin_create(const struct config *c, struct str email, struct str password, struct sbuf *out, struct err *err)
+bool admin_create(const struct config *c, struct str email, struct str password, struct sbuf *out,
+                  struct err *err)
 {
     struct desk d;
     if (!desk_open(&d, c, err))
         return false;
     bool ok = app_setup_admin(&d.app, email, password, &d.a, err);
     if (ok)
-        sbuf_fmt(out, "administrator %.*s created; sign in with: chronos login --email %.*s\n", STR_ARG(email),
-                 STR_ARG(email));
+        sbuf_fmt(out, "administrator %.*s created; sign in with: chronos login --email %.*s\n",
+                 STR_ARG(email), STR_ARG(email));
     desk_close(&d);
     return ok;
 }
@@ -146,7 +147,8 @@ bool admin_db_check(const struct config *c, struct sbuf *out, struct err *err)
     if (ok)
         sbuf_fmt(out, "%zu jobs, %zu unfinished runs, %zu rows that cannot be read\n", plans, runs, bad);
     if (ok && bad > 0)
-        ok = ERR(err, ERR_CORRUPT, "%zu rows cannot be read; restore a backup, or edit or delete these jobs", bad);
+        ok = ERR(err, ERR_CORRUPT, "%zu rows cannot be read; restore a backup, or edit or delete these jobs",
+                 bad);
     desk_close(&d);
     return ok;
 }
@@ -161,12 +163,14 @@ void admin_doctor(const struct config *c, cli_check_fn check, void *ctx)
     }
     if (!desk_open(&d, c, &err)) {
         bool busy = err.code == ERR_BUSY;
-        check(ctx, busy ? CLI_CHECK_PASS : CLI_CHECK_FAIL, "store", str_of(busy ? "in use by a running server" : err.text),
+        check(ctx, busy ? CLI_CHECK_PASS : CLI_CHECK_FAIL, "store",
+              str_of(busy ? "in use by a running server" : err.text),
               busy ? STR("") : STR("see the sentence; chronos config show tells where the data is expected"));
         return;
     }
     bool ok = d.store->ops->check(d.store, &err);
-    check(ctx, ok ? CLI_CHECK_PASS : CLI_CHECK_FAIL, "store", ok ? STR("reads and writes work") : str_of(err.text),
+    check(ctx, ok ? CLI_CHECK_PASS : CLI_CHECK_FAIL, "store",
+          ok ? STR("reads and writes work") : str_of(err.text),
           ok ? STR("") : STR("check disk space and rights of the data folder"));
     bool admin = false;
     if (ok && d.store->ops->admin_exists(d.store, &admin, &err))

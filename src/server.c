@@ -22,8 +22,8 @@ enum {
     START_ARENA_BUDGET = 4 * 1024 * 1024,
     DATA_DIR_MODE = 0700,
     LOOPS_MAX = 16,
-    MALLOC_ARENAS = 4,           // heaps shared by the threads: bounds what fragmentation can cost
-    WATCH_PERIOD_S = 60,         // how often the zone data is looked at
+    MALLOC_ARENAS = 4,   // heaps shared by the threads: bounds what fragmentation can cost
+    WATCH_PERIOD_S = 60, // how often the zone data is looked at
 };
 
 struct server {
@@ -90,8 +90,8 @@ static bool open_store(struct server *s, struct err *err)
 
 static void open_app(struct server *s)
 {
-    struct app_parts parts = {.store = s->store, .clock = s->clock, .key = s->key,
-                              .zones = s->zones = zones_new(NULL)};
+    struct app_parts parts = {
+        .store = s->store, .clock = s->clock, .key = s->key, .zones = s->zones = zones_new(NULL)};
     app_settings_init(&parts.settings);
     parts.settings.registration_open = s->config->auth_registration == REGISTRATION_OPEN;
     parts.settings.metrics_public = s->config->metrics_public;
@@ -104,13 +104,16 @@ static void open_app(struct server *s)
 
 static bool open_jobs(struct server *s, struct err *err)
 {
-    struct http_options o = {.clock = s->clock, .user_agent = STR("chronos/" CHRONOS_VERSION),
-                             .egress = &s->egress};
+    struct http_options o = {
+        .clock = s->clock, .user_agent = STR("chronos/" CHRONOS_VERSION), .egress = &s->egress};
     if (!egress_parse(s->config->egress_deny, s->config->egress_allow, &s->egress, &s->a, err) ||
         !(s->http = http_client_new(&o, s->loops, s->n_loops, err)))
         return false;
-    s->env = (struct job_env){.loops = s->loops, .loop_count = s->n_loops, .http = s->http,
-                              .processes = s->processes, .scripts_enabled = s->config->script_enabled};
+    s->env = (struct job_env){.loops = s->loops,
+                              .loop_count = s->n_loops,
+                              .http = s->http,
+                              .processes = s->processes,
+                              .scripts_enabled = s->config->script_enabled};
     s->runner = runner_new(&s->env, (size_t)s->config->runner_threads);
     return true;
 }
@@ -123,8 +126,10 @@ static void *engine_body(void *engine)
 
 static bool open_engine(struct server *s, struct err *err)
 {
-    struct engine_config c = {.node_name = s->config->node_name, .running_max = s->config->engine_running_max,
-                              .flush_max = s->config->engine_flush_max, .zones = s->zones};
+    struct engine_config c = {.node_name = s->config->node_name,
+                              .running_max = s->config->engine_running_max,
+                              .flush_max = s->config->engine_flush_max,
+                              .zones = s->zones};
     struct engine_listener listener = app_listener(&s->app);
     s->engine = engine_new(&c, s->store, runner_executor(s->runner), s->clock, &listener);
     if (!engine_recover(s->engine, err))

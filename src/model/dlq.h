@@ -23,7 +23,7 @@ struct dead_letter {
     struct instant created_at;
     bool resolved;
     struct instant resolved_at;
-    struct str resolved_by;  // e-mail of the user
+    struct str resolved_by; // e-mail of the user
     struct str resolution;
     struct ulid replay_run_id;
 };

@@ -6,7 +6,7 @@ const char *const priority_names[] = {"LOW", "MEDIUM", "HIGH", "CRITICAL", NULL}
 const char *const concurrency_names[] = {"ALLOW", "FORBID", "QUEUE", "REPLACE", NULL};
 const char *const backoff_strategy_names[] = {"FIXED", "EXPONENTIAL", NULL};
 const char *const job_status_names[] = {"PENDING", "SCHEDULED", "RUNNING", "SUCCEEDED",
-                                        "FAILED", "CANCELLED", "PAUSED", NULL};
+                                        "FAILED",  "CANCELLED", "PAUSED",  NULL};
 
 enum { TAG_MAX = 64, TYPE_MAX = 32, DESCRIPTION_MAX = 2000, RETRY_ON_MAX = 32, BACKOFF_S_DEFAULT = 10 };
 
@@ -26,8 +26,8 @@ static const struct field retry_rows[] = {
                .doc = "Failure classes or codes to retry; every failure when empty."),
 };
 #undef T
-const struct fields retry_policy_fields = FIELDS("RetryPolicy", struct retry_policy, retry_rows,
-                                                 .doc = "What happens after a failed attempt.");
+const struct fields retry_policy_fields =
+    FIELDS("RetryPolicy", struct retry_policy, retry_rows, .doc = "What happens after a failed attempt.");
 
 #define T struct job
 static const struct field job_rows[] = {
@@ -43,28 +43,34 @@ static const struct field job_rows[] = {
     FIELD_STRS(T, tags, "tags", .max = JOB_TAGS_MAX, .doc = "Words to find and group jobs by."),
     FIELD_OBJECT(T, schedule, "schedule", struct schedule_spec, &schedule_fields, .flags = FIELD_REQUIRED,
                  .doc = "When the job is to run."),
-    FIELD_JSON(T, payload, "payload", .max = JOB_PAYLOAD_MAX, .doc = "What the job does; its fields belong to the type."),
+    FIELD_JSON(T, payload, "payload", .max = JOB_PAYLOAD_MAX,
+               .doc = "What the job does; its fields belong to the type."),
     FIELD_OBJECT(T, retry_policy, "retryPolicy", struct retry_policy, &retry_policy_fields,
                  .doc = "What happens after a failed attempt."),
     FIELD_I64(T, timeout_seconds, "timeoutSeconds", .min = 1, .max = JOB_TIMEOUT_S_MAX,
               FIELD_DEFAULT(JOB_TIMEOUT_S_DEFAULT), .doc = "Longest time one attempt may take."),
-    FIELD_ENUM(T, concurrency_policy, "concurrencyPolicy", concurrency_names, FIELD_DEFAULT(CONCURRENCY_ALLOW),
+    FIELD_ENUM(T, concurrency_policy, "concurrencyPolicy", concurrency_names,
+               FIELD_DEFAULT(CONCURRENCY_ALLOW),
                .doc = "What happens when the job is due while a run of it is active."),
     FIELD_ID(T, owner_id, "ownerId", .flags = FIELD_READ_ONLY, .doc = "User who owns the job."),
     FIELD_ENUM(T, status, "status", job_status_names, .flags = FIELD_READ_ONLY | FIELD_INDEXED,
                FIELD_DEFAULT(JOB_PENDING), .doc = "What the job is doing now."),
     FIELD_I64(T, version, "version", .flags = FIELD_READ_ONLY, .min = 0, .max = INT64_MAX, FIELD_DEFAULT(0),
               .doc = "Counts up with every change; the ETag of the job."),
-    FIELD_INSTANT(T, created_at, "createdAt", .flags = FIELD_READ_ONLY | FIELD_INDEXED, .doc = "When it was created."),
-    FIELD_INSTANT(T, updated_at, "updatedAt", .flags = FIELD_READ_ONLY | FIELD_INDEXED, .doc = "When it last changed."),
-    FIELD_INSTANT(T, next_fire_time, "nextFireTime", .flags = FIELD_READ_ONLY | FIELD_NULLABLE | FIELD_INDEXED,
+    FIELD_INSTANT(T, created_at, "createdAt", .flags = FIELD_READ_ONLY | FIELD_INDEXED,
+                  .doc = "When it was created."),
+    FIELD_INSTANT(T, updated_at, "updatedAt", .flags = FIELD_READ_ONLY | FIELD_INDEXED,
+                  .doc = "When it last changed."),
+    FIELD_INSTANT(T, next_fire_time, "nextFireTime",
+                  .flags = FIELD_READ_ONLY | FIELD_NULLABLE | FIELD_INDEXED,
                   .doc = "Next scheduled instant; null when there is none."),
     FIELD_ID(T, last_run_id, "lastRunId", .flags = FIELD_READ_ONLY | FIELD_NULLABLE, .doc = "Newest run."),
-    FIELD_I64(T, run_count, "runCount", .flags = FIELD_READ_ONLY, .min = 0, .max = INT64_MAX, FIELD_DEFAULT(0),
-              .doc = "Runs recorded so far."),
+    FIELD_I64(T, run_count, "runCount", .flags = FIELD_READ_ONLY, .min = 0, .max = INT64_MAX,
+              FIELD_DEFAULT(0), .doc = "Runs recorded so far."),
 };
 #undef T
-const struct fields job_fields = FIELDS("Job", struct job, job_rows, .doc = "Work to be done at the right time.");
+const struct fields job_fields =
+    FIELDS("Job", struct job, job_rows, .doc = "Work to be done at the right time.");
 
 static void check_words(const struct strs *words, size_t max, const char *pointer, struct faults *f)
 {
@@ -91,11 +97,13 @@ void job_check(const struct job *j, struct faults *f)
 
 // Classes a failure can have (api.md §3), and the parents that cover several of them.
 static const char *const classes[] = {
-    "TIMEOUT", "CONNECTION_ERROR", "HTTP_4XX", "HTTP_5XX", "DATABASE_ERROR", "KAFKA_ERROR", "BROKER_ERROR",
-    "SCRIPT_ERROR", "FILE_ERROR", "CACHE_ERROR", "EMAIL_ERROR", "DUMMY_ERROR", "LOST", "EGRESS_DENIED",
-    "CIRCUIT_OPEN", NULL,
+    "TIMEOUT",      "CONNECTION_ERROR", "HTTP_4XX",     "HTTP_5XX",    "DATABASE_ERROR", "KAFKA_ERROR",
+    "BROKER_ERROR", "SCRIPT_ERROR",     "FILE_ERROR",   "CACHE_ERROR", "EMAIL_ERROR",    "DUMMY_ERROR",
+    "LOST",         "EGRESS_DENIED",    "CIRCUIT_OPEN", NULL,
 };
-static const struct { const char *word, *covers; } parents[] = {
+static const struct {
+    const char *word, *covers;
+} parents[] = {
     {"NETWORK_ERROR", "CONNECTION_ERROR"},
     {"NETWORK_ERROR", "TIMEOUT"},
     {"5XX", "HTTP_5XX"},

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // A job: what is to be done, when, and what happens when it fails.
 //
-// Saved state: the whole definition is stored as the JSON text that job_fields encodes (store: jobs.definition).
-// To change a field: add or alter its row in job.c; old texts must still decode (give a default);
-// add a migration only when a column is made of it; extend the round-trip test.
+// Saved state: the whole definition is stored as the JSON text that job_fields encodes (store:
+// jobs.definition). To change a field: add or alter its row in job.c; old texts must still decode (give a
+// default); add a migration only when a column is made of it; extend the round-trip test.
 #ifndef MODEL_JOB_H
 #define MODEL_JOB_H
 
@@ -14,13 +14,19 @@ enum concurrency { CONCURRENCY_ALLOW, CONCURRENCY_FORBID, CONCURRENCY_QUEUE, CON
 enum backoff_strategy { BACKOFF_FIXED, BACKOFF_EXPONENTIAL };
 // What a caller sees. Derived, never stored: see job_status_of.
 enum job_status {
-    JOB_PENDING, JOB_SCHEDULED, JOB_RUNNING, JOB_SUCCEEDED, JOB_FAILED, JOB_CANCELLED, JOB_PAUSED
+    JOB_PENDING,
+    JOB_SCHEDULED,
+    JOB_RUNNING,
+    JOB_SUCCEEDED,
+    JOB_FAILED,
+    JOB_CANCELLED,
+    JOB_PAUSED
 };
 // What is stored: whether the schedule is followed.
 enum job_state { JOB_STATE_ACTIVE, JOB_STATE_PAUSED, JOB_STATE_CANCELLED };
 
 extern const char *const priority_names[], *const concurrency_names[], *const backoff_strategy_names[],
-    *const job_status_names[];
+                                                                           *const job_status_names[];
 
 enum {
     JOB_NAME_MAX = 200,
@@ -47,7 +53,7 @@ struct job {
     struct ulid id;
     struct str name;
     struct str description;
-    struct str type;   // a word of the job-type registry
+    struct str type;    // a word of the job-type registry
     struct str payload; // JSON text; its fields belong to the type
     int priority;
     bool enabled;
@@ -74,7 +80,8 @@ void job_check(const struct job *j, struct faults *faults);
 // (NETWORK_ERROR ⊃ CONNECTION_ERROR, TIMEOUT; 5XX = HTTP_5XX; 4XX = HTTP_4XX) or its code
 // ("503", "EXIT_75"; code may be absent).
 bool retry_policy_covers(const struct retry_policy *p, struct str error_class, struct str code);
-// True for the words that retry_policy_covers can ever match; other words are kept and reported in `warnings`.
+// True for the words that retry_policy_covers can ever match; other words are kept and reported in
+// `warnings`.
 bool retry_word_known(struct str word);
 
 #endif

@@ -21,9 +21,12 @@ static bool decode(const char *text, struct job *j, struct arena *a, struct faul
 }
 
 static const char full[] =
-    "{\"name\":\"nightly-export\",\"type\":\"HTTP\",\"priority\":\"HIGH\",\"enabled\":true,\"tags\":[\"billing\"],"
-    "\"schedule\":{\"scheduleType\":\"CRON\",\"cronExpression\":\"0 30 2 * * ?\",\"timezone\":\"Europe/Berlin\","
-    "\"misfirePolicy\":\"FIRE_NOW\"},\"payload\":{\"type\":\"HTTP\",\"httpUrl\":\"https://api.example.com/\"},"
+    "{\"name\":\"nightly-export\",\"type\":\"HTTP\",\"priority\":\"HIGH\",\"enabled\":true,\"tags\":["
+    "\"billing\"],"
+    "\"schedule\":{\"scheduleType\":\"CRON\",\"cronExpression\":\"0 30 2 * * "
+    "?\",\"timezone\":\"Europe/Berlin\","
+    "\"misfirePolicy\":\"FIRE_NOW\"},\"payload\":{\"type\":\"HTTP\",\"httpUrl\":\"https://api.example.com/"
+    "\"},"
     "\"retryPolicy\":{\"maxAttempts\":3,\"backoffStrategy\":\"EXPONENTIAL\",\"backoffSeconds\":60,"
     "\"retryOn\":[\"HTTP_5XX\",\"TIMEOUT\"]},\"timeoutSeconds\":300,\"concurrencyPolicy\":\"FORBID\"}";
 
@@ -71,31 +74,44 @@ static void the_stored_text_decodes_to_the_same_job(void **state)
 static void each_broken_rule_names_its_field(void **state)
 {
     (void)state;
-    static const struct { const char *json, *pointer; } rows[] = {
+    static const struct {
+        const char *json, *pointer;
+    } rows[] = {
         {"{\"type\":\"DUMMY\",\"schedule\":{\"scheduleType\":\"MANUAL\"}}", "/name"},
         {"{\"name\":\"  \",\"type\":\"DUMMY\",\"schedule\":{\"scheduleType\":\"MANUAL\"}}", "/name"},
         {"{\"name\":\"a\",\"type\":\"DUMMY\"}", "/schedule"},
         {"{\"name\":\"a\",\"type\":\"DUMMY\",\"schedule\":{}}", "/schedule/scheduleType"},
         {"{\"name\":\"a\",\"type\":\"DUMMY\",\"schedule\":{\"scheduleType\":\"ONCE\"}}", "/schedule/runAt"},
-        {"{\"name\":\"a\",\"type\":\"DUMMY\",\"schedule\":{\"scheduleType\":\"CRON\"}}", "/schedule/cronExpression"},
-        {"{\"name\":\"a\",\"type\":\"DUMMY\",\"schedule\":{\"scheduleType\":\"INTERVAL\"}}", "/schedule/intervalSeconds"},
-        {"{\"name\":\"a\",\"type\":\"DUMMY\",\"schedule\":{\"scheduleType\":\"INTERVAL\",\"intervalSeconds\":1,"
-         "\"intervalMs\":1}}", "/schedule/intervalMs"},
+        {"{\"name\":\"a\",\"type\":\"DUMMY\",\"schedule\":{\"scheduleType\":\"CRON\"}}",
+         "/schedule/cronExpression"},
+        {"{\"name\":\"a\",\"type\":\"DUMMY\",\"schedule\":{\"scheduleType\":\"INTERVAL\"}}",
+         "/schedule/intervalSeconds"},
+        {"{\"name\":\"a\",\"type\":\"DUMMY\",\"schedule\":{\"scheduleType\":\"INTERVAL\",\"intervalSeconds\":"
+         "1,"
+         "\"intervalMs\":1}}",
+         "/schedule/intervalMs"},
         {"{\"name\":\"a\",\"type\":\"DUMMY\",\"schedule\":{\"scheduleType\":\"MANUAL\",\"runAt\":"
-         "\"2030-01-01T00:00:00Z\"}}", "/schedule/runAt"},
+         "\"2030-01-01T00:00:00Z\"}}",
+         "/schedule/runAt"},
         {"{\"name\":\"a\",\"type\":\"DUMMY\",\"schedule\":{\"scheduleType\":\"MANUAL\",\"startAt\":"
-         "\"2030-01-02T00:00:00Z\",\"endAt\":\"2030-01-01T00:00:00Z\"}}", "/schedule/endAt"},
+         "\"2030-01-02T00:00:00Z\",\"endAt\":\"2030-01-01T00:00:00Z\"}}",
+         "/schedule/endAt"},
         {"{\"name\":\"a\",\"type\":\"DUMMY\",\"schedule\":{\"scheduleType\":\"MANUAL\",\"anchor\":\"END\"}}",
          "/schedule/anchor"},
         {"{\"name\":\"a\",\"type\":\"DUMMY\",\"schedule\":{\"scheduleType\":\"MANUAL\"},\"retryPolicy\":"
-         "{\"maxAttempts\":101}}", "/retryPolicy/maxAttempts"},
+         "{\"maxAttempts\":101}}",
+         "/retryPolicy/maxAttempts"},
         {"{\"name\":\"a\",\"type\":\"DUMMY\",\"schedule\":{\"scheduleType\":\"MANUAL\"},\"retryPolicy\":"
          "{\"backoffStrategy\":\"EXPONENTIAL\",\"backoffSeconds\":60,\"maxBackoffSeconds\":5}}",
          "/retryPolicy/maxBackoffSeconds"},
-        {"{\"name\":\"a\",\"type\":\"DUMMY\",\"schedule\":{\"scheduleType\":\"MANUAL\"},\"tags\":[\"x\",\"\"]}", "/tags/1"},
-        {"{\"name\":\"a\",\"type\":\"DUMMY\",\"schedule\":{\"scheduleType\":\"MANUAL\"},\"colour\":1}", "/colour"},
+        {"{\"name\":\"a\",\"type\":\"DUMMY\",\"schedule\":{\"scheduleType\":\"MANUAL\"},\"tags\":[\"x\",\"\"]"
+         "}",
+         "/tags/1"},
+        {"{\"name\":\"a\",\"type\":\"DUMMY\",\"schedule\":{\"scheduleType\":\"MANUAL\"},\"colour\":1}",
+         "/colour"},
         {"{\"name\":\"a\",\"type\":\"DUMMY\",\"schedule\":{\"scheduleType\":\"MANUAL\"},\"ownerId\":"
-         "\"01ARZ3NDEKTSV4RRFFQ69G5FAV\"}", "/ownerId"},
+         "\"01ARZ3NDEKTSV4RRFFQ69G5FAV\"}",
+         "/ownerId"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct arena a;
@@ -107,7 +123,8 @@ static void each_broken_rule_names_its_field(void **state)
         for (size_t k = 0; k < f.n; k++)
             found |= str_is(f.v[k].pointer, rows[i].pointer);
         if (!found)
-            fail_msg("row %zu: no fault at %s, first is at %.*s", i, rows[i].pointer, STR_ARG(f.v[0].pointer));
+            fail_msg("row %zu: no fault at %s, first is at %.*s", i, rows[i].pointer,
+                     STR_ARG(f.v[0].pointer));
         arena_release(&a);
     }
 }
@@ -115,7 +132,10 @@ static void each_broken_rule_names_its_field(void **state)
 static void retry_words_cover_classes_parents_and_codes(void **state)
 {
     (void)state;
-    static const struct { const char *word, *error_class, *code; bool covers; } rows[] = {
+    static const struct {
+        const char *word, *error_class, *code;
+        bool covers;
+    } rows[] = {
         {"TIMEOUT", "TIMEOUT", "", true},
         {"timeout", "TIMEOUT", "", true},
         {"NETWORK_ERROR", "TIMEOUT", "", true},
@@ -130,7 +150,8 @@ static void retry_words_cover_classes_parents_and_codes(void **state)
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct str word = str_of(rows[i].word);
         struct retry_policy p = {.retry_on = {&word, 1}};
-        assert_int_equal(retry_policy_covers(&p, str_of(rows[i].error_class), str_of(rows[i].code)), rows[i].covers);
+        assert_int_equal(retry_policy_covers(&p, str_of(rows[i].error_class), str_of(rows[i].code)),
+                         rows[i].covers);
     }
     struct retry_policy any = {0};
     assert_true(retry_policy_covers(&any, STR("LOST"), STR_NONE));

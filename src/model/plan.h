@@ -8,17 +8,17 @@
 
 struct plan {
     struct ulid job_id;
-    int64_t version;           // of the definition this plan was made from; every edit counts it up
-    int state;                 // enum job_state
+    int64_t version; // of the definition this plan was made from; every edit counts it up
+    int state;       // enum job_state
     bool enabled;
-    struct instant next_fire;  // oldest occurrence without a decision; INSTANT_NEVER = none
-    struct ulid last_run;      // newest run: head of the chain run.prev_run
-    int64_t run_count;         // length of that chain as ever written
-    struct instant anchor_at;  // origin of an interval's grid (startAt, else creation)
+    struct instant next_fire; // oldest occurrence without a decision; INSTANT_NEVER = none
+    struct ulid last_run;     // newest run: head of the chain run.prev_run
+    int64_t run_count;        // length of that chain as ever written
+    struct instant anchor_at; // origin of an interval's grid (startAt, else creation)
     int priority;
     int concurrency;
     struct duration timeout;
-    struct str type;           // for metrics and capacity
+    struct str type; // for metrics and capacity
     struct schedule_spec schedule;
 };
 

@@ -4,8 +4,8 @@
 
 #include "model/plan.h"
 
-const char *const run_status_names[] = {"QUEUED", "RUNNING", "SUCCEEDED", "FAILED", "TIMED_OUT",
-                                        "CANCELLED", "LOST", "SKIPPED", "MISSED", NULL};
+const char *const run_status_names[] = {"QUEUED",    "RUNNING", "SUCCEEDED", "FAILED", "TIMED_OUT",
+                                        "CANCELLED", "LOST",    "SKIPPED",   "MISSED", NULL};
 const char *const run_outcome_names[] = {"SUCCESS", "FAILURE", NULL};
 const char *const run_trigger_names[] = {"SCHEDULE", "MANUAL", "API", "RETRY", "REPLAY", "CATCH_UP", NULL};
 const char *const log_severity_names[] = {"DEBUG", "INFO", "WARN", "ERROR", NULL};
@@ -27,38 +27,56 @@ bool run_may_move(int from, int to)
 
 #define T struct run
 static const struct field run_rows[] = {
-    FIELD_ID(T, id, "id", .flags = FIELD_READ_ONLY | FIELD_INDEXED, .doc = "Identifier (ULID; its time is the scheduled instant)."),
+    FIELD_ID(T, id, "id", .flags = FIELD_READ_ONLY | FIELD_INDEXED,
+             .doc = "Identifier (ULID; its time is the scheduled instant)."),
     FIELD_ID(T, job_id, "jobId", .flags = FIELD_READ_ONLY, .doc = "Job that ran."),
     FIELD_STR(T, job_name, "jobName", .flags = FIELD_READ_ONLY, .doc = "Name of that job."),
-    FIELD_I64(T, job_version, "jobVersion", .flags = FIELD_READ_ONLY, .max = INT64_MAX, .doc = "Version of the job that ran."),
-    FIELD_INSTANT(T, scheduled, "scheduledTime", .flags = FIELD_READ_ONLY, .doc = "Occurrence this run belongs to."),
+    FIELD_I64(T, job_version, "jobVersion", .flags = FIELD_READ_ONLY, .max = INT64_MAX,
+              .doc = "Version of the job that ran."),
+    FIELD_INSTANT(T, scheduled, "scheduledTime", .flags = FIELD_READ_ONLY,
+                  .doc = "Occurrence this run belongs to."),
     FIELD_INSTANT(T, first_scheduled, "firstScheduledTime", .flags = FIELD_READ_ONLY,
                   .doc = "SKIPPED and MISSED rows may decide several occurrences: the oldest of them."),
-    FIELD_I64(T, occurrences, "occurrences", .flags = FIELD_READ_ONLY, .max = INT64_MAX, .doc = "How many occurrences this row decides."),
+    FIELD_I64(T, occurrences, "occurrences", .flags = FIELD_READ_ONLY, .max = INT64_MAX,
+              .doc = "How many occurrences this row decides."),
     FIELD_INSTANT(T, due, "dueTime", .flags = FIELD_READ_ONLY, .doc = "QUEUED: when it may start."),
-    FIELD_INSTANT(T, start, "startTime", .flags = FIELD_READ_ONLY | FIELD_NULLABLE, .doc = "When it started."),
+    FIELD_INSTANT(T, start, "startTime", .flags = FIELD_READ_ONLY | FIELD_NULLABLE,
+                  .doc = "When it started."),
     FIELD_INSTANT(T, end, "endTime", .flags = FIELD_READ_ONLY | FIELD_NULLABLE, .doc = "When it ended."),
-    FIELD_I64(T, attempt, "attempt", .flags = FIELD_READ_ONLY, .max = INT64_MAX, .doc = "Number of the attempt, from 1."),
-    FIELD_ENUM(T, outcome, "outcome", run_outcome_names, .flags = FIELD_READ_ONLY | FIELD_NULLABLE, .doc = "Whether it did its work; null while not ended."),
-    FIELD_ENUM(T, status, "status", run_status_names, .flags = FIELD_READ_ONLY | FIELD_INDEXED, .doc = "State of the run."),
+    FIELD_I64(T, attempt, "attempt", .flags = FIELD_READ_ONLY, .max = INT64_MAX,
+              .doc = "Number of the attempt, from 1."),
+    FIELD_ENUM(T, outcome, "outcome", run_outcome_names, .flags = FIELD_READ_ONLY | FIELD_NULLABLE,
+               .doc = "Whether it did its work; null while not ended."),
+    FIELD_ENUM(T, status, "status", run_status_names, .flags = FIELD_READ_ONLY | FIELD_INDEXED,
+               .doc = "State of the run."),
     FIELD_ENUM(T, trigger, "trigger", run_trigger_names, .flags = FIELD_READ_ONLY, .doc = "What started it."),
-    FIELD_ENUM(T, priority, "priority", priority_names, .flags = FIELD_READ_ONLY, .doc = "Priority it was started with."),
-    FIELD_I64(T, exit_code, "exitCode", .flags = FIELD_READ_ONLY | FIELD_NULLABLE, .doc = "HTTP status or exit code of the process."),
-    FIELD_STR(T, error_class, "errorClass", .flags = FIELD_READ_ONLY | FIELD_NULLABLE, .doc = "Class of the failure, or why it did not run."),
-    FIELD_STR(T, error_message, "errorMessage", .flags = FIELD_READ_ONLY | FIELD_NULLABLE, .doc = "One sentence on the failure."),
+    FIELD_ENUM(T, priority, "priority", priority_names, .flags = FIELD_READ_ONLY,
+               .doc = "Priority it was started with."),
+    FIELD_I64(T, exit_code, "exitCode", .flags = FIELD_READ_ONLY | FIELD_NULLABLE,
+              .doc = "HTTP status or exit code of the process."),
+    FIELD_STR(T, error_class, "errorClass", .flags = FIELD_READ_ONLY | FIELD_NULLABLE,
+              .doc = "Class of the failure, or why it did not run."),
+    FIELD_STR(T, error_message, "errorMessage", .flags = FIELD_READ_ONLY | FIELD_NULLABLE,
+              .doc = "One sentence on the failure."),
     FIELD_STR(T, worker, "workerId", .flags = FIELD_READ_ONLY | FIELD_NULLABLE, .doc = "Node that ran it."),
-    FIELD_I64(T, duration_ms, "durationMs", .flags = FIELD_READ_ONLY | FIELD_NULLABLE, .doc = "From start to end."),
-    FIELD_I64(T, start_delay_ms, "startDelayMs", .flags = FIELD_READ_ONLY | FIELD_NULLABLE, .doc = "From the due instant to the start."),
-    FIELD_ID(T, run_key, "runKey", .flags = FIELD_READ_ONLY, .doc = "The same over all attempts of one occurrence; handed to every target."),
-    FIELD_ID(T, blocked_by, "blockedBy", .flags = FIELD_READ_ONLY, .doc = "SKIPPED by overlap: the run in the way."),
+    FIELD_I64(T, duration_ms, "durationMs", .flags = FIELD_READ_ONLY | FIELD_NULLABLE,
+              .doc = "From start to end."),
+    FIELD_I64(T, start_delay_ms, "startDelayMs", .flags = FIELD_READ_ONLY | FIELD_NULLABLE,
+              .doc = "From the due instant to the start."),
+    FIELD_ID(T, run_key, "runKey", .flags = FIELD_READ_ONLY,
+             .doc = "The same over all attempts of one occurrence; handed to every target."),
+    FIELD_ID(T, blocked_by, "blockedBy", .flags = FIELD_READ_ONLY,
+             .doc = "SKIPPED by overlap: the run in the way."),
     FIELD_JSON(T, inputs, "parameters", .flags = FIELD_READ_ONLY, .doc = "Parameters given at run time."),
 };
 #undef T
-const struct fields run_fields = FIELDS("Run", struct run, run_rows, .doc = "One attempt of one occurrence of a job.");
+const struct fields run_fields =
+    FIELDS("Run", struct run, run_rows, .doc = "One attempt of one occurrence of a job.");
 
 #define T struct log_line
 static const struct field log_line_rows[] = {
-    FIELD_I64(T, id, "id", .flags = FIELD_READ_ONLY, .max = INT64_MAX, .doc = "Number of the line within its run, from 1."),
+    FIELD_I64(T, id, "id", .flags = FIELD_READ_ONLY, .max = INT64_MAX,
+              .doc = "Number of the line within its run, from 1."),
     FIELD_ID(T, run_id, "runId", .flags = FIELD_READ_ONLY, .doc = "Run that wrote it."),
     FIELD_INSTANT(T, timestamp, "timestamp", .flags = FIELD_READ_ONLY, .doc = "When it was written."),
     FIELD_ENUM(T, level, "level", log_severity_names, .flags = FIELD_READ_ONLY, .doc = "Severity."),
@@ -67,7 +85,8 @@ static const struct field log_line_rows[] = {
     FIELD_JSON(T, context, "context", .flags = FIELD_READ_ONLY, .doc = "Further facts as an object."),
 };
 #undef T
-const struct fields log_line_fields = FIELDS("LogLine", struct log_line, log_line_rows, .doc = "One line of a run's log.");
+const struct fields log_line_fields =
+    FIELDS("LogLine", struct log_line, log_line_rows, .doc = "One line of a run's log.");
 
 // Identities must be equal on every node and for ever, so the hash keys are constants, not secrets.
 static const uint8_t run_key_salt[16] = "chronos run key";
@@ -75,13 +94,19 @@ static const uint8_t run_id_salt[16] = "chronos run id.";
 
 struct ulid run_key_of(struct ulid job_id, struct instant scheduled)
 {
-    struct { struct ulid job; int64_t us; } input = {job_id, scheduled.us};
+    struct {
+        struct ulid job;
+        int64_t us;
+    } input = {job_id, scheduled.us};
     return ulid_derive(scheduled, run_key_salt, &input, sizeof input);
 }
 
 struct ulid run_id_of(struct instant scheduled, struct ulid run_key, int64_t attempt)
 {
-    struct { struct ulid key; int64_t attempt; } input = {run_key, attempt};
+    struct {
+        struct ulid key;
+        int64_t attempt;
+    } input = {run_key, attempt};
     return ulid_derive(scheduled, run_id_salt, &input, sizeof input);
 }
 

@@ -13,8 +13,11 @@ enum dst_overlap { DST_OVERLAP_AUTO, DST_OVERLAP_FIRST, DST_OVERLAP_BOTH };
 enum day_match { DAY_MATCH_AUTO, DAY_MATCH_OR, DAY_MATCH_AND }; // AUTO: as the dialect says
 enum cron_dialect { DIALECT_AUTO, DIALECT_UNIX, DIALECT_QUARTZ, DIALECT_SPRING };
 
-extern const char *const schedule_kind_names[], *const schedule_anchor_names[], *const misfire_policy_names[],
-    *const dst_gap_names[], *const dst_overlap_names[], *const day_match_names[], *const cron_dialect_names[];
+extern const char *const schedule_kind_names[],
+    *const schedule_anchor_names[], *const misfire_policy_names[], *const dst_gap_names[],
+                                                                       *const dst_overlap_names[],
+                                                                           *const day_match_names[],
+                                                                               *const cron_dialect_names[];
 
 enum {
     SCHEDULE_EXPRESSION_MAX = 1024,
@@ -34,7 +37,7 @@ struct schedule_spec {
     struct str timezone;      // IANA name; absent = UTC
     int64_t interval_seconds; // this or interval_ms; FIELD_ABSENT when not given
     int64_t interval_ms;
-    int anchor;               // enum schedule_anchor
+    int anchor;                      // enum schedule_anchor
     struct instant start_at, end_at; // INSTANT_NEVER = no bound
     int64_t jitter_seconds;
     int dst_gap, dst_overlap, day_match, dialect;

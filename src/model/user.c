@@ -7,7 +7,8 @@ const char *const role_names[] = {"ADMIN", "OPERATOR", "USER", "VIEWER", "AUDITO
 #define T struct user
 static const struct field rows[] = {
     FIELD_ID(T, id, "id", .flags = FIELD_READ_ONLY | FIELD_INDEXED, .doc = "Identifier (ULID)."),
-    FIELD_STR(T, email, "email", .flags = FIELD_READ_ONLY, .max = EMAIL_MAX, .doc = "Address to sign in with."),
+    FIELD_STR(T, email, "email", .flags = FIELD_READ_ONLY, .max = EMAIL_MAX,
+              .doc = "Address to sign in with."),
     FIELD_STR(T, password_hash, "passwordHash", .flags = FIELD_READ_ONLY | FIELD_HIDDEN | FIELD_SECRET,
               .doc = "argon2id hash of the password."),
     FIELD_STRS(T, roles, "roles", .flags = FIELD_READ_ONLY, .doc = "What the user may do."),
@@ -33,7 +34,8 @@ unsigned user_role_bits(const struct user *u)
 bool email_valid(struct str s)
 {
     size_t at = str_find(s, '@');
-    if (at == 0 || at + 1 >= s.n || s.n > EMAIL_MAX || str_find((struct str){s.p + at + 1, s.n - at - 1}, '@') + at + 1 < s.n)
+    if (at == 0 || at + 1 >= s.n || s.n > EMAIL_MAX ||
+        str_find((struct str){s.p + at + 1, s.n - at - 1}, '@') + at + 1 < s.n)
         return false;
     for (size_t i = 0; i < s.n; i++) {
         unsigned char c = (unsigned char)s.p[i];

@@ -15,7 +15,7 @@ struct user {
     struct str password_hash; // argon2id, PHC string
     struct strs roles;        // words of role_names
     bool enabled;
-    int64_t session_epoch;    // counted up to revoke every token at once
+    int64_t session_epoch; // counted up to revoke every token at once
     struct instant created_at;
 };
 extern const struct fields user_fields;

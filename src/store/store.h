@@ -3,9 +3,9 @@
 // conformance suite (tests/store). All operations are synchronous and thread-safe; a write returns
 // after its commit is durable. Writes that arrive together share one commit (group commit).
 //
-// Results are allocated in the caller's arena. Decisions are conditional statements whose row count is checked:
-// "won"/"recorded" flags tell who decided, never a read before a write.
-// Errors: ERR_UNAVAILABLE, ERR_FULL, ERR_BUSY (after bounded retries), ERR_CORRUPT, ERR_UNKNOWN_COMMIT.
+// Results are allocated in the caller's arena. Decisions are conditional statements whose row count is
+// checked: "won"/"recorded" flags tell who decided, never a read before a write. Errors: ERR_UNAVAILABLE,
+// ERR_FULL, ERR_BUSY (after bounded retries), ERR_CORRUPT, ERR_UNKNOWN_COMMIT.
 #ifndef STORE_STORE_H
 #define STORE_STORE_H
 
@@ -26,24 +26,25 @@ struct fire {
     struct instant expect_next, new_next;
     struct run *runs; // prev_run is filled by the store
     size_t n_runs;
-    bool ret_won; // false: somebody else decided, or the plan changed; nothing was written
-    bool ret_exists; // not won although the plan was as expected, because one of the runs exists already: fire
-                     // again without it to move on
+    bool ret_won;    // false: somebody else decided, or the plan changed; nothing was written
+    bool ret_exists; // not won although the plan was as expected, because one of the runs exists already:
+                     // fire again without it to move on
 };
 // QUEUED → RUNNING by the token's owner. start, worker, token, attempt come from *run.
 struct claim {
     struct run *run;
     bool ret_won;
 };
-// Ends a RUNNING run if it still carries the token; token 0 (nobody's) ends a QUEUED run instead, which is how the
-// concurrency rule skips one. In the same transaction: the next attempt (a QUEUED run in the same chain), the dead
-// letter, and for anchor END the plan's next fire. Fires are applied first, then claims, then finishes.
+// Ends a RUNNING run if it still carries the token; token 0 (nobody's) ends a QUEUED run instead, which is
+// how the concurrency rule skips one. In the same transaction: the next attempt (a QUEUED run in the same
+// chain), the dead letter, and for anchor END the plan's next fire. Fires are applied first, then claims,
+// then finishes.
 struct finish {
-    struct run *run;              // id, token, status, start, end, exit_code, error_class, error_message, job_version
-    struct run *retry;            // or NULL
-    struct dead_letter *dead;     // or NULL
-    struct instant plan_next;     // INSTANT_NEVER = leave; else set when the plan has no next fire
-    bool ret_recorded;            // false: stale token or already final; nothing of this finish was written
+    struct run *run;   // id, token, status, start, end, exit_code, error_class, error_message, job_version
+    struct run *retry; // or NULL
+    struct dead_letter *dead; // or NULL
+    struct instant plan_next; // INSTANT_NEVER = leave; else set when the plan has no next fire
+    bool ret_recorded;        // false: stale token or already final; nothing of this finish was written
 };
 struct flush {
     struct fire *fires;
@@ -76,7 +77,7 @@ struct job_filter {
     struct ulid owner_id; // zero = any
     struct str name;      // part of the name, case-insensitive; absent = any
     struct str type, tag;
-    int status;           // enum job_status or −1
+    int status; // enum job_status or −1
 };
 struct run_filter {
     struct ulid owner_id; // of the job; zero = any
@@ -101,10 +102,10 @@ struct store_ops {
     bool (*flush)(struct store *s, struct flush *f, struct err *err);
 
     // -- engine: what is to be held in memory
-    // Plans in id order after `after` (zero = from the start), at most max; fewer = the end. Only rows that can
-    // fire (enabled, ACTIVE) unless all. A row that cannot be read is skipped and counted in *ret_bad.
-    bool (*plans_page)(struct store *s, struct ulid after, size_t max, bool all, struct plan **ret, size_t *ret_n,
-                       size_t *ret_bad, struct arena *a, struct err *err);
+    // Plans in id order after `after` (zero = from the start), at most max; fewer = the end. Only rows that
+    // can fire (enabled, ACTIVE) unless all. A row that cannot be read is skipped and counted in *ret_bad.
+    bool (*plans_page)(struct store *s, struct ulid after, size_t max, bool all, struct plan **ret,
+                       size_t *ret_n, size_t *ret_bad, struct arena *a, struct err *err);
     // Those of the ids that exist, in any order.
     bool (*plans_get)(struct store *s, const struct ulid *ids, size_t n, struct plan **ret, size_t *ret_n,
                       struct arena *a, struct err *err);
@@ -117,62 +118,74 @@ struct store_ops {
 
     // -- jobs. struct job carries the definition; the stored text is field_encode(job_fields, STORED).
     // All or nothing. ERR_CONFLICT when an id exists.
-    bool (*jobs_insert)(struct store *s, const struct job *v, const struct plan *plans, size_t n, struct err *err);
-    // Replaces definition and plan if the version still is `expect` (job->version and plan->version are the new one,
-    // expect + 1). last_run, run_count are kept. Gone: ERR_NOT_FOUND, other version: ERR_STALE.
-    bool (*job_update)(struct store *s, const struct job *j, const struct plan *p, int64_t expect, struct err *err);
+    bool (*jobs_insert)(struct store *s, const struct job *v, const struct plan *plans, size_t n,
+                        struct err *err);
+    // Replaces definition and plan if the version still is `expect` (job->version and plan->version are the
+    // new one, expect + 1). last_run, run_count are kept. Gone: ERR_NOT_FOUND, other version: ERR_STALE.
+    bool (*job_update)(struct store *s, const struct job *j, const struct plan *p, int64_t expect,
+                       struct err *err);
     // Marks deleted (history keeps name and owner), removes the plan and QUEUED runs end CANCELLED.
     bool (*job_delete)(struct store *s, struct ulid id, int64_t expect, struct instant now, struct err *err);
     // Pause, resume, cancel: sets plan.state, and next_fire when it is not INSTANT_NEVER. Counts plan.version
     // and job version up by one (both stay equal), so that the engine's older view loses its CAS.
-    bool (*job_set_state)(struct store *s, struct ulid id, int state, struct instant next_fire, struct instant now,
-                          struct err *err);
+    bool (*job_set_state)(struct store *s, struct ulid id, int state, struct instant next_fire,
+                          struct instant now, struct err *err);
     // With status, next_fire_time, last_run_id, run_count filled. ERR_NOT_FOUND also when deleted.
     bool (*job_get)(struct store *s, struct ulid id, struct job *ret, struct arena *a, struct err *err);
-    bool (*jobs_list)(struct store *s, const struct job_filter *f, const struct page *p, struct job **ret, size_t *ret_n,
-                      struct page_result *ret_page, struct arena *a, struct err *err);
+    bool (*jobs_list)(struct store *s, const struct job_filter *f, const struct page *p, struct job **ret,
+                      size_t *ret_n, struct page_result *ret_page, struct arena *a, struct err *err);
 
     // -- runs
-    // A QUEUED run for a manual start, runAt, or retry by hand; chained to its job. ERR_NOT_FOUND when the job is gone.
+    // A QUEUED run for a manual start, runAt, or retry by hand; chained to its job. ERR_NOT_FOUND when the
+    // job is gone.
     bool (*run_insert)(struct store *s, struct run *r, struct err *err);
     bool (*run_get)(struct store *s, struct ulid id, struct run *ret, struct arena *a, struct err *err);
-    bool (*runs_list)(struct store *s, const struct run_filter *f, const struct page *p, struct run **ret, size_t *ret_n,
-                      struct page_result *ret_page, struct arena *a, struct err *err);
+    bool (*runs_list)(struct store *s, const struct run_filter *f, const struct page *p, struct run **ret,
+                      size_t *ret_n, struct page_result *ret_page, struct arena *a, struct err *err);
     // QUEUED ends CANCELLED at once; RUNNING is marked cancel_requested (durable; the engine stops it).
-    bool (*run_cancel)(struct store *s, struct ulid id, struct instant now, enum run_cancel_result *ret, struct err *err);
+    bool (*run_cancel)(struct store *s, struct ulid id, struct instant now, enum run_cancel_result *ret,
+                       struct err *err);
     // Lines with id > after, oldest first.
     bool (*logs_read)(struct store *s, struct ulid run_id, int64_t after, size_t max, struct log_line **ret,
                       size_t *ret_n, struct arena *a, struct err *err);
 
     // -- dead letters
-    bool (*dlq_get)(struct store *s, struct ulid id, struct dead_letter *ret, struct arena *a, struct err *err);
-    bool (*dlq_list)(struct store *s, const struct dlq_filter *f, const struct page *p, struct dead_letter **ret,
-                     size_t *ret_n, struct page_result *ret_page, struct arena *a, struct err *err);
-    // Marks it resolved by somebody with a reason, and when replay is not NULL inserts that QUEUED run in the same
-    // transaction. ERR_CONFLICT when it is resolved already.
+    bool (*dlq_get)(struct store *s, struct ulid id, struct dead_letter *ret, struct arena *a,
+                    struct err *err);
+    bool (*dlq_list)(struct store *s, const struct dlq_filter *f, const struct page *p,
+                     struct dead_letter **ret, size_t *ret_n, struct page_result *ret_page, struct arena *a,
+                     struct err *err);
+    // Marks it resolved by somebody with a reason, and when replay is not NULL inserts that QUEUED run in the
+    // same transaction. ERR_CONFLICT when it is resolved already.
     bool (*dlq_resolve)(struct store *s, struct ulid id, struct str by, struct str reason, struct run *replay,
                         struct instant now, struct err *err);
 
     // -- users and sessions
     bool (*user_insert)(struct store *s, const struct user *u, struct err *err); // ERR_CONFLICT: e-mail taken
-    // The first ADMIN: inserted only while no enabled ADMIN exists (ERR_CONFLICT), so that two set-ups cannot race.
+    // The first ADMIN: inserted only while no enabled ADMIN exists (ERR_CONFLICT), so that two set-ups cannot
+    // race.
     bool (*user_insert_first_admin)(struct store *s, const struct user *u, struct err *err);
     bool (*user_get)(struct store *s, struct ulid id, struct user *ret, struct arena *a, struct err *err);
-    bool (*user_by_email)(struct store *s, struct str email, struct user *ret, struct arena *a, struct err *err);
+    bool (*user_by_email)(struct store *s, struct str email, struct user *ret, struct arena *a,
+                          struct err *err);
     // Replaces password_hash, roles, enabled, session_epoch.
     bool (*user_update)(struct store *s, const struct user *u, struct err *err);
     bool (*admin_exists)(struct store *s, bool *ret, struct err *err);
     bool (*session_insert)(struct store *s, const struct session *n, struct err *err);
-    // Marks the old one used and inserts the next one of its family. ERR_UNAUTHENTICATED when the old one is unknown
-    // or expired; when it was used before, the whole family is deleted (and stays deleted) first.
-    bool (*session_rotate)(struct store *s, const uint8_t old_hash[32], const uint8_t new_hash[32], struct instant now,
-                           struct instant expires, struct ulid *ret_user, struct err *err);
-    bool (*session_end)(struct store *s, const uint8_t token_hash[32], struct err *err); // deletes its family; idempotent
+    // Marks the old one used and inserts the next one of its family. ERR_UNAUTHENTICATED when the old one is
+    // unknown or expired; when it was used before, the whole family is deleted (and stays deleted) first.
+    bool (*session_rotate)(struct store *s, const uint8_t old_hash[32], const uint8_t new_hash[32],
+                           struct instant now, struct instant expires, struct ulid *ret_user,
+                           struct err *err);
+    bool (*session_end)(struct store *s, const uint8_t token_hash[32],
+                        struct err *err); // deletes its family; idempotent
     bool (*sessions_end_all)(struct store *s, struct ulid user_id, struct err *err);
 
     // -- small durable values of the installation ("setup.token", …)
-    bool (*setting_get)(struct store *s, struct str key, struct str *ret, struct arena *a, struct err *err); // ERR_NOT_FOUND
-    bool (*setting_put)(struct store *s, struct str key, struct str value, struct err *err); // absent value: delete
+    bool (*setting_get)(struct store *s, struct str key, struct str *ret, struct arena *a,
+                        struct err *err); // ERR_NOT_FOUND
+    bool (*setting_put)(struct store *s, struct str key, struct str value,
+                        struct err *err); // absent value: delete
 };
 
 struct store {
