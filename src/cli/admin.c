@@ -14,10 +14,10 @@ static int hook_missing(const struct cli *c)
 static int server_run(struct cli *c)
 {
     struct config config;
-    if (!c->hooks->server)
-        return hook_missing(c);
     if (!cli_config(c, &config))
         return CLI_USAGE;
+    if (!c->hooks->server)
+        return hook_missing(c);
     return c->hooks->server(&config);
 }
 
@@ -44,10 +44,10 @@ static int account_run(struct cli *c, account_hook hook)
     struct str password, email = line_arg(c, 0);
     struct sbuf out;
     sbuf_init(&out, &c->arena, HOOK_TEXT_MAX);
-    if (!hook)
-        return hook_missing(c);
     if (!cli_config(c, &config))
         return CLI_USAGE;
+    if (!hook)
+        return hook_missing(c);
     if (str_find(email, '@') == email.n)
         return cli_usage(c, "\"%.*s\" is not an e-mail address", STR_ARG(email));
     if (!cli_password(c, true, &password, &err))
@@ -62,10 +62,10 @@ static int plain_run(struct cli *c, plain_hook hook)
     struct err err;
     struct sbuf out;
     sbuf_init(&out, &c->arena, HOOK_TEXT_MAX);
-    if (!hook)
-        return hook_missing(c);
     if (!cli_config(c, &config))
         return CLI_USAGE;
+    if (!hook)
+        return hook_missing(c);
     bool ok = hook(&config, &out, &err);
     return hook_end(c, ok, &out, &err);
 }

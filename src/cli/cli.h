@@ -21,7 +21,8 @@ enum cli_exit {
 
 enum cli_check_state { CLI_CHECK_PASS, CLI_CHECK_WARN, CLI_CHECK_FAIL };
 // Records one finding of `doctor`. fix: what to do, or "".
-typedef void (*cli_check_fn)(void *ctx, enum cli_check_state state, const char *name, struct str detail, struct str fix);
+typedef void (*cli_check_fn)(void *ctx, enum cli_check_state state, const char *name, struct str detail,
+                             struct str fix);
 
 // Provided by main.c; a missing one makes its command say that this build lacks it. Texts for the user go to *out.
 struct cli_hooks {

@@ -90,7 +90,8 @@ static void header_add(struct str_map *m, struct str name, struct str value)
 }
 
 // One exchange without renewal. False: no answer; it has been told.
-static bool exchange(struct client *cl, const struct call *call, struct str key, struct http_response *ret, int *ret_exit)
+static bool exchange(struct client *cl, const struct call *call, struct str key, struct http_response *ret,
+                     int *ret_exit)
 {
     struct arena *a = &cl->cli->arena;
     struct str_pair headers[HEADERS_MAX];

@@ -49,7 +49,8 @@ static void check_skew(struct checkup *d, struct str date)
     if (date.n == 0 || after.us == 0)
         return;
     int64_t skew = (after.us - S_PER_DAY * US_PER_S) / US_PER_S, size = skew < 0 ? -skew : skew;
-    struct str text = arena_fmt(a, "the server's clock is %lld s %s ours", (long long)size, skew < 0 ? "behind" : "ahead of");
+    struct str text = arena_fmt(a, "the server's clock is %lld s %s ours", (long long)size,
+                                skew < 0 ? "behind" : "ahead of");
     if (size <= SKEW_WARN_S)
         PASS(d, "clock of the server", "within %d s of ours", SKEW_WARN_S);
     else

@@ -185,7 +185,7 @@ int follow_run(struct client *cl, const struct follow *f)
     int code;
     for (;;) {
         w.ended = false;
-        w.sse.last_id[0] = '\0';
+        w.sse.last_id[0] = '\0'; // each run numbers its lines anew
         code = watch_run(cl, run_id, &w, deadline, &r);
         if (code != CLI_OK || !f->attempts || str_is(json_str(json_object_get(r.json, "status")), "SUCCEEDED"))
             break;

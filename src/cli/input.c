@@ -50,10 +50,10 @@ static bool prompt_hidden(struct cli *c, const char *question, struct str *ret, 
         return ERR_ERRNO(err, "read the terminal's mode");
     hidden = shown;
     hidden.c_lflag &= ~(tcflag_t)ECHO;
-    fputs(question, c->out.err);
-    fflush(c->out.err);
     if (tcsetattr(STDIN_FILENO, TCSAFLUSH, &hidden) != 0)
         return ERR_ERRNO(err, "switch the terminal's echo off");
+    fputs(question, c->out.err); // only now: what was typed before is thrown away
+    fflush(c->out.err);
     char line[PASSWORD_FILE_MAX];
     bool got = fgets(line, sizeof line, stdin) != NULL;
     tcsetattr(STDIN_FILENO, TCSAFLUSH, &shown);

@@ -312,7 +312,7 @@ const struct cli_command command_job = {
         {.name = "create", .alias = "new", .args = "[NAME]", .args_max = 1, .flags = create_flags, .run = create_run,
          .doc = "Create jobs from flags or from a file",
          .examples = "chronos job create hello --http https://example.org/ --every 5m\n"
-                     "chronos job create report --script ./report.sh --cron '30 2 * * *' --tz Europe/Berlin --retries 2\n"
+                     "chronos job create report --script ./report.sh --cron '30 2 * * *' --tz Europe/Berlin\n"
                      "chronos job create once --dummy --at +10m\n"
                      "chronos job create -f jobs.yaml"},
         {.name = "list", .alias = "ls", .args = "", .flags = list_flags, .run = list_run, .doc = "List jobs",

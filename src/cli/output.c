@@ -47,7 +47,8 @@ static struct str schedule_words(const struct output *o, const json_t *v, struct
     struct str kind = json_str(json_object_get(v, "scheduleType")), zone = json_str(json_object_get(v, "timezone"));
     const json_t *s = json_object_get(v, "intervalSeconds"), *ms = json_object_get(v, "intervalMs");
     if (str_is(kind, "INTERVAL")) {
-        struct duration d = json_is_integer(s) ? duration_s(json_integer_value(s)) : duration_ms(json_integer_value(ms));
+        struct duration d = json_is_integer(s) ? duration_s(json_integer_value(s))
+                                               : duration_ms(json_integer_value(ms));
         return arena_fmt(a, "every %.*s", STR_ARG(duration_text(d, a)));
     }
     if (str_is(kind, "ONCE"))

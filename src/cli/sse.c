@@ -15,23 +15,26 @@ void sse_release(struct sse *s)
     sbuf_release(&s->data);
 }
 
-void sse_restart(struct sse *s)
-{
-    sbuf_clear(&s->line);
-    sbuf_clear(&s->data);
-    s->event[0] = '\0';
-    s->after_cr = false;
-}
-
 static void word_set(char word[static SSE_WORD_MAX], struct str value)
 {
     snprintf(word, SSE_WORD_MAX, "%.*s", STR_ARG(value));
 }
 
-// The empty line: hands out what was gathered. Without data there is no event.
+void sse_restart(struct sse *s)
+{
+    sbuf_clear(&s->line);
+    sbuf_clear(&s->data);
+    s->event[0] = '\0';
+    word_set(s->id, str_of(s->last_id));
+    s->after_cr = false;
+}
+
+// The empty line: hands out what was gathered. Without data there is no event. Only now the id counts: a stream
+// that breaks inside an event must be taken up before it.
 static bool event_end(struct sse *s, bool (*on_event)(void *, const char *, struct str), void *ctx)
 {
     bool go_on = true;
+    word_set(s->last_id, str_of(s->id));
     if (s->data.n > 0) {
         struct str data = {s->data.p, s->data.n - 1}; // each data line added a line feed
         go_on = on_event(ctx, s->event[0] ? s->event : "message", data);
@@ -53,7 +56,7 @@ static void field_take(struct sse *s)
     } else if (str_is(name, "event")) {
         word_set(s->event, value);
     } else if (str_is(name, "id") && value.n < SSE_WORD_MAX) {
-        word_set(s->last_id, value);
+        word_set(s->id, value);
     }
 }
 

@@ -10,7 +10,8 @@ enum { SSE_EVENT_MAX = 1 << 20, SSE_WORD_MAX = 128 };
 struct sse {
     struct sbuf line, data; // on the heap
     char event[SSE_WORD_MAX];
-    char last_id[SSE_WORD_MAX]; // of the newest event that had one; for Last-Event-ID
+    char id[SSE_WORD_MAX];      // newest id seen, also of an event that is not complete
+    char last_id[SSE_WORD_MAX]; // of the newest complete event; for Last-Event-ID
     bool after_cr;              // a line feed now belongs to the carriage return before it
 };
 
