@@ -51,7 +51,7 @@ bool entry_load(struct entries *es, struct entry *e, const struct plan *p, struc
     e->concurrency = (uint8_t)p->concurrency;
     e->follows = p->enabled && p->state == JOB_STATE_ACTIVE;
     struct rule *r = NULL;
-    bool ok = rules_take(&es->rules, p, &r, err);
+    bool ok = rules_take(&es->rules, p, &r, &e->phase, err);
     rules_put(&es->rules, e->rule);
     e->rule = r;
     e->follows = e->follows && ok;

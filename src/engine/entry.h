@@ -17,6 +17,7 @@ struct entry {
     struct node node; // first member
     struct ulid job_id;
     struct rule *rule;        // NULL: the schedule could not be read (follows is false then)
+    struct duration phase;    // of its occurrences against the rule's
     struct task *tasks;       // runs known here, newest first
     struct instant next_fire; // oldest occurrence without a decision; INSTANT_NEVER = none
     struct duration timeout;  // of one attempt

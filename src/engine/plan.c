@@ -4,7 +4,6 @@
 #include "base/log.h"
 #include "engine/core.h"
 #include "engine/reasons.h"
-#include "sched/misfire.h"
 
 enum { POSTPONE_S = 1 };
 
@@ -168,18 +167,9 @@ void plan_decide(struct engine *e, struct entry *p, bool late, struct moment now
         (void)plan_fire(e, p, 0, schedule_next_after_end(p->rule->schedule, now.wall), now, &f);
         return;
     }
-    struct misfire_question q = {
-        .schedule = p->rule->schedule,
-        .seed = schedule_seed(p->job_id),
-        .due = p->next_fire,
-        .now = now.wall,
-        .policy = (enum misfire_policy)p->rule->misfire_policy,
-        .threshold = p->rule->misfire_threshold,
-        .catch_up_max = p->rule->max_catch_up,
-    };
     struct misfire_decision d;
     struct err err = {0};
-    if (!misfire_decide(&q, &d, &e->batch.arena, &err)) {
+    if (!rule_decide(p->rule, p->phase, schedule_seed(p->job_id), p->next_fire, now.wall, &d, &e->batch.arena, &err)) {
         plan_postpone(e, p, now, &err);
         return;
     }

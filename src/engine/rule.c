@@ -16,16 +16,27 @@ void rules_release(struct rules *rs)
     map_release(&rs->by_key);
 }
 
-// A one-off job knows its only instant from plan.next_fire already. Leaving it out of the schedule lets a
-// million of them share one rule.
-static struct schedule_spec shared_spec(const struct plan *p)
+// What makes a plan's schedule its own although a million others mean the same is taken out: the instant of a one-off
+// job, which plan.next_fire tells already, and the origin of an interval's grid, which becomes the phase.
+struct shared {
+    struct schedule_spec spec;
+    struct instant anchor_at;
+    struct duration phase;
+};
+
+static struct shared share(const struct plan *p)
 {
-    struct schedule_spec spec = p->schedule;
-    if (spec.kind == SCHEDULE_ONCE) {
-        spec.run_at = (struct instant){0};
-        spec.start_at = spec.end_at = INSTANT_NEVER;
+    struct shared s = {.spec = p->schedule, .anchor_at = p->anchor_at};
+    int64_t step = schedule_interval(&s.spec).us;
+    bool bounded = !instant_is_never(s.spec.start_at) || !instant_is_never(s.spec.end_at);
+    if (s.spec.kind == SCHEDULE_ONCE) {
+        s.spec.run_at = (struct instant){0};
+        s.spec.start_at = s.spec.end_at = INSTANT_NEVER;
+    } else if (step > 0 && !bounded && s.spec.jitter_seconds == 0 && !instant_is_never(s.anchor_at)) {
+        s.phase.us = s.spec.anchor == ANCHOR_START ? s.anchor_at.us % step : 0; // jitter depends on the instant itself
+        s.anchor_at = (struct instant){0};
     }
-    return spec;
+    return s;
 }
 
 static struct ulid rule_key(const struct schedule_spec *spec, struct instant anchor_at, uint64_t seed)
@@ -54,23 +65,23 @@ static struct rule *rule_new(const struct schedule_spec *spec, struct ulid key, 
     return r;
 }
 
-bool rules_take(struct rules *rs, const struct plan *p, struct rule **ret, struct err *err)
+bool rules_take(struct rules *rs, const struct plan *p, struct rule **ret, struct duration *ret_phase, struct err *err)
 {
-    struct schedule_spec spec = shared_spec(p);
+    struct shared s = share(p);
     uint64_t seed = schedule_seed(p->job_id);
-    struct ulid key = rule_key(&spec, p->anchor_at, seed);
+    struct ulid key = rule_key(&s.spec, s.anchor_at, seed);
     struct rule *r = map_get(&rs->by_key, key);
     if (r) {
         r->refs++;
-        *ret = r;
-        return true;
+    } else {
+        struct schedule *schedule;
+        if (!schedule_compile(rs->zones, &s.spec, s.anchor_at, seed, &schedule, NULL, err))
+            return false;
+        r = rule_new(&s.spec, key, schedule);
+        (void)map_put(&rs->by_key, key, r);
     }
-    struct schedule *schedule;
-    if (!schedule_compile(rs->zones, &spec, p->anchor_at, seed, &schedule, NULL, err))
-        return false;
-    r = rule_new(&spec, key, schedule);
-    (void)map_put(&rs->by_key, key, r);
     *ret = r;
+    *ret_phase = s.phase;
     return true;
 }
 
@@ -81,4 +92,33 @@ void rules_put(struct rules *rs, struct rule *r)
     (void)map_remove(&rs->by_key, r->key);
     schedule_unref(r->schedule);
     mem_free(r);
+}
+
+static struct instant shift(struct instant t, int64_t us)
+{
+    return instant_is_never(t) ? t : (struct instant){t.us + us};
+}
+
+bool rule_decide(const struct rule *r, struct duration phase, uint64_t seed, struct instant due, struct instant now,
+                 struct misfire_decision *ret, struct arena *a, struct err *err)
+{
+    struct misfire_question q = {
+        .schedule = r->schedule,
+        .seed = seed,
+        .due = shift(due, -phase.us),
+        .now = shift(now, -phase.us),
+        .policy = (enum misfire_policy)r->misfire_policy,
+        .threshold = r->misfire_threshold,
+        .catch_up_max = r->max_catch_up,
+    };
+    struct misfire_decision d;
+    if (!misfire_decide(&q, &d, a, err))
+        return false;
+    for (size_t i = 0; i < d.run_n; i++)
+        d.run[i] = shift(d.run[i], phase.us);
+    d.dropped_first = shift(d.dropped_first, phase.us);
+    d.dropped_last = shift(d.dropped_last, phase.us);
+    d.next = shift(d.next, phase.us);
+    *ret = d;
+    return true;
 }

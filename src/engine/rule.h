@@ -6,7 +6,7 @@
 
 #include "base/map.h"
 #include "model/plan.h"
-#include "sched/next_fire.h"
+#include "sched/misfire.h"
 
 struct rule {
     struct ulid key;
@@ -24,10 +24,15 @@ struct rules {
 
 void rules_init(struct rules *rs, struct zones *zones);
 void rules_release(struct rules *rs); // every rule must have been put back
-// The rule of the plan, one use more. ERR_INVALID when the schedule cannot be understood.
-bool rules_take(struct rules *rs, const struct plan *p, struct rule **ret, struct err *err)
+// The rule of the plan, one use more. *ret_phase: the plan's occurrences are the schedule's, so much later (intervals
+// on grids of their own share one schedule). ERR_INVALID when the schedule cannot be understood.
+bool rules_take(struct rules *rs, const struct plan *p, struct rule **ret, struct duration *ret_phase, struct err *err)
     __attribute__((warn_unused_result));
 void rules_put(struct rules *rs, struct rule *r);
+
+// misfire_decide for a plan of that phase.
+bool rule_decide(const struct rule *r, struct duration phase, uint64_t seed, struct instant due, struct instant now,
+                 struct misfire_decision *ret, struct arena *a, struct err *err) __attribute__((warn_unused_result));
 
 static inline bool rule_waits_for_end(const struct rule *r)
 {
