@@ -8,6 +8,8 @@
 
 enum { SUGGESTION_DISTANCE_MIN = 2, SUGGESTION_SHARE = 3, WORDS_MAX = 128 };
 
+static size_t gap(size_t a, size_t b) { return a > b ? a - b : b - a; }
+
 const char *word_nearest(struct str got, const char *const *words)
 {
     const char *nearest = NULL;
@@ -15,9 +17,11 @@ const char *word_nearest(struct str got, const char *const *words)
     if (best < SUGGESTION_DISTANCE_MIN)
         best = SUGGESTION_DISTANCE_MIN;
     for (size_t i = 0; words[i]; i++) {
-        size_t d = str_distance(got, str_of(words[i]));
+        size_t d = str_distance(got, str_of(words[i])), n = strlen(words[i]);
+        // Between two of one distance the one of like length: swapped letters are the commonest slip.
+        bool nearer = !nearest || d < best || (d == best && gap(n, got.n) < gap(strlen(nearest), got.n));
         // A two-letter word is "near" to every other one: something must be left of it.
-        if (d < got.n && d <= best && (!nearest || d < best)) {
+        if (d < got.n && d < n && d <= best && nearer) {
             nearest = words[i];
             best = d;
         }
