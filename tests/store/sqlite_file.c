@@ -219,7 +219,7 @@ static void unreadable_plan_is_left_out(void **state)
     for (uint64_t i = 0; i < 20; i++)
         job_add(p, s, i);
     s->ops->free(s);
-    tamper(p, "UPDATE plans SET options = 7 WHERE job_id IN (SELECT id FROM jobs ORDER BY id LIMIT 3 OFFSET 2)");
+    tamper(p, "UPDATE plan_specs SET options = 7 WHERE job_id IN (SELECT id FROM jobs ORDER BY id LIMIT 3 OFFSET 2)");
     s = open_store(p);
     struct plan *v;
     size_t n, bad;

@@ -37,9 +37,10 @@ static const struct column run_rows[] = {
 #undef T
 const struct columns run_columns = COLUMNS(run_rows);
 
-// The packed options stand between state and anchor_at; plan_read and plan_bind handle them.
+// The first ones are table plans, the others plan_specs. The packed options stand between state and anchor_at;
+// plan_read and plan_spec_bind handle them.
 #define T struct plan
-enum { PLAN_OPTIONS_COLUMN = 7 };
+enum { PLAN_SPEC_COLUMN = 5, PLAN_OPTIONS_COLUMN = 7 };
 static const struct column plan_rows[] = {
     COLUMN(T, COLUMN_ID, job_id),
     COLUMN(T, COLUMN_I64, version),
@@ -121,12 +122,14 @@ static void bind_optional_i64(struct db_stmt *s, int at, int64_t v, bool absent)
         db_put_i64(s, at, v);
 }
 
-void columns_bind(const struct columns *t, struct db_stmt *s, const void *row)
+// Binds columns from … to − 1 to the parameters from at on.
+static void bind_range(const struct columns *t, int from, int to, struct db_stmt *s, int at, const void *row)
 {
-    for (int i = 0; i < t->n; i++) {
-        const struct column *c = &t->v[i];
+    for (int k = from; k < to; k++) {
+        const struct column *c = &t->v[k];
         const void *v = (const char *)row + c->offset;
         const int64_t *like = (const void *)((const char *)row + c->like);
+        int i = at + k - from - 1;
         switch (c->kind) {
         case COLUMN_ID: bind_optional_id(s, i + 1, v); break;
         case COLUMN_INSTANT: bind_instant(s, i + 1, *(const struct instant *)v); break;
@@ -142,6 +145,11 @@ void columns_bind(const struct columns *t, struct db_stmt *s, const void *row)
         case COLUMN_TEXT: db_put_text(s, i + 1, *(const struct str *)v); break;
         }
     }
+}
+
+void columns_bind(const struct columns *t, struct db_stmt *s, const void *row)
+{
+    bind_range(t, 0, t->n, s, 1, row);
 }
 
 static bool read_text(struct db_stmt *s, int col, struct str *ret, struct arena *a)
@@ -221,6 +229,12 @@ bool plan_read(struct db_stmt *s, struct plan *ret, struct arena *a, struct err 
 
 void plan_bind(struct db_stmt *s, const struct plan *p)
 {
-    columns_bind(&plan_columns, s, p);
-    db_put_i64(s, PLAN_OPTIONS_COLUMN + 1, plan_options_pack(p));
+    bind_range(&plan_columns, 0, PLAN_SPEC_COLUMN, s, 1, p);
+}
+
+void plan_spec_bind(struct db_stmt *s, const struct plan *p)
+{
+    db_put_id(s, 1, &p->job_id);
+    bind_range(&plan_columns, PLAN_SPEC_COLUMN, plan_columns.n, s, 2, p);
+    db_put_i64(s, 2 + PLAN_OPTIONS_COLUMN - PLAN_SPEC_COLUMN, plan_options_pack(p));
 }

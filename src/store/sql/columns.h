@@ -42,7 +42,9 @@ struct instant read_instant(struct db_stmt *s, int col);
 // Rows whose values make sense; else ERR_CORRUPT or, when the arena is full, ERR_UNAVAILABLE.
 bool run_read(struct db_stmt *s, struct run *ret, struct arena *a, struct err *err);
 bool plan_read(struct db_stmt *s, struct plan *ret, struct arena *a, struct err *err);
-// Binds all columns of plan_put and plan_replace.
+// Binds the columns of table plans (job_id … run_count) and of plan_specs (job_id, enabled … dtstart), from
+// parameter 1 on.
 void plan_bind(struct db_stmt *s, const struct plan *p);
+void plan_spec_bind(struct db_stmt *s, const struct plan *p);
 
 #endif

@@ -32,6 +32,9 @@ static bool plan_put(struct db *d, const struct plan *p, struct err *err)
     if (!sql_query(d, STORE_PLAN_PUT, &s, err))
         return false;
     plan_bind(s, &fresh);
+    if (!db_run(s, err) || !sql_query(d, STORE_SPEC_PUT, &s, err))
+        return false;
+    plan_spec_bind(s, &fresh);
     return db_run(s, err);
 }
 
@@ -124,7 +127,12 @@ static bool change_write(struct db *d, void *arg, struct err *err)
         return missed(d, w->job->id, err);
     if (!sql_query(d, STORE_PLAN_REPLACE, &s, err))
         return false;
-    plan_bind(s, w->plan);
+    db_put_id(s, 1, &w->plan->job_id);
+    db_put_i64(s, 2, w->plan->version);
+    db_put_i64(s, 3, w->plan->next_fire.us);
+    if (!db_run(s, err) || !sql_query(d, STORE_SPEC_REPLACE, &s, err))
+        return false;
+    plan_spec_bind(s, w->plan);
     return db_run(s, err);
 }
 
@@ -170,6 +178,9 @@ static bool removal_write(struct db *d, void *arg, struct err *err)
     if (!sql_query(d, STORE_PLAN_REMOVE, &s, err))
         return false;
     db_put_id(s, 1, &w->id);
+    if (!db_run(s, err) || !sql_query(d, STORE_SPEC_REMOVE, &s, err))
+        return false;
+    db_put_id(s, 1, &w->id);
     return db_run(s, err) && cancel_queued(d, w, err);
 }
 
@@ -200,8 +211,11 @@ static bool state_write(struct db *d, void *arg, struct err *err)
     if (!sql_query(d, STORE_PLAN_SET_STATE, &s, err))
         return false;
     db_put_id(s, 1, &w->id);
+    db_put_i64(s, 2, w->next_fire.us);
+    if (!db_run(s, err) || !sql_query(d, STORE_SPEC_SET_STATE, &s, err))
+        return false;
+    db_put_id(s, 1, &w->id);
     db_put_i64(s, 2, w->state);
-    db_put_i64(s, 3, w->next_fire.us);
     return db_run(s, err);
 }
 

@@ -3,9 +3,10 @@
 -- order of the tables in columns.c. Where a name has {words}, the last one varies fastest; C code computes places.
 
 -- let run: r.id, r.job_id, r.job_version, r.status, r.scheduled, r.first_scheduled, r.due, r.started, r.ended, r.token, r.attempt, r.occurrences, r.lost_count, r.trigger_kind, r.priority, r.cancel_requested, r.exit_code, r.worker, r.error_class, r.error_message, r.inputs, r.run_key, r.prev_run, r.blocked_by
--- let plan: p.job_id, p.version, p.next_fire, p.last_run, p.run_count, p.enabled, p.state, p.options, p.anchor_at, p.timeout, p.type, p.interval_seconds, p.interval_ms, p.cron_expression, p.timezone, p.jitter_seconds, p.misfire_threshold_seconds, p.max_catch_up, p.run_at, p.start_at, p.end_at, p.rrule, p.dtstart
--- let job: j.id, j.owner_id, j.version, j.created_at, j.updated_at, p.next_fire, p.last_run, p.run_count, p.enabled, p.state, r.status, j.definition
--- let job_from: FROM jobs j JOIN plans p ON p.job_id = j.id LEFT JOIN runs r ON r.id = p.last_run
+-- let plan: p.job_id, p.version, p.next_fire, p.last_run, p.run_count, x.enabled, x.state, x.options, x.anchor_at, x.timeout, x.type, x.interval_seconds, x.interval_ms, x.cron_expression, x.timezone, x.jitter_seconds, x.misfire_threshold_seconds, x.max_catch_up, x.run_at, x.start_at, x.end_at, x.rrule, x.dtstart
+-- let plan_from: FROM plans p JOIN plan_specs x ON x.job_id = p.job_id
+-- let job: j.id, j.owner_id, j.version, j.created_at, j.updated_at, p.next_fire, p.last_run, p.run_count, x.enabled, x.state, r.status, j.definition
+-- let job_from: FROM jobs j JOIN plans p ON p.job_id = j.id JOIN plan_specs x ON x.job_id = j.id LEFT JOIN runs r ON r.id = p.last_run
 -- let dlq: d.id, d.job_id, d.job_name, d.last_run_id, d.run_key, d.scheduled, d.reason, d.error_class, d.attempts, d.job_version, d.inputs, d.created_at, d.resolved, d.resolved_at, d.resolved_by, d.resolution, d.replay_run_id, d.definition
 -- let user: u.id, u.email, u.password_hash, u.roles, u.enabled, u.session_epoch, u.created_at
 
@@ -35,7 +36,7 @@ SELECT p.last_run FROM plans p WHERE p.job_id = ?1
 -- name: chain_advance
 UPDATE plans SET last_run = ?2, run_count = run_count + 1 WHERE job_id = ?1
 -- name: finished_plan
-SELECT p.job_id, p.options FROM runs r JOIN plans p ON p.job_id = r.job_id
+SELECT p.job_id, x.options FROM runs r JOIN plans p ON p.job_id = r.job_id JOIN plan_specs x ON x.job_id = p.job_id
 WHERE r.id = ?1 AND p.next_fire = 9223372036854775807
 -- name: plan_set_next
 UPDATE plans SET next_fire = ?2 WHERE job_id = ?1 AND next_fire = 9223372036854775807
@@ -52,10 +53,10 @@ ON CONFLICT (id) DO UPDATE SET job_name = ?3, last_run_id = ?4, reason = ?7, err
 -- ---- what the engine loads ----
 
 -- name: plans_page_{scope}
--- each scope: due=AND p.enabled = 1 AND p.state = 0 | all=
-SELECT {plan} FROM plans p WHERE p.job_id > ?1 {scope} ORDER BY p.job_id LIMIT ?2
+-- each scope: due=AND x.enabled = 1 AND x.state = 0 | all=
+SELECT {plan} {plan_from} WHERE p.job_id > ?1 {scope} ORDER BY p.job_id LIMIT ?2
 -- name: plan_get
-SELECT {plan} FROM plans p WHERE p.job_id = ?1
+SELECT {plan} {plan_from} WHERE p.job_id = ?1
 -- name: runs_unfinished
 SELECT {run}, (SELECT j.name FROM jobs j WHERE j.id = r.job_id) FROM runs r INDEXED BY runs_unfinished
 WHERE r.status < 2 AND r.id > ?1 ORDER BY r.id LIMIT ?2
@@ -68,17 +69,20 @@ SELECT j.definition, j.version FROM jobs j WHERE j.id = ?1 AND j.deleted_at IS N
 INSERT INTO jobs (id, owner_id, name, type, version, created_at, updated_at, definition)
 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT DO NOTHING
 -- name: plan_put
-INSERT INTO plans VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20,
-                          ?21, ?22, ?23)
+INSERT INTO plans VALUES (?1, ?2, ?3, ?4, ?5)
+-- name: spec_put
+INSERT INTO plan_specs VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)
 -- name: job_change
 UPDATE jobs SET name = ?2, type = ?3, version = ?4, updated_at = ?5, definition = ?6
 WHERE id = ?1 AND version = ?7 AND deleted_at IS NULL
 -- name: plan_replace
-UPDATE plans SET version = ?2, next_fire = ?3, enabled = ?6, state = ?7, options = ?8, anchor_at = ?9, timeout = ?10,
-    type = ?11, interval_seconds = ?12, interval_ms = ?13, cron_expression = ?14, timezone = ?15, jitter_seconds = ?16,
-    misfire_threshold_seconds = ?17, max_catch_up = ?18, run_at = ?19, start_at = ?20, end_at = ?21, rrule = ?22,
-    dtstart = ?23
-WHERE job_id = ?1 AND ?4 IS ?4 AND ?5 IS ?5
+UPDATE plans SET version = ?2, next_fire = ?3 WHERE job_id = ?1
+-- name: spec_replace
+UPDATE plan_specs SET enabled = ?2, state = ?3, options = ?4, anchor_at = ?5, timeout = ?6, type = ?7,
+    interval_seconds = ?8, interval_ms = ?9, cron_expression = ?10, timezone = ?11, jitter_seconds = ?12,
+    misfire_threshold_seconds = ?13, max_catch_up = ?14, run_at = ?15, start_at = ?16, end_at = ?17, rrule = ?18,
+    dtstart = ?19
+WHERE job_id = ?1
 -- name: job_version
 SELECT j.version FROM jobs j WHERE j.id = ?1 AND j.deleted_at IS NULL
 -- name: job_mark_deleted
@@ -88,15 +92,19 @@ UPDATE jobs SET deleted_at = ?2, updated_at = ?2,
 WHERE id = ?1 AND deleted_at IS NULL AND (?3 = 0 OR version = ?3)
 -- name: plan_remove
 DELETE FROM plans WHERE job_id = ?1
+-- name: spec_remove
+DELETE FROM plan_specs WHERE job_id = ?1
 -- name: runs_cancel_queued
 UPDATE runs INDEXED BY runs_unfinished SET status = 5, ended = ?2, error_class = ?3, error_message = ?4
 WHERE status < 2 AND status = 0 AND job_id = ?1
 -- name: job_touch
 UPDATE jobs SET version = version + 1, updated_at = ?2 WHERE id = ?1 AND deleted_at IS NULL
 -- name: plan_set_state
-UPDATE plans SET state = ?2, version = version + 1,
-    next_fire = CASE WHEN ?3 = 9223372036854775807 THEN next_fire ELSE ?3 END
+UPDATE plans SET version = version + 1,
+    next_fire = CASE WHEN ?2 = 9223372036854775807 THEN next_fire ELSE ?2 END
 WHERE job_id = ?1
+-- name: spec_set_state
+UPDATE plan_specs SET state = ?2 WHERE job_id = ?1
 -- name: job_get
 SELECT {job} {job_from} WHERE j.id = ?1 AND j.deleted_at IS NULL
 -- name: jobs_by_{sort}_{dir}_{scope}
