@@ -191,6 +191,9 @@ static void check_modes(struct checkup *d)
 {
     struct arena *a = &d->cli->arena;
     size_t checked = 0, bad = 0;
+    struct stat folder;
+    // A folder that is closed to others closes all that is in it.
+    bool closed = stat(d->config.data_dir.p, &folder) == 0 && !(folder.st_mode & OTHERS_MODE);
     DIR *dir = opendir(d->config.data_dir.p);
     struct dirent *e;
     while (dir && (e = readdir(dir))) {
@@ -201,7 +204,7 @@ static void check_modes(struct checkup *d)
         if (!secret || stat(path.p, &st) != 0)
             continue;
         checked++;
-        if (!(st.st_mode & OTHERS_MODE))
+        if (closed || !(st.st_mode & OTHERS_MODE))
             continue;
         bad++;
         find(d, str_ends(name, STR(".db")) ? CLI_CHECK_WARN : CLI_CHECK_FAIL, "file rights",

@@ -19,6 +19,21 @@ struct str duration_text(struct duration d, struct arena *a)
     return arena_fmt(a, "%lld d %02lld h", (long long)(s / S_PER_DAY), (long long)(s % S_PER_DAY / S_PER_HOUR));
 }
 
+struct str duration_exact(struct duration d, struct arena *a)
+{
+    static const struct { const char *name; int64_t us; } units[] = {
+        {"d", S_PER_DAY * US_PER_S}, {"h", S_PER_HOUR * US_PER_S}, {"m", S_PER_MINUTE * US_PER_S}, {"s", US_PER_S},
+        {"ms", US_PER_MS}};
+    struct str text = STR("");
+    int64_t left = d.us;
+    for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
+        if (left >= units[i].us)
+            text = arena_fmt(a, "%.*s%lld%s", STR_ARG(text), (long long)(left / units[i].us), units[i].name);
+        left %= units[i].us;
+    }
+    return text.n ? text : STR("0s");
+}
+
 struct str instant_relative(struct instant t, struct instant now, struct arena *a)
 {
     struct duration d = instant_since(t, now);

@@ -9,6 +9,8 @@
 
 // "812 ms", "4.2 s", "1 m 02 s", "3 h 12 m", "2 d 04 h". Negative durations show as 0 ms.
 struct str duration_text(struct duration d, struct arena *a);
+// Exact, in the spelling that duration_parse reads: "5m", "1h30m", "500ms", "0s".
+struct str duration_exact(struct duration d, struct arena *a);
 // "in 6 h 12 m", "5 m 03 s ago", "now" (within a second).
 struct str instant_relative(struct instant t, struct instant now, struct arena *a);
 // "30" (seconds), "500ms", "5s", "15m", "1h30m", "2d". Not negative. ERR_INVALID names the text.

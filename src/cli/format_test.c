@@ -25,6 +25,21 @@ static void durations_are_written_with_two_units_at_most(void **state)
     arena_release(&a);
 }
 
+static void exact_durations_read_back(void **state)
+{
+    (void)state;
+    static const char *const rows[] = {"0s", "500ms", "1s500ms", "5m", "1h30m", "2d", "1d1h1m1s1ms"};
+    struct arena a;
+    arena_init(&a, ARENA_BYTES);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct duration d;
+        struct err err;
+        assert_true(duration_parse(str_of(rows[i]), &d, &err));
+        assert_true(str_is(duration_exact(d, &a), rows[i]));
+    }
+    arena_release(&a);
+}
+
 static void instants_are_told_from_now(void **state)
 {
     (void)state;
@@ -77,6 +92,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(durations_are_written_with_two_units_at_most),
+        cmocka_unit_test(exact_durations_read_back),
         cmocka_unit_test(instants_are_told_from_now),
         cmocka_unit_test(durations_are_read_with_units),
         cmocka_unit_test(instants_are_absolute_or_from_now),

@@ -41,7 +41,7 @@ static struct str list_text(const json_t *v, struct arena *a)
     return out.n ? sbuf_str(&out) : STR("-");
 }
 
-// "every 5 m", "0 2 * * * Europe/Berlin", "once 2027-…", "manual".
+// "every 5m", "0 2 * * * Europe/Berlin", "once 2027-…", "manual".
 static struct str schedule_words(const struct output *o, const json_t *v, struct arena *a)
 {
     struct str kind = json_str(json_object_get(v, "scheduleType")), zone = json_str(json_object_get(v, "timezone"));
@@ -49,7 +49,7 @@ static struct str schedule_words(const struct output *o, const json_t *v, struct
     if (str_is(kind, "INTERVAL")) {
         struct duration d = json_is_integer(s) ? duration_s(json_integer_value(s))
                                                : duration_ms(json_integer_value(ms));
-        return arena_fmt(a, "every %.*s", STR_ARG(duration_text(d, a)));
+        return arena_fmt(a, "every %.*s", STR_ARG(duration_exact(d, a)));
     }
     if (str_is(kind, "ONCE"))
         return arena_fmt(a, "once %.*s", STR_ARG(time_text(o, json_str(json_object_get(v, "runAt")), a)));

@@ -29,7 +29,7 @@ static void cells_show_each_kind_of_value(void **state)
         {{"", "list", COLUMN_LIST}, "a,b"},     {{"", "empty", COLUMN_LIST}, "-"},
         {{"", "in.deep", COLUMN_TEXT}, "d"},    {{"", "in.deep.deeper", COLUMN_TEXT}, "-"},
         {{"", "in", COLUMN_TEXT}, "{\"deep\":\"d\"}"}, {{"", "cron", COLUMN_SCHEDULE}, "* * * * * UTC"},
-        {{"", "every", COLUMN_SCHEDULE}, "every 5 m 00 s"}, {{"", "hand", COLUMN_SCHEDULE}, "manual"},
+        {{"", "every", COLUMN_SCHEDULE}, "every 5m"}, {{"", "hand", COLUMN_SCHEDULE}, "manual"},
         {{"", "rule", COLUMN_SCHEDULE}, "FREQ=DAILY"}};
     struct arena a;
     struct err err;

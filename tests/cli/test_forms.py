@@ -40,7 +40,7 @@ def test_tables_are_aligned_by_display_width(server, cli):
     # Seven wide characters take fourteen cells; "hello" takes five.
     assert head.startswith("NAME            STATUS     TYPE   SCHEDULE")
     assert first.startswith("hello           RUNNING    HTTP   0 2 * * * Europe/Berlin")
-    assert second.startswith("日本語のジョブ  SCHEDULED  DUMMY  every 1.5 s")
+    assert second.startswith("日本語のジョブ  SCHEDULED  DUMMY  every 1s500ms")
     assert "d 0" in second or " d " in second  # "2517 d 14 h ago"
     assert cli("job", "list", "--no-headers").stdout.splitlines()[0].startswith("hello")
 

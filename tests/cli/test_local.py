@@ -124,7 +124,7 @@ def findings(result):
 
 def test_doctor_finds_a_taken_port_and_open_rights_with_the_fix(alone, tmp_path):
     data = tmp_path / "data"
-    data.mkdir()
+    data.mkdir(mode=0o755)
     (data / "token.key").write_text("x")
     (data / "token.key").chmod(0o644)
     with socket.socket() as s:
@@ -138,6 +138,14 @@ def test_doctor_finds_a_taken_port_and_open_rights_with_the_fix(alone, tmp_path)
     assert found["file rights"]["state"] == "FAIL" and found["file rights"]["fix"].startswith("chmod 600")
     assert found["data folder"]["state"] == "PASS" and found["settings"]["state"] == "PASS"
     assert json.loads(result.stdout)["ok"] is False
+
+
+def test_doctor_needs_no_rights_of_files_inside_a_closed_folder(alone, tmp_path):
+    data = tmp_path / "data"
+    data.mkdir(mode=0o700)
+    (data / "chronos.db").write_text("x")
+    found = findings(alone("doctor", "--json", code=None, CHRONOS_HTTP_LISTEN="127.0.0.1:1", CHRONOS_DATA_DIR=str(data)))
+    assert found["file rights"]["state"] == "PASS"
 
 
 def test_doctor_compares_the_clocks(server, cli):
