@@ -42,6 +42,7 @@ struct engine_status {
 // Owner of store, executor and clock: the caller; they must outlive the engine.
 struct engine *engine_new(const struct engine_config *c, struct store *store, struct executor *executor,
                           const struct clock *clock, const struct engine_listener *listener);
+// The executor must hold no attempt of it any more (stop the runners first).
 void engine_free(struct engine *e);
 // Loads plans and unfinished runs; runs of former owners end LOST and get their next attempt. Call once before
 // the first tick; may be repeated after an error.

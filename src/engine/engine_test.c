@@ -2,6 +2,10 @@
 // The tick as a whole: firing, pokes, drain.
 #include "../tests/sim/bench.h"
 
+#include <sched.h>
+
+#include "base/queue.h"
+
 static void a_due_plan_runs_once_at_its_instant_and_its_result_is_recorded(void **state)
 {
     struct bench *b = *state;
@@ -173,6 +177,64 @@ static void the_run_loop_returns_when_a_stopped_engine_is_idle(void **state)
     assert_true(s.draining);
 }
 
+// The executor ends attempts on a thread of its own, as runners do; the engine runs on its own, too.
+struct other {
+    struct bench *b;
+    struct attempt_sink *sink;
+    struct queue attempts;
+};
+
+static struct other *others; // the executor of this test
+
+static void start_elsewhere(struct executor *x, struct attempt **v, size_t n)
+{
+    (void)x;
+    for (size_t i = 0; i < n; i++)
+        assert_true(queue_push(&others->attempts, v[i]));
+}
+
+static void *end_elsewhere(void *arg)
+{
+    struct other *o = arg;
+    void *v[1];
+    while (queue_pop(&o->attempts, v, 1, duration_s(60)) == 1) {
+        struct attempt *a = v[0];
+        a->sink->log(a->sink, a, LOG_LINE_INFO, STREAM_STDOUT, STR("from another thread"), STR_NONE);
+        a->result.status = RUN_SUCCEEDED;
+        a->started = clock_now(a->clock);
+        a->sink->done(a->sink, a);
+    }
+    return NULL;
+}
+
+static void *run_engine(void *arg)
+{
+    engine_run(arg);
+    return NULL;
+}
+
+static void pokes_and_results_reach_a_running_engine_from_other_threads(void **state)
+{
+    struct bench *b = *state;
+    struct other o = {.b = b};
+    struct job j = bench_job(b, SCHEDULE_MANUAL);
+    others = &o;
+    queue_init(&o.attempts, 1000, LOCK_RUNNER);
+    b->x.start = start_elsewhere;
+    bench_insert(b, &j);
+    pthread_t runner = thread_start("runner", end_elsewhere, &o);
+    pthread_t engine = thread_start("engine", run_engine, b->engine);
+    for (int i = 0; i < 200; i++)
+        (void)bench_run_now(b, j.id, PRIORITY_MEDIUM);
+    while (bench_count(b, RUN_SUCCEEDED) < 200)
+        (void)sched_yield(); // the suite's time limit bounds it
+    engine_stop(b->engine, duration_s(0));
+    assert_int_equal(pthread_join(engine, NULL), 0);
+    queue_close(&o.attempts);
+    assert_int_equal(pthread_join(runner, NULL), 0);
+    queue_release(&o.attempts);
+}
+
 static void the_clock_set_back_repeats_nothing_and_set_forward_follows_the_misfire_policy(void **state)
 {
     struct bench *b = *state;
@@ -205,6 +267,7 @@ int main(void)
         TEST(a_user_cancels_a_run_and_it_is_not_retried),
         TEST(a_drain_starts_nothing_lets_runs_end_and_hands_back_the_rest),
         TEST(the_run_loop_returns_when_a_stopped_engine_is_idle),
+        TEST(pokes_and_results_reach_a_running_engine_from_other_threads),
         TEST(the_clock_set_back_repeats_nothing_and_set_forward_follows_the_misfire_policy),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

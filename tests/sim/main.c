@@ -4,7 +4,7 @@
 #include "tests/sim/sim.h"
 
 static const char usage[] = "usage: sim --seed N [--seeds N] [--jobs N] [--hours N] [--faults all|none]"
-                            " [--without unique|token|version] [--verbose 1]\n";
+                            " [--without unique|cas|token|version] [--verbose 1]\n";
 
 static bool number(const char *text, int64_t *ret)
 {
@@ -19,7 +19,9 @@ static bool option(struct sim_options *o, int64_t *seeds, struct str name, const
     if (str_is(name, "--faults") && (str_is(v, "all") || str_is(v, "none")))
         o->faults = str_is(v, "all");
     else if (str_is(name, "--without") && str_is(v, "unique"))
-        o->weak.no_run_unique = o->weak.no_fire_cas = true;
+        o->weak.no_run_unique = true;
+    else if (str_is(name, "--without") && str_is(v, "cas"))
+        o->weak.no_fire_cas = true;
     else if (str_is(name, "--without") && str_is(v, "token"))
         o->weak.no_token = true;
     else if (str_is(name, "--without") && str_is(v, "version"))

@@ -58,7 +58,7 @@ int main(void)
     no_promise_is_broken(true);
     a_seed_replays_exactly();
     a_missing_protection_is_noticed("the store without unique runs is found out",
-                                    (struct store_weakness){.no_run_unique = true, .no_fire_cas = true});
+                                    (struct store_weakness){.no_run_unique = true});
     a_missing_protection_is_noticed("the store without fencing tokens is found out",
                                     (struct store_weakness){.no_token = true});
     a_missing_protection_is_noticed("the store without plan versions is found out",
