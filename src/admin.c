@@ -2,6 +2,7 @@
 // Administration on the data store, without a server.
 #include "admin.h"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "app/setup.h"
@@ -9,7 +10,7 @@
 #include "base/file.h"
 #include "store/sql/store_sql.h"
 
-enum { ARENA_BUDGET = 16 * 1024 * 1024, PAGE = 500, DATA_DIR_MODE = 0700 };
+enum { ARENA_BUDGET = 16 * 1024 * 1024, PAGE = 500, DATA_DIR_MODE = 0700, PRIVATE_UMASK = 0077 };
 
 // The store and the use cases on it, open for one command.
 struct desk {
@@ -25,6 +26,7 @@ static bool desk_open(struct desk *d, const struct config *c, struct err *err)
     arena_init(&d->a, ARENA_BUDGET);
     const char *dir = arena_cstr(&d->a, c->data_dir), *path = arena_cstr(&d->a, c->db_path);
     const struct clock *clock = clock_real();
+    umask(PRIVATE_UMASK);
     if (!dir_make(dir, DATA_DIR_MODE, err) || !store_sqlite_open(path, clock_now(clock), &d->store, err)) {
         arena_release(&d->a);
         return false;

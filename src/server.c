@@ -8,6 +8,7 @@
 #include <malloc.h>
 #include <signal.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 
 #include "api/api.h"
 #include "app/setup.h"
@@ -21,6 +22,7 @@
 enum {
     START_ARENA_BUDGET = 4 * 1024 * 1024,
     DATA_DIR_MODE = 0700,
+    PRIVATE_UMASK = 0077, // the store, its log and the keys are nobody else's
     LOOPS_MAX = 16,
     MALLOC_ARENAS = 4,   // heaps shared by the threads: bounds what fragmentation can cost
     WATCH_PERIOD_S = 60, // how often the zone data is looked at
@@ -257,6 +259,7 @@ int server_main(const struct config *c)
 {
     log_configure((enum log_level)c->log_level, (enum log_format)c->log_format);
     raise_limits();
+    umask(PRIVATE_UMASK);
     sigset_t signals;
     block_signals(&signals);
     struct server s = {.config = c, .clock = clock_real()};

@@ -162,7 +162,7 @@ def test_doctor_reports_wrong_settings_with_a_remedy(alone):
 
 # ---- accounts ----
 
-def test_a_password_is_typed_twice_without_echo(tmp_path):
+def test_a_password_is_typed_without_echo(tmp_path):
     cli = Cli(tmp_path)
     parent, child = pty.openpty()
     process = subprocess.Popen([BINARY, "login", "--email", "me@example.org", "--url", "http://127.0.0.1:1"],
