@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // How many DUMMY attempts one runner thread takes per second, from a definition's text to the end:
-// runner_bench ATTEMPTS [THREADS]. The sink hands out one text and drops logs. Prints one JSON line.
+// runner_bench ATTEMPTS [THREADS [JOBS]]. The attempts are spread over JOBS jobs (default 100) in turn; the sink hands
+// out one text and drops logs. Prints one JSON line.
 #include <stdio.h>
 
 #include "base/mem.h"
@@ -55,7 +56,7 @@ static void done(struct attempt_sink *s, struct attempt *a)
         waker_wake(&b->room);
 }
 
-static void submit(struct bench *b, struct executor *x, uint64_t first)
+static void submit(struct bench *b, struct executor *x, uint64_t first, uint64_t jobs)
 {
     struct attempt *v[BATCH];
     for (uint64_t i = 0; i < BATCH; i++) {
@@ -63,6 +64,8 @@ static void submit(struct bench *b, struct executor *x, uint64_t first)
         uint64_t hash = (first + i) * UINT64_C(0x9e3779b97f4a7c15);
         memcpy(a->run_id.b, &first, sizeof first);
         memcpy(a->run_id.b + sizeof first, &hash, sizeof hash);
+        uint64_t job = (first + i) % jobs;
+        memcpy(a->job_id.b, &job, sizeof job);
         a->number = 1;
         a->clock = clock_real();
         a->sink = &b->sink;
@@ -74,9 +77,11 @@ static void submit(struct bench *b, struct executor *x, uint64_t first)
 
 int main(int argc, char **argv)
 {
-    int64_t attempts, threads = 1;
-    if (argc < 2 || !str_to_i64(str_of(argv[1]), &attempts) || (argc > 2 && !str_to_i64(str_of(argv[2]), &threads))) {
-        (void)fprintf(stderr, "usage: runner_bench ATTEMPTS [THREADS]\n");
+    int64_t attempts, threads = 1, jobs = 100;
+    if (argc < 2 || !str_to_i64(str_of(argv[1]), &attempts) ||
+        (argc > 2 && !str_to_i64(str_of(argv[2]), &threads)) ||
+        (argc > 3 && (!str_to_i64(str_of(argv[3]), &jobs) || jobs < 1))) {
+        (void)fprintf(stderr, "usage: runner_bench ATTEMPTS [THREADS [JOBS]]\n");
         return 2;
     }
     struct bench b = {.sink = {load, drop_log, done}};
@@ -87,13 +92,13 @@ int main(int argc, char **argv)
     for (int64_t i = 0; i < attempts; i += BATCH) {
         while (atomic_load(&b.open) > IN_FLIGHT_MAX - BATCH)
             (void)waker_wait(&b.room, duration_ms(1));
-        submit(&b, runner_executor(r), (uint64_t)i);
+        submit(&b, runner_executor(r), (uint64_t)i, (uint64_t)jobs);
     }
     while (atomic_load(&b.open) > 0)
         (void)waker_wait(&b.room, duration_ms(1));
     double took = (double)mono_since(clock_mono(clock_real()), start).us / (double)US_PER_S;
-    (void)printf("{\"bench\":\"runner\",\"threads\":%lld,\"definitionBytes\":%zu,\"perSecond\":%.0f,\"failed\":%lld}\n",
-                 (long long)threads, sizeof definition - 1, (double)atomic_load(&b.done) / took,
+    (void)printf("{\"bench\":\"runner\",\"threads\":%lld,\"jobs\":%lld,\"definitionBytes\":%zu,\"perSecond\":%.0f,"
+                 "\"failed\":%lld}\n", (long long)threads, (long long)jobs, sizeof definition - 1, (double)atomic_load(&b.done) / took,
                  (long long)atomic_load(&b.failed));
     runner_free(r);
     waker_release(&b.room);

@@ -141,40 +141,22 @@ static bool job_load(struct attempt *a, struct str definition, struct faults *fa
     return true;
 }
 
-static bool payload_decode(struct attempt *a, json_t *inputs, struct faults *faults, struct err *err)
+bool payload_decode(struct attempt *a, struct str definition, struct faults *faults, struct err *err)
 {
     json_t *json CLEANUP_JSON = NULL;
-    if (!json_parse(a->job.payload.p ? a->job.payload : STR("{}"), &json, err))
-        return err_wrap(err, "the job's payload");
-    void *payload = arena_alloc(&a->arena, a->type->payload->size);
-    if (!payload)
-        return ERR(err, ERR_TOO_LARGE, "the job's payload is too large");
-    if (!field_decode(a->type->payload, json, FIELD_DECODE_STORED, STR("/payload"), payload, &a->arena,
-                      faults))
-        return first_fault(faults, "the job's payload", err);
-    struct template_values values = {
-        .run_id = a->run_id, .run_key = a->run_key, .job_id = a->job_id, .job_name = a->job.name,
-        .scheduled = a->scheduled, .attempt = a->number, .inputs = inputs,
-    };
-    if (!template_expand(a->type->payload, payload, &values, &a->arena, err))
-        return false;
-    a->payload = payload;
-    return true;
-}
-
-bool payload_load(struct attempt *a, struct str definition, struct err *err)
-{
-    json_t *inputs CLEANUP_JSON = NULL;
-    struct faults *faults = arena_new(&a->arena, struct faults); // large: not on a runner's small stack
-    if (!faults)
-        return ERR(err, ERR_TOO_LARGE, "no memory for the attempt");
     faults_init(faults, &a->arena);
     if (!job_load(a, definition, faults, err))
         return false;
     a->type = job_type_find(a->job.type);
     if (!a->type)
         return ERR(err, ERR_INVALID, "job type \"%.*s\" is not part of this server", STR_ARG(a->job.type));
-    if (a->inputs.p && a->inputs.n > 0 && !json_parse(a->inputs, &inputs, err))
-        return err_wrap(err, "the run's parameters");
-    return payload_decode(a, inputs, faults, err);
+    if (!json_parse(a->job.payload.p ? a->job.payload : STR("{}"), &json, err))
+        return err_wrap(err, "the job's payload");
+    void *payload = arena_alloc(&a->arena, a->type->payload->size);
+    if (!payload)
+        return ERR(err, ERR_TOO_LARGE, "the job's payload is too large");
+    if (!field_decode(a->type->payload, json, FIELD_DECODE_STORED, STR("/payload"), payload, &a->arena, faults))
+        return first_fault(faults, "the job's payload", err);
+    a->payload = payload;
+    return true;
 }

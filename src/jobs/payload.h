@@ -8,9 +8,9 @@
 
 // Where a list of strings is wanted, one value stands for a list of one, and numbers stand for their text.
 void payload_widen(const struct fields *t, json_t *payload);
-// Fills a->job, a->type and a->payload from the text of a definition, templates expanded. ERR_CORRUPT: the
-// text or a field of it is bad; ERR_INVALID: unknown type, or a template that cannot be filled.
-bool payload_load(struct attempt *a, struct str definition, struct err *err)
+// Fills a->job, a->type and a->payload from the text of a definition; templates stay as they are. faults is scratch.
+// ERR_CORRUPT: the text or a field of it is bad; ERR_INVALID: unknown type.
+bool payload_decode(struct attempt *a, struct str definition, struct faults *faults, struct err *err)
     __attribute__((warn_unused_result));
 
 #endif

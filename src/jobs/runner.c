@@ -10,7 +10,7 @@
 #include "base/map.h"
 #include "base/mem.h"
 #include "base/sync.h"
-#include "jobs/payload.h"
+#include "jobs/definitions.h"
 #include "net/loop.h"
 
 enum { STARTED = 1, PINNED = 2, ENDED = 4, PENDING_FIRST = 256 };
@@ -27,7 +27,8 @@ struct lane {
     struct batch pending; // under lock
     struct map table;     // under lock
     bool closing;         // under lock
-    struct batch taken;   // the thread's own
+    struct batch taken;   // the thread's own, as is the next
+    struct definitions *definitions;
     pthread_t thread;
 };
 
@@ -182,7 +183,7 @@ static void runner_start(struct executor *x, struct attempt **v, size_t n)
     }
 }
 
-static void attempt_begin(struct attempt *a)
+static void attempt_begin(struct lane *l, struct attempt *a)
 {
     struct str definition;
     struct err err;
@@ -195,7 +196,7 @@ static void attempt_begin(struct attempt *a)
         attempt_fail(a, "LOAD_ERROR", "the job cannot be loaded: %s", err.text);
         return;
     }
-    if (!payload_load(a, definition, &err)) {
+    if (!definition_load(l->definitions, a, definition, &err)) {
         attempt_fail(a, "DEFINITION_ERROR", "%s", err.text);
         return;
     }
@@ -243,7 +244,7 @@ static void *lane_main(void *arg)
             size_t n = 0;
             for (size_t k = i; k < l->taken.n && n < MARK_EVERY; k++) {
                 ids[n++] = l->taken.v[k]->run_id;
-                attempt_begin(l->taken.v[k]);
+                attempt_begin(l, l->taken.v[k]);
             }
             batch_started(l, ids, n);
         }
@@ -270,6 +271,7 @@ struct runner *runner_new(struct job_env *env, size_t threads)
         cond_init(&l->work);
         cond_init(&l->empty);
         map_init(&l->table);
+        l->definitions = definitions_new(DEFINITIONS_BYTES_MAX / r->n);
         l->thread = thread_start("runner", lane_main, l);
     }
     return r;
@@ -302,6 +304,7 @@ static void lane_stop(struct lane *l)
     mutex_unlock(&l->lock);
     must(pthread_join(l->thread, NULL) == 0);
     map_release(&l->table);
+    definitions_free(l->definitions);
     cond_release(&l->work);
     cond_release(&l->empty);
     mutex_release(&l->lock);
