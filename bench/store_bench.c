@@ -261,20 +261,23 @@ static void fill(struct store *s, struct world *w, bool print)
 {
     static struct job jobs[INSERT_BATCH];
     struct instant at = instant_s(1790000000);
-    double spent = 0;
+    double spent = 0, cpu = 0;
     for (int64_t done = 0; done < jobs_n; done += INSERT_BATCH) {
         for (int64_t i = 0; i < INSERT_BATCH; i++)
             job_make(&jobs[i], &w->plans[done + i], (struct instant){at.us + (done + i) * US_PER_MS},
                      w->plans[done + i].next_fire, &w->rng);
         struct mono start = now();
+        double cpu_before = cpu_seconds();
         struct err err;
         if (!s->ops->jobs_insert(s, jobs, w->plans + done, INSERT_BATCH, &err))
             die("jobs_insert", err.text);
         spent += seconds_since(start);
+        cpu += cpu_seconds() - cpu_before;
     }
     if (print)
-        printf("{\"bench\":\"jobs_insert\",\"batch\":%d,\"jobs\":%lld,\"jobs_per_s\":%.0f}\n", INSERT_BATCH,
-               (long long)jobs_n, (double)jobs_n / spent);
+        printf("{\"bench\":\"jobs_insert\",\"batch\":%d,\"jobs\":%lld,\"jobs_per_s\":%.0f,"
+               "\"cpu_us_per_job\":%.2f}\n", INSERT_BATCH, (long long)jobs_n, (double)jobs_n / spent,
+               cpu / (double)jobs_n * 1e6);
 }
 
 static struct store *store_at(const char *path)

@@ -17,9 +17,14 @@ const char *const dlq_sorts[] = {"id", NULL};
 
 bool job_text_write(const struct job *j, struct str *ret, struct arena *a, struct err *err)
 {
+    struct job lasting = *j;
+    lasting.status = -1;
+    lasting.version = lasting.run_count = FIELD_ABSENT;
+    lasting.updated_at = lasting.next_fire_time = INSTANT_NEVER;
+    lasting.last_run_id = ULID_ZERO;
     struct sbuf out;
     sbuf_init(&out, a, DEFINITION_MAX);
-    field_encode(&job_fields, j, FIELD_ENCODE_STORED, &out);
+    field_encode(&job_fields, &lasting, FIELD_ENCODE_STORED, &out);
     if (!sbuf_ok(&out))
         return ERR(err, ERR_TOO_LARGE, "the definition of job \"%.*s\" is too large: shorten its payload",
                    STR_ARG(j->name));

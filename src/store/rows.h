@@ -5,7 +5,8 @@
 
 #include "store/store.h"
 
-// The definition as text, FIELD_ENCODE_STORED. ERR_TOO_LARGE when the arena has no room.
+// The definition as text, FIELD_ENCODE_STORED, without what changes while the definition does not (status, version,
+// updatedAt, nextFireTime, lastRunId, runCount: columns hold them). ERR_TOO_LARGE when the arena has no room.
 bool job_text_write(const struct job *j, struct str *ret, struct arena *a, struct err *err)
     __attribute__((warn_unused_result));
 // Back into *ret; what columns hold (id, owner, version, …) is the caller's to set. ERR_CORRUPT.
