@@ -12,7 +12,8 @@ enum { BATCH = 500, IN_FLIGHT_MAX = 5000 };
 
 static const char definition[] =
     "{\"id\":\"01ARZ3NDEKTSV4RRFFQ69G5FAV\",\"name\":\"nightly-export-of-everything\",\"type\":\"DUMMY\",\"priority\":"
-    "\"HIGH\",\"enabled\":true,\"tags\":[\"billing\"],\"schedule\":{\"scheduleType\":\"INTERVAL\",\"intervalSeconds\":60},"
+    "\"HIGH\",\"enabled\":true,\"tags\":[\"billing\"],\"schedule\":{\"scheduleType\":"
+    "\"INTERVAL\",\"intervalSeconds\":60},"
     "\"payload\":{\"type\":\"DUMMY\",\"metadata\":{}},\"retryPolicy\":{\"maxAttempts\":3,\"backoffStrategy\":"
     "\"EXPONENTIAL\",\"backoffSeconds\":60,\"retryOn\":[\"TIMEOUT\"]},\"timeoutSeconds\":300,"
     "\"concurrencyPolicy\":\"FORBID\"}";
@@ -98,7 +99,8 @@ int main(int argc, char **argv)
         (void)waker_wait(&b.room, duration_ms(1));
     double took = (double)mono_since(clock_mono(clock_real()), start).us / (double)US_PER_S;
     (void)printf("{\"bench\":\"runner\",\"threads\":%lld,\"jobs\":%lld,\"definitionBytes\":%zu,\"perSecond\":%.0f,"
-                 "\"failed\":%lld}\n", (long long)threads, (long long)jobs, sizeof definition - 1, (double)atomic_load(&b.done) / took,
+                 "\"failed\":%lld}\n", (long long)threads, (long long)jobs, sizeof definition - 1,
+                 (double)atomic_load(&b.done) / took,
                  (long long)atomic_load(&b.failed));
     runner_free(r);
     waker_release(&b.room);

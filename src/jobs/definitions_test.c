@@ -21,8 +21,10 @@ static void attempt_init(struct attempt *a, uint64_t job, const char *inputs)
 
 static const char *definition_of(char text[static KB], const char *name, const char *url)
 {
-    (void)snprintf(text, KB, "{\"name\":\"%s\",\"type\":\"HTTP\",\"tags\":[\"a\",\"b\"],\"schedule\":{\"scheduleType\":"
-                   "\"MANUAL\"},\"retryPolicy\":{\"retryOn\":[\"TIMEOUT\"]},\"payload\":{\"httpUrl\":\"%s\",\"httpHeaders\":"
+    (void)snprintf(text, KB,
+                   "{\"name\":\"%s\",\"type\":\"HTTP\",\"tags\":[\"a\",\"b\"],\"schedule\":{\"scheduleType\":"
+                   "\"MANUAL\"},\"retryPolicy\":{\"retryOn\":[\"TIMEOUT\"]},\"payload\":{\"httpUrl\":\"%s\","
+                   "\"httpHeaders\":"
                    "{\"A\":\"{{job.name}}\",\"B\":\"x\"},\"expectedStatus\":[\"200\"]}}", name, url);
     return text;
 }

@@ -34,7 +34,8 @@ static void good_payloads_are_kept_in_one_form(void **state)
         {"HTTP", "{\"httpUrl\":\"{{param.url}}\",\"expectedStatus\":[200,\"3xx\",\"400-404\"]}",
          "{\"type\":\"HTTP\",\"httpUrl\":\"{{param.url}}\",\"httpMethod\":\"GET\",\"timeoutSeconds\":30,"
          "\"expectedStatus\":[\"200\",\"3xx\",\"400-404\"],\"followRedirects\":false}"},
-        {"SCRIPT", "{\"script\":\"echo hi\",\"args\":\"one\"}", "{\"type\":\"SCRIPT\",\"script\":\"echo hi\",\"args\":[\"one\"]"},
+        {"SCRIPT", "{\"script\":\"echo hi\",\"args\":\"one\"}",
+         "{\"type\":\"SCRIPT\",\"script\":\"echo hi\",\"args\":[\"one\"]"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct faults faults;
@@ -60,25 +61,37 @@ static void faults_are_shown_where_they_are(void **state)
         {"HTTP", "{\"httpUrl\":\"http://u%0d@a/\"}", "/payload/httpUrl", "control character"},
         {"HTTP", "{\"httpUrl\":\"http://a\",\"auth\":{}}", "/payload/auth", ""},
         {"HTTP", "{\"httpUrl\":\"http://a\",\"httpMethod\":\"BREW\"}", "/payload/httpMethod", ""},
-        {"HTTP", "{\"httpUrl\":\"http://a\",\"httpHeaders\":{\"X\":\"a\\r\\nB: c\"}}", "/payload/httpHeaders/X", "line break"},
-        {"HTTP", "{\"httpUrl\":\"http://a\",\"httpHeaders\":{\"Content-Length\":3}}", "/payload/httpHeaders/Content-Length", "itself"},
-        {"HTTP", "{\"httpUrl\":\"http://a\",\"expectedStatus\":[\"200\",\"6xx\"]}", "/payload/expectedStatus/1", "must be a status"},
-        {"HTTP", "{\"httpUrl\":\"http://a\",\"expectedStatus\":\"404-200\"}", "/payload/expectedStatus/0", "must be a status"},
-        {"HTTP", "{\"httpUrl\":\"http://a\",\"httpMethod\":\"HEAD\",\"httpBody\":\"x\"}", "/payload/httpBody", "HEAD"},
+        {"HTTP", "{\"httpUrl\":\"http://a\",\"httpHeaders\":{\"X\":\"a\\r\\nB: c\"}}",
+         "/payload/httpHeaders/X", "line break"},
+        {"HTTP", "{\"httpUrl\":\"http://a\",\"httpHeaders\":{\"Content-Length\":3}}",
+         "/payload/httpHeaders/Content-Length", "itself"},
+        {"HTTP", "{\"httpUrl\":\"http://a\",\"expectedStatus\":[\"200\",\"6xx\"]}",
+         "/payload/expectedStatus/1", "must be a status"},
+        {"HTTP", "{\"httpUrl\":\"http://a\",\"expectedStatus\":\"404-200\"}", "/payload/expectedStatus/0",
+         "must be a status"},
+        {"HTTP", "{\"httpUrl\":\"http://a\",\"httpMethod\":\"HEAD\",\"httpBody\":\"x\"}",
+         "/payload/httpBody", "HEAD"},
         {"HTTP", "{\"httpUrl\":\"http://a/{{x}}\"}", "/payload/httpUrl", "unknown name"},
-        {"HTTP", "{\"httpUrl\":\"http://a\",\"httpHeaders\":{\"A\":\"{{secret.K}}\"}}", "/payload/httpHeaders/A", "not available yet"},
+        {"HTTP", "{\"httpUrl\":\"http://a\",\"httpHeaders\":{\"A\":\"{{secret.K}}\"}}",
+         "/payload/httpHeaders/A", "not available yet"},
         {"SCRIPT", "{}", "/payload/script", ""},
         {"SCRIPT", "{\"script\":\"echo {{param.x}}\"}", "/payload/script", "CHRONOS_PARAM_NAME"},
         {"SCRIPT", "{\"script\":\"x\",\"interpreter\":\" \"}", "/payload/interpreter", "blank"},
         {"SCRIPT", "{\"script\":\"x\",\"workingDirectory\":\"a\"}", "/payload/workingDirectory", "absolute"},
-        {"SCRIPT", "{\"script\":\"x\",\"environment\":{\"A=B\":\"1\"}}", "/payload/environment/A=B", "variable's name"},
-        {"SCRIPT", "{\"script\":\"x\",\"environment\":{\"CHRONOS_X\":\"1\"}}", "/payload/environment/CHRONOS_X", "Chronos itself"},
+        {"SCRIPT", "{\"script\":\"x\",\"environment\":{\"A=B\":\"1\"}}", "/payload/environment/A=B",
+         "variable's name"},
+        {"SCRIPT", "{\"script\":\"x\",\"environment\":{\"CHRONOS_X\":\"1\"}}",
+         "/payload/environment/CHRONOS_X", "Chronos itself"},
         {"SCRIPT", "{\"script\":\"x\",\"limits\":{\"memoryMb\":0}}", "/payload/limits/memoryMb", ""},
         {"DUMMY", "{\"metadata\":[]}", "/payload/metadata", "object"},
-        {"DUMMY", "{\"metadata\":{\"simulatedDelaySeconds\":-1}}", "/payload/metadata/simulatedDelaySeconds", "seconds"},
-        {"DUMMY", "{\"metadata\":{\"simulatedDelaySeconds\":\"x\"}}", "/payload/metadata/simulatedDelaySeconds", "seconds"},
-        {"DUMMY", "{\"metadata\":{\"simulateFailure\":\"maybe\"}}", "/payload/metadata/simulateFailure", "true or false"},
-        {"DUMMY", "{\"metadata\":{\"successProbability\":1.5}}", "/payload/metadata/successProbability", "0 to 1"},
+        {"DUMMY", "{\"metadata\":{\"simulatedDelaySeconds\":-1}}",
+         "/payload/metadata/simulatedDelaySeconds", "seconds"},
+        {"DUMMY", "{\"metadata\":{\"simulatedDelaySeconds\":\"x\"}}",
+         "/payload/metadata/simulatedDelaySeconds", "seconds"},
+        {"DUMMY", "{\"metadata\":{\"simulateFailure\":\"maybe\"}}", "/payload/metadata/simulateFailure",
+         "true or false"},
+        {"DUMMY", "{\"metadata\":{\"successProbability\":1.5}}", "/payload/metadata/successProbability",
+         "0 to 1"},
         {"DUMMY", "{\"metadata\":{\"outputLines\":[1]}}", "/payload/metadata/outputLines", "texts"},
         {"DUMMY", "{\"metadata\":{\"failureMessage\":3}}", "/payload/metadata/failureMessage", "text"},
         {"DUMMY", "{\"delay\":1}", "/payload/delay", ""},
@@ -88,7 +101,8 @@ static void faults_are_shown_where_they_are(void **state)
         struct str text = check(cases[i].type, cases[i].in, &faults);
         if (text.p || faults.n != 1)
             fail_msg("%s: %zu faults", cases[i].in, faults.n);
-        if (!str_is(faults.v[0].pointer, cases[i].pointer) || !str_contains(faults.v[0].detail, str_of(cases[i].part)))
+        if (!str_is(faults.v[0].pointer, cases[i].pointer) || !str_contains(faults.v[0].detail,
+                                                                            str_of(cases[i].part)))
             fail_msg("%s: %.*s %.*s", cases[i].in, STR_ARG(faults.v[0].pointer), STR_ARG(faults.v[0].detail));
     }
 }
@@ -97,7 +111,8 @@ static void all_faults_are_found_at_once(void **state)
 {
     (void)state;
     struct faults faults;
-    (void)check("HTTP", "{\"httpUrl\":\"http://a/{{x}}\",\"httpBody\":\"{{y}}\",\"expectedStatus\":\"z\"}", &faults);
+    (void)check("HTTP", "{\"httpUrl\":\"http://a/{{x}}\",\"httpBody\":\"{{y}}\",\"expectedStatus\":\"z\"}",
+                &faults);
     assert_int_equal(faults.n, 3);
 }
 

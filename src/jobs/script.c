@@ -296,7 +296,8 @@ static void end_log(struct attempt *a, const struct process_exit *e, struct str 
     struct duration took = instant_since(clock_now(a->clock), a->started);
     struct str context = arena_fmt(
         &a->arena, "{\"exitCode\":%d,\"signal\":%d,\"durationMs\":%lld,\"cpuMs\":%lld,"
-        "\"maxMemoryBytes\":%lld}", e->code, e->signal, (long long)(took.us / US_PER_MS), (long long)(e->cpu.us / US_PER_MS),
+        "\"maxMemoryBytes\":%lld}", e->code, e->signal, (long long)(took.us / US_PER_MS),
+        (long long)(e->cpu.us / US_PER_MS),
         (long long)e->max_rss_bytes);
     attempt_log(a, fine ? LOG_LINE_INFO : LOG_LINE_ERROR, STREAM_SYSTEM, text, context);
 }

@@ -80,7 +80,8 @@ static void endless_lines_come_in_whole_pieces(void **state)
         size_t counts[3] = {0};
         script_output_init(&o, count_line, counts);
         for (size_t i = 0; i < (size_t)COPIES * 3; i += n)
-            script_output_feed(&o, (struct str){text + i, (size_t)COPIES * 3 - i < n ? (size_t)COPIES * 3 - i : n});
+            script_output_feed(&o, (struct str){text + i,
+                                                (size_t)COPIES * 3 - i < n ? (size_t)COPIES * 3 - i : n});
         script_output_end(&o);
         assert_int_equal(counts[0], COPIES * 3);
         assert_int_equal(counts[1], COPIES * 3 / (SCRIPT_LINE_MAX - 1) + 1);

@@ -27,7 +27,8 @@ static const struct fields inner_fields = FIELDS("Inner", struct inner, inner_ro
 static const struct field sample_rows[] = {
     FIELD_STR(struct sample, text, "text"),     FIELD_STRS(struct sample, list, "list"),
     FIELD_MAP(struct sample, map, "map"),       FIELD_JSON(struct sample, json, "json"),
-    FIELD_I64(struct sample, number, "number"), FIELD_OBJECT(struct sample, inner, "inner", struct inner, &inner_fields),
+    FIELD_I64(struct sample, number, "number"), FIELD_OBJECT(struct sample, inner, "inner", struct inner,
+                                                             &inner_fields),
 };
 static const struct fields sample_fields = FIELDS("Sample", struct sample, sample_rows);
 
@@ -35,7 +36,8 @@ static struct arena arena;
 
 static struct template_values values(const json_t *inputs)
 {
-    struct template_values v = {.job_name = STR("night {{run.id}}"), .scheduled = instant_s(1000000000), .attempt = 3,
+    struct template_values v = {.job_name = STR("night {{run.id}}"), .scheduled = instant_s(1000000000),
+                                .attempt = 3,
                                 .inputs = inputs};
     assert_true(ulid_parse(STR("01ARZ3NDEKTSV4RRFFQ69G5FAV"), &v.run_id));
     assert_true(ulid_parse(STR("01BRZ3NDEKTSV4RRFFQ69G5FAV"), &v.run_key));
@@ -64,7 +66,8 @@ static void known_names_are_replaced(void **state)
     };
     json_t *inputs = NULL;
     struct err err;
-    assert_true(json_parse(STR("{\"text\":\"{{run.id}}\",\"number\":7,\"list\":[1,\"x\"],\"flag\":true,\"a-b_c.d\":\"odd\"}"),
+    assert_true(json_parse(STR("{\"text\":\"{{run.id}}\",\"number\":7,\"list\":[1,\"x\"],\"flag\":true,"
+                               "\"a-b_c.d\":\"odd\"}"),
                            &inputs, &err));
     struct template_values v = values(inputs);
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -105,7 +108,8 @@ static void wrong_names_are_refused_where_they_stand(void **state)
     (void)state;
     struct str list[] = {STR("fine"), STR("{{run.ID}}")};
     struct str_pair map[] = {{STR("a/b~c"), STR("{{env.PATH}}")}};
-    struct sample s = {.text = STR("{{secret.TOKEN}}"), .list = {list, 2}, .map = {map, 1}, .inner = {STR("x {{ y")}};
+    struct sample s = {.text = STR("{{secret.TOKEN}}"), .list = {list, 2}, .map = {map, 1},
+                       .inner = {STR("x {{ y")}};
     static const struct { const char *pointer, *part; } wanted[] = {
         {"/payload/text", "{{secret.TOKEN}}: secrets are not available yet"},
         {"/payload/list/1", "unknown name {{run.ID}}"},
@@ -120,8 +124,10 @@ static void wrong_names_are_refused_where_they_stand(void **state)
         assert_true(str_is(faults.v[i].pointer, wanted[i].pointer));
         assert_true(str_contains(faults.v[i].detail, str_of(wanted[i].part)));
     }
-    static const char *const bad[] = {"{{}}", "{{ }}", "{{param.}}", "{{param}}", "{{param.a b}}", "{{run}}", "{{run.id.x}}",
-                                      "{{RUN.ID}}", "{{job.name|x}}", "{{{run.id}}}", "{{param.\xc3\xa9}}", "{{"};
+    static const char *const bad[] = {"{{}}", "{{ }}", "{{param.}}", "{{param}}", "{{param.a b}}",
+                                      "{{run}}", "{{run.id.x}}",
+                                      "{{RUN.ID}}", "{{job.name|x}}", "{{{run.id}}}", "{{param.\xc3\xa9}}",
+                                      "{{"};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         struct sample one = {.text = str_of(bad[i])};
         faults_init(&faults, &arena);

@@ -47,19 +47,23 @@ static void by_default_only_dangerous_addresses_are_refused(void **state)
 {
     (void)state;
     static const char *const refused[] = {
-        "169.254.169.254", "169.254.0.1", "169.254.255.255", "100.100.100.200", "192.0.0.192", "168.63.129.16",
+        "169.254.169.254", "169.254.0.1", "169.254.255.255", "100.100.100.200", "192.0.0.192",
+        "168.63.129.16",
         "0.0.0.0", "0.1.2.3", "224.0.0.1", "239.255.255.255", "255.255.255.255", "240.0.0.1",
         "::", "fe80::1", "febf::1", "ff02::1", "fd00:ec2::254", "fd20:ce::254",
         // the metadata address inside IPv6
         "::ffff:169.254.169.254", "::169.254.169.254", "::ffff:0:169.254.169.254", "64:ff9b::169.254.169.254",
-        "64:ff9b:1::169.254.169.254", "64:ff9b:1:a9fe:a9:fe00::", "64:ff9b:1:a9:fe:a9fe::", "64:ff9b:1:0:a9:fea9:fe00::",
+        "64:ff9b:1::169.254.169.254", "64:ff9b:1:a9fe:a9:fe00::", "64:ff9b:1:a9:fe:a9fe::",
+        "64:ff9b:1:0:a9:fea9:fe00::",
         "2002:a9fe:a9fe::1", "2001:0:a9fe:a9fe::1", "2001:0:808:808:0:0:5601:5601",
         "2001:db8::5efe:169.254.169.254", "2001:db8::200:5efe:169.254.169.254",
         "::ffff:255.255.255.255", "64:ff9b::224.0.0.1",
     };
     static const char *const permitted[] = {
-        "8.8.8.8", "127.0.0.1", "10.1.2.3", "172.16.0.1", "192.168.1.1", "100.64.0.1", "100.100.100.201", "223.255.255.255",
-        "1.0.0.0", "169.253.255.255", "169.255.0.0", "::1", "::ffff:127.0.0.1", "::ffff:8.8.8.8", "fd00::1", "fc00::1",
+        "8.8.8.8", "127.0.0.1", "10.1.2.3", "172.16.0.1", "192.168.1.1", "100.64.0.1", "100.100.100.201",
+        "223.255.255.255",
+        "1.0.0.0", "169.253.255.255", "169.255.0.0", "::1", "::ffff:127.0.0.1", "::ffff:8.8.8.8", "fd00::1",
+        "fc00::1",
         "2001:4860:4860::8888", "fec0::1", "64:ff9b::8.8.8.8", "2002:808:808::1", "fe00::1",
     };
     struct egress e = rules(NULL, NULL);
@@ -75,8 +79,10 @@ static void loopback_and_private_networks_can_be_refused(void **state)
 {
     (void)state;
     static const char *const refused[] = {
-        "127.0.0.1", "127.255.255.254", "::1", "::ffff:127.0.0.1", "::127.0.0.1", "64:ff9b::127.0.0.1", "10.0.0.1",
-        "172.31.255.255", "192.168.0.1", "100.127.255.255", "fc00::1", "fdff::1", "fec0::1", "::ffff:10.0.0.1",
+        "127.0.0.1", "127.255.255.254", "::1", "::ffff:127.0.0.1", "::127.0.0.1", "64:ff9b::127.0.0.1",
+        "10.0.0.1",
+        "172.31.255.255", "192.168.0.1", "100.127.255.255", "fc00::1", "fdff::1", "fec0::1",
+        "::ffff:10.0.0.1",
         "2002:a00:1::1", "2002:7f00:1::1", "169.254.1.1", "2001:db8::5efe:10.0.0.1",
     };
     struct egress e = rules("loopback,private", NULL);
@@ -118,7 +124,8 @@ static void the_longest_entry_decides(void **state)
 static void odd_spellings_of_numbers_are_judged_by_their_address(void **state)
 {
     (void)state;
-    static const char *const spellings[] = {"0x7f.1", "017700000001", "2130706433", "127.1", "0177.0.0.1", "0x7f000001",
+    static const char *const spellings[] = {"0x7f.1", "017700000001", "2130706433", "127.1", "0177.0.0.1",
+                                            "0x7f000001",
                                             "127.000.000.001", "::ffff:7f00:1", "0:0:0:0:0:ffff:127.0.0.1"};
     struct egress e = rules("loopback", NULL);
     for (size_t i = 0; i < sizeof spellings / sizeof spellings[0]; i++) {
@@ -141,7 +148,8 @@ static void other_families_are_refused(void **state)
 static void a_wrong_entry_is_named(void **state)
 {
     (void)state;
-    static const char *const wrong[] = {"10.0.0.0/33", "10.0.0/8", "localhost", "", "fd00::/129", "10.0.0.0/", "10.0.0.0/-1",
+    static const char *const wrong[] = {"10.0.0.0/33", "10.0.0/8", "localhost", "", "fd00::/129",
+                                        "10.0.0.0/", "10.0.0.0/-1",
                                         "10.0.0.0/8/8", "1.2.3.4.5", "metadata2"};
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
         struct str entry[] = {str_of(wrong[i])};

@@ -158,12 +158,14 @@ static void what_cannot_be_started_says_why(void **state)
         {"/nonexistent/x", NULL, "cannot execute \"/nonexistent/x\": No such file or directory"},
         {"no-such-program-here", NULL, "cannot execute \"no-such-program-here\": No such file or directory"},
         {"/etc/passwd", NULL, "cannot execute \"/etc/passwd\": Permission denied"},
-        {"/bin/true", "/nonexistent", "cannot change to the folder \"/nonexistent\": No such file or directory"},
+        {"/bin/true", "/nonexistent",
+         "cannot change to the folder \"/nonexistent\": No such file or directory"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct program p;
         struct str argv[] = {str_of(cases[i].program)}, env[] = {STR("PATH=/usr/bin:/bin")};
-        begin_spec(&p, &(struct process_spec){.argv = {argv, 1}, .env = {env, 1}, .cwd = str_of(cases[i].cwd)});
+        begin_spec(&p, &(struct process_spec){.argv = {argv, 1}, .env = {env, 1},
+                                              .cwd = str_of(cases[i].cwd)});
         await_end(&p);
         assert_string_equal(p.exit.text, cases[i].text);
         assert_int_equal(p.exit.code, -1);
@@ -300,7 +302,8 @@ static void children_left_behind_are_killed(void **state)
     static const char *const scripts[] = {
         "sleep 1000 & echo $!",                                       // same group
         "setsid sleep 1000 & echo $!; sleep 0.1",                     // own session
-        "(setsid sh -c 'trap \"\" TERM HUP; echo $$; sleep 1000' &) ; sleep 0.2", // a daemon: its parent gone too
+        "(setsid sh -c 'trap \"\" TERM HUP; echo $$; sleep 1000' &) ; sleep 0.2",
+        // a daemon: its parent gone too
     };
     for (size_t i = 0; i < sizeof scripts / sizeof scripts[0]; i++) {
         struct program p;
@@ -325,7 +328,8 @@ static void limits_hold(void **state)
 {
     (void)state;
     struct program p;
-    run_limited(&p, &(struct process_limits){.file_bytes = 1 << 20}, "head -c 3000000 /dev/zero > big; wc -c < big");
+    run_limited(&p, &(struct process_limits){.file_bytes = 1 << 20},
+                "head -c 3000000 /dev/zero > big; wc -c < big");
     assert_string_equal(out(&p), "1048576\n");
     program_release(&p);
     run_limited(&p, &(struct process_limits){.cpu_seconds = 1}, "while :; do :; done");

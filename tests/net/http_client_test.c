@@ -95,7 +95,8 @@ static void a_request_arrives_as_it_was_given(void **state)
 {
     (void)state;
     struct answer a;
-    struct str_pair headers[] = {{STR("X-One"), STR("1")}, {STR("X-Empty"), STR("")}, {STR("x-two"), STR("a b")}};
+    struct str_pair headers[] = {{STR("X-One"), STR("1")}, {STR("X-Empty"), STR("")}, {STR("x-two"),
+                                                                                       STR("a b")}};
     struct http_request r = {.method = STR("PUT"), .url = url_of(target, "/echo"), .headers = {headers, 3},
                              .body = STR("{\"a\":1}")};
     begin(client, &r, &a);
@@ -129,7 +130,8 @@ static void every_method_is_sent(void **state)
             answer_release(&a);
         }
     struct answer a;
-    struct http_request head = {.method = STR("HEAD"), .url = url_of(target, "/status/200"), .timeout = duration_s(5)};
+    struct http_request head = {.method = STR("HEAD"), .url = url_of(target, "/status/200"),
+                                .timeout = duration_s(5)};
     begin(client, &head, &a);
     await(&a);
     assert_int_equal(a.status, 200);
@@ -283,7 +285,8 @@ static void redirects_are_followed_only_when_asked_and_only_so_far(void **state)
     await(&a);
     assert_int_equal(a.error, HTTP_REDIRECT_ERROR);
     answer_release(&a);
-    static const char *const schemes[] = {"/to?file:///etc/passwd", "/to?gopher://127.0.0.1:1/x", "/to?ftp://127.0.0.1/"};
+    static const char *const schemes[] = {"/to?file:///etc/passwd", "/to?gopher://127.0.0.1:1/x",
+                                          "/to?ftp://127.0.0.1/"};
     for (size_t i = 0; i < sizeof schemes / sizeof schemes[0]; i++) {
         r.url = url_of(target, schemes[i]);
         begin(client, &r, &a);
@@ -344,7 +347,8 @@ static void a_redirect_to_a_forbidden_address_is_not_followed(void **state)
     assert_non_null(c);
     const struct str urls[] = {
         url_of(target, "/to?http://169.254.169.254/"),
-        arena_fmt(&arena, "http://127.0.0.1:%d/to?http://127.0.0.2:%d/", target_port(target), target_port(other)),
+        arena_fmt(&arena, "http://127.0.0.1:%d/to?http://127.0.0.2:%d/", target_port(target),
+                  target_port(other)),
         arena_fmt(&arena, "http://127.0.0.1:%d/to?/to?/to?/to?http://127.0.0.2:1/", target_port(target)),
     };
     for (size_t i = 0; i < sizeof urls / sizeof urls[0]; i++) {
@@ -516,52 +520,6 @@ static void freeing_the_client_ends_what_is_under_way(void **state)
     assert_true(target_await_held(target, 0));
 }
 
-// ---- the call that waits ----
-
-static bool on_chunk(void *ctx, int status, struct str chunk)
-{
-    struct sbuf *b = ctx;
-    sbuf_put(b, chunk);
-    return status == 200 && b->n < 1000;
-}
-
-static void a_call_waits_for_its_answer(void **state)
-{
-    (void)state;
-    struct http_response r;
-    struct err err;
-    struct http_request request = {.url = url_of(target, "/status/503"), .egress = NULL};
-    assert_true(http_call(&request, &r, &arena, &err));
-    assert_int_equal(r.status, 503);
-    assert_true(str_is(r.body, "status 503\n"));
-    assert_true(str_is(http_header(&r, "retry-after"), "7"));
-    assert_true(str_is(r.reason, "Test"));
-    request.egress = &no_loopback;
-    assert_true(http_call(&request, &r, &arena, &err));
-    assert_int_equal(r.error, HTTP_EGRESS_DENIED);
-    assert_int_equal(r.status, 0);
-}
-
-static void a_call_hands_out_a_stream_as_it_comes(void **state)
-{
-    (void)state;
-    struct http_response r;
-    struct err err;
-    struct sbuf got;
-    sbuf_init(&got, NULL, BUDGET);
-    struct http_request request = {.url = url_of(target, "/events"), .on_chunk = on_chunk, .ctx = &got};
-    assert_true(http_call(&request, &r, &arena, &err));
-    assert_int_equal(r.error, HTTP_DONE);
-    assert_string_equal(got.p, "data: 1\ndata: 2\ndata: 3\n");
-    assert_int_equal(r.body.n, 0);
-    sbuf_clear(&got);
-    request.url = url_of(target, "/bytes/1000000"); // the receiver has enough after 1,000
-    assert_true(http_call(&request, &r, &arena, &err));
-    assert_int_equal(r.error, HTTP_CANCELLED);
-    assert_true(got.n < 1000000);
-    sbuf_release(&got);
-}
-
 static int open_all(void **state)
 {
     (void)state;
@@ -622,8 +580,6 @@ int main(void)
         cmocka_unit_test(names_are_resolved_for_many_at_once),
         cmocka_unit_test(a_cancelled_request_ends_at_once_and_only_it),
         cmocka_unit_test(freeing_the_client_ends_what_is_under_way),
-        cmocka_unit_test(a_call_waits_for_its_answer),
-        cmocka_unit_test(a_call_hands_out_a_stream_as_it_comes),
     };
     return cmocka_run_group_tests(tests, open_all, close_all);
 }

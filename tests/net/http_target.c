@@ -123,7 +123,8 @@ static void request_answer(struct target *t, struct peer *p, struct str path, st
         sbuf_puts(&p->out, "HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n");
         p->dripping = true;
     } else if (str_is(path, "/events")) {
-        sbuf_puts(&p->out, "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+        sbuf_puts(&p->out,
+                  "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
                            "8\r\ndata: 1\n\r\n8\r\ndata: 2\n\r\n8\r\ndata: 3\n\r\n0\r\n\r\n");
     } else if (str_is(path, "/close") || str_is(path, "/garbage") || str_is(path, "/cut")) {
         answer_wrong(p, path);
