@@ -18,12 +18,13 @@ static struct listed list(struct world *w, struct job_filter f, struct page p)
 static const struct job_filter any = {.status = -1};
 
 // Every id once, in order, however the rows are cut into pages.
-static void check_walk(struct world *w, const char *sort, bool ascending, const struct ulid *expected, size_t n)
+static void check_walk(struct world *w, struct job_filter f, const char *sort, bool ascending,
+                       const struct ulid *expected, size_t n)
 {
     struct page p = {.size = 2, .sort = str_of(sort), .ascending = ascending};
     size_t seen = 0;
     for (;;) {
-        struct listed l = list(w, any, p);
+        struct listed l = list(w, f, p);
         assert_int_equal(l.page.total, n);
         for (size_t i = 0; i < l.n; i++)
             assert_id(l.v[i].id, expected[ascending ? seen + i : n - 1 - seen - i]);
@@ -58,8 +59,10 @@ static void every_sort_walks_every_job(void **state)
     for (size_t k = 0; k < sizeof sorts / sizeof sorts[0]; k++) {
         for (size_t i = 0; i < N; i++)
             sorted[i] = ids[sorts[k].order ? sorts[k].order[i] : i];
-        check_walk(w, sorts[k].sort, true, sorted, N);
-        check_walk(w, sorts[k].sort, false, sorted, N);
+        const struct job_filter filters[] = {
+            any, {.owner_id = w->owner, .status = -1}, {.type = STR("DUMMY"), .status = -1}, {.status = JOB_SCHEDULED}};
+        for (size_t i = 0; i < 8; i++)
+            check_walk(w, filters[i / 2], sorts[k].sort, i % 2, sorted, N);
     }
 }
 

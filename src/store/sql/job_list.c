@@ -4,9 +4,15 @@
 #include "store/sql/job.h"
 #include "store/sql/sql.h"
 
-enum { SCAN_MAX = 20000, NAME_COLUMN = 12, SORTS_STORED = 4, DIRECTIONS = 2, SCOPES = 2 };
-_Static_assert(STORE_JOBS_BY_NAME_DESC_OWNER - STORE_JOBS_BY_ID_ASC_ANY + 1 == SORTS_STORED * DIRECTIONS * SCOPES,
-               "queries.sql lists every sort, direction and scope");
+enum { SCAN_MAX = 20000, NAME_COLUMN = 12 };
+
+#define BY(sort) \
+    {{STORE_JOBS_BY_##sort##_DESC_ANY, STORE_JOBS_BY_##sort##_DESC_OWNER}, \
+     {STORE_JOBS_BY_##sort##_ASC_ANY, STORE_JOBS_BY_##sort##_ASC_OWNER}}
+static const enum store_query queries[][2][2] = { // [sort][ascending][of one owner]
+    [JOB_SORT_ID] = BY(ID),         [JOB_SORT_CREATED] = BY(ID), [JOB_SORT_UPDATED] = BY(UPDATE),
+    [JOB_SORT_NEXT_FIRE] = BY(NEXT), [JOB_SORT_NAME] = BY(NAME),
+};
 
 struct listing {
     const struct job_filter *f;
@@ -24,14 +30,6 @@ static bool row_matches(struct db_stmt *s, const struct job_filter *f)
 {
     return (f->status < 0 || job_row_status(s) == f->status) &&
            (!f->tag.p || job_text_has_tag(job_row_definition(s), f->tag));
-}
-
-static enum store_query list_query(const struct cursor *c, bool owner)
-{
-    static const int places[] = {[JOB_SORT_ID] = 0, [JOB_SORT_CREATED] = 0, [JOB_SORT_UPDATED] = 1,
-                                 [JOB_SORT_NEXT_FIRE] = 2, [JOB_SORT_NAME] = 3};
-    int place = (places[c->sort] * DIRECTIONS + (c->ascending ? 0 : 1)) * SCOPES + (owner ? 1 : 0);
-    return (enum store_query)(STORE_JOBS_BY_ID_ASC_ANY + place);
 }
 
 static void bind_filter(struct db_stmt *s, int first, const struct job_filter *f)
@@ -68,7 +66,7 @@ static bool list_run(struct store *st, struct listing *l, struct arena *a, struc
 {
     struct sql_read r;
     struct cursor from = l->at;
-    if (!sql_read(&r, st, list_query(&from, !ulid_is_zero(l->f->owner_id)), err))
+    if (!sql_read(&r, st, queries[from.sort][from.ascending][!ulid_is_zero(l->f->owner_id)], err))
         return false;
     if (from.sort == JOB_SORT_NAME)
         db_put_text(r.s, 1, from.text);

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- Every statement of the store. tools/embed_sql.py makes the table store_sql[] of it. Column lists (-- let) have the
--- order of the tables in columns.c. Where a name has {words}, the last one varies fastest; C code computes places.
+-- order of the tables in columns.c.
 
 -- let run: r.id, r.job_id, r.job_version, r.status, r.scheduled, r.first_scheduled, r.due, r.started, r.ended, r.token, r.attempt, r.occurrences, r.lost_count, r.trigger_kind, r.priority, r.cancel_requested, r.exit_code, r.worker, r.error_class, r.error_message, r.inputs, r.run_key, r.prev_run, r.blocked_by
 -- let plan: p.job_id, p.version, p.next_fire, p.last_run, p.run_count, x.enabled, x.state, x.options, x.anchor_at, x.timeout, x.type, x.interval_seconds, x.interval_ms, x.cron_expression, x.timezone, x.jitter_seconds, x.misfire_threshold_seconds, x.max_catch_up, x.run_at, x.start_at, x.end_at, x.rrule, x.dtstart
@@ -108,13 +108,30 @@ UPDATE plan_specs SET state = ?2 WHERE job_id = ?1
 -- name: job_get
 SELECT {job} {job_from} WHERE j.id = ?1 AND j.deleted_at IS NULL
 -- name: jobs_by_{sort}_{dir}_{scope}
--- each sort: id=j.id {dir};j.id {dir.1} ?2 AND ?1 IS ?1 | update=j.updated_at {dir}, j.id {dir};(j.updated_at, j.id) {dir.1} (?1, ?2) | next=p.next_fire {dir}, j.id {dir};(p.next_fire, j.id) {dir.1} (?1, ?2) | name=j.name {dir}, j.id {dir};(j.name, j.id) {dir.1} (?1, ?2)
+-- each sort: id=j.id {dir};j.id {dir.1} ?2 AND ?1 IS ?1 | update=j.updated_at {dir}, j.id {dir};(j.updated_at, j.id) {dir.1} (?1, ?2) | name=j.name {dir}, j.id {dir};(j.name, j.id) {dir.1} (?1, ?2)
 -- each dir: asc=ASC;> | desc=DESC;<
 -- each scope: any= | owner=AND j.owner_id = ?6
 SELECT {job}, j.name {job_from}
 WHERE j.deleted_at IS NULL AND {sort.1} AND (?4 IS NULL OR j.type = ?4)
   AND (?5 IS NULL OR instr(lower(j.name), lower(?5)) > 0) {scope}
 ORDER BY {sort} LIMIT ?3
+-- Next fires have no index. Every job that is not deleted has a plan, so the narrow table alone is sorted first; the
+-- jobs of one owner are found by their index and sorted after that.
+-- name: jobs_by_next_{dir}_any
+-- each dir: asc=ASC;> | desc=DESC;<
+SELECT {job}, j.name
+FROM (SELECT * FROM plans o WHERE (o.next_fire, o.job_id) {dir.1} (?1, ?2)
+        AND ((?4 IS NULL AND ?5 IS NULL) OR EXISTS (SELECT 1 FROM jobs f WHERE f.id = o.job_id
+            AND (?4 IS NULL OR f.type = ?4) AND (?5 IS NULL OR instr(lower(f.name), lower(?5)) > 0)))
+        ORDER BY o.next_fire {dir}, o.job_id {dir} LIMIT ?3) p
+    JOIN jobs j ON j.id = p.job_id JOIN plan_specs x ON x.job_id = j.id LEFT JOIN runs r ON r.id = p.last_run
+ORDER BY p.next_fire {dir}, p.job_id {dir}
+-- name: jobs_by_next_{dir}_owner
+-- each dir: asc=ASC;> | desc=DESC;<
+SELECT {job}, j.name {job_from}
+WHERE j.deleted_at IS NULL AND j.owner_id = ?6 AND (p.next_fire, j.id) {dir.1} (?1, ?2)
+  AND (?4 IS NULL OR j.type = ?4) AND (?5 IS NULL OR instr(lower(j.name), lower(?5)) > 0)
+ORDER BY p.next_fire {dir}, j.id {dir} LIMIT ?3
 -- name: jobs_count_{scope}
 -- each scope: any= | owner=AND j.owner_id = ?4
 SELECT count(*) FROM (SELECT 1 FROM jobs j WHERE j.deleted_at IS NULL AND (?2 IS NULL OR j.type = ?2)
