@@ -346,7 +346,7 @@ static void a_fork_bomb_is_held_by_the_process_limit(void **state)
 {
     (void)state;
     if (geteuid() == 0) {
-        print_message("skipped: the kernel does not enforce RLIMIT_NPROC for root\n");
+        print_message("# skipped: the kernel does not enforce RLIMIT_NPROC for root\n");
         skip();
     }
     struct program p;
