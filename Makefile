@@ -17,7 +17,7 @@ setup:
 	@tools/setup.sh
 
 $(BUILD)/build.ninja: | setup
-	meson setup $(BUILD) --buildtype=release -Dtests=false
+	meson setup $(BUILD) --buildtype=release -Dtests=false -Dbench=true
 
 run: setup all
 	@mkdir -p $(DATA) && chmod 700 $(DATA)

@@ -73,7 +73,8 @@ static void run(struct bench *b, int64_t in_flight, int64_t seconds, size_t loop
     (void)printf("{\"bench\":\"http_client\",\"inFlight\":%lld,\"loops\":%zu,\"perSecond\":%.0f,\"failed\":%lld,"
                  "\"p50Ms\":%.2f,\"p99Ms\":%.2f,\"cpuMicrosEach\":%.1f,\"maxRssMb\":%.1f}\n",
                  (long long)in_flight, loops, (double)done / took, (long long)atomic_load(&b->failed),
-                 (double)metric_quantile(&latency, 0.5).us / 1000, (double)metric_quantile(&latency, 0.99).us / 1000,
+                 (double)metric_quantile(&latency, 0.5).us / 1000, (double)metric_quantile(&latency,
+                                                                                           0.99).us / 1000,
                  cpu_seconds() * 1e6 / (double)atomic_load(&b->done), (double)u.ru_maxrss / 1024);
     mem_free(slots);
 }
@@ -94,7 +95,8 @@ int main(int argc, char **argv)
     }
     struct bench b = {.url = str_of(argv[1])};
     waker_init(&b.idle, LOCK_TEST);
-    b.client = http_client_new(&(struct http_options){.clock = clock_real(), .user_agent = STR("bench")}, loops,
+    b.client = http_client_new(&(struct http_options){.clock = clock_real(), .user_agent = STR("bench")},
+                               loops,
                                (size_t)loop_count, &err);
     must(b.client);
     run(&b, in_flight, seconds, (size_t)loop_count);

@@ -79,13 +79,11 @@ def database(server):
 
 
 def ceiling(args, batch):
-    """Runs/s of the bare C loop with the same tables and row shapes."""
-    binary = ROOT / args.build / "store_bench"
-    folder = tempfile.mkdtemp(dir=ROOT / "var", prefix="ceiling-")
-    out = subprocess.run([binary, "--ceiling", "--batch", str(batch), "--dir", folder], capture_output=True, text=True,
-                         check=True).stdout
-    subprocess.run(["rm", "-rf", folder], check=True)
-    return next(line["runs_per_s"] for line in map(json.loads, out.splitlines()) if "runs_per_s" in line)
+    """Runs/s of the bare C loop with the same tables and row shapes, in batches of that size."""
+    with tempfile.TemporaryDirectory(dir=ROOT / "var", prefix="ceiling-") as folder:
+        out = subprocess.run([ROOT / args.build / "bench/store_bench", folder, "0.5"], capture_output=True, text=True,
+                             check=True).stdout
+    return next(row["bare_runs_per_s"] for row in map(json.loads, out.splitlines()) if row["batch"] == batch)
 
 
 def drain_once(count):

@@ -111,7 +111,7 @@ bool field_decode(const struct fields *t, const json_t *v, unsigned flags, struc
                   struct arena *a, struct faults *faults);
 enum {
     FIELD_ENCODE_API = 0,           // secrets masked, hidden left out
-    FIELD_ENCODE_STORED = 1 << 0,   // everything, for our own tables
+    FIELD_ENCODE_STORED = 1 << 0,   // for our own tables: everything but what has its default value
 };
 // Writes {"name":…} of a struct. field_encode_members writes the members without the braces and tells
 // whether it wrote any, so that callers may add their own.

@@ -131,12 +131,25 @@ static bool put_object(struct sbuf *out, const struct field *f, const void *at, 
     return true;
 }
 
+// A stored text leaves defaults out: it is read back often and written once. So a default that was ever
+// released is stored data and must not change.
+static bool is_default(const struct field *f, const void *at)
+{
+    if (!f->has_def)
+        return false;
+    if (f->kind == FIELD_KIND_BOOL)
+        return *(const bool *)at == (f->def != 0);
+    if (f->kind == FIELD_KIND_I64)
+        return *(const int64_t *)at == f->def;
+    return f->kind == FIELD_KIND_ENUM && *(const int *)at == f->def;
+}
+
 // Writes one member; false when it was left out.
 static bool put_member(struct sbuf *out, const struct field *f, const void *obj, unsigned flags, bool first)
 {
     bool stored = flags & FIELD_ENCODE_STORED;
     const void *at = field_get(f, obj);
-    if ((f->flags & FIELD_HIDDEN) && !stored)
+    if (stored ? is_default(f, at) : (f->flags & FIELD_HIDDEN) != 0)
         return false;
     if (!is_present(f, at)) {
         if (!(f->flags & FIELD_NULLABLE) || stored)

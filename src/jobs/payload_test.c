@@ -29,11 +29,11 @@ static void good_payloads_are_kept_in_one_form(void **state)
         {"DUMMY", "{\"type\":\"DUMMY\",\"metadata\":{\"simulatedDelaySeconds\":0.5,\"mine\":{\"a\":[1]}}}",
          "{\"type\":\"DUMMY\",\"metadata\":{\"simulatedDelaySeconds\":0.5,\"mine\":{\"a\":[1]}}}"},
         {"HTTP", "{\"url\":\"http://a/{{run.id}}\",\"method\":\"post\",\"expectedStatus\":204}",
-         "{\"type\":\"HTTP\",\"httpUrl\":\"http://a/{{run.id}}\",\"httpMethod\":\"POST\",\"timeoutSeconds\":30,"
-         "\"expectedStatus\":[\"204\"],\"followRedirects\":false}"},
+         "{\"type\":\"HTTP\",\"httpUrl\":\"http://a/{{run.id}}\",\"httpMethod\":\"POST\","
+         "\"expectedStatus\":[\"204\"]}"},
         {"HTTP", "{\"httpUrl\":\"{{param.url}}\",\"expectedStatus\":[200,\"3xx\",\"400-404\"]}",
-         "{\"type\":\"HTTP\",\"httpUrl\":\"{{param.url}}\",\"httpMethod\":\"GET\",\"timeoutSeconds\":30,"
-         "\"expectedStatus\":[\"200\",\"3xx\",\"400-404\"],\"followRedirects\":false}"},
+         "{\"type\":\"HTTP\",\"httpUrl\":\"{{param.url}}\","
+         "\"expectedStatus\":[\"200\",\"3xx\",\"400-404\"]}"},
         {"SCRIPT", "{\"script\":\"echo hi\",\"args\":\"one\"}",
          "{\"type\":\"SCRIPT\",\"script\":\"echo hi\",\"args\":[\"one\"]"},
     };
