@@ -190,6 +190,6 @@ bool page_open(const struct page *p, char list, const char *const *sorts, struct
 
 void page_total(struct page_result *r, int64_t counted, bool complete)
 {
-    r->total = counted;
+    r->total = counted > TOTAL_EXACT_MAX ? TOTAL_EXACT_MAX : counted;
     r->total_is_estimate = !complete || counted > TOTAL_EXACT_MAX;
 }

@@ -64,6 +64,7 @@ static inline enum page_step pager_next(struct pager *p)
     p->n++;
     return PAGE_TAKE;
 }
+// counted rows; complete: all were looked at. Past TOTAL_EXACT_MAX it is that number and an estimate.
 void page_total(struct page_result *r, int64_t counted, bool complete);
 
 #endif

@@ -4,7 +4,7 @@
 #include "store/sql/job.h"
 #include "store/sql/sql.h"
 
-enum { SCAN_MAX = 20000, NAME_COLUMN = 12 };
+enum { SCAN_MAX = 10000, NAME_COLUMN = 12 };
 
 #define BY(sort) \
     {{STORE_JOBS_BY_##sort##_DESC_ANY, STORE_JOBS_BY_##sort##_DESC_OWNER}, \

@@ -133,8 +133,8 @@ WHERE j.deleted_at IS NULL AND j.owner_id = ?6 AND (p.next_fire, j.id) {dir.1} (
   AND (?4 IS NULL OR j.type = ?4) AND (?5 IS NULL OR instr(lower(j.name), lower(?5)) > 0)
 ORDER BY p.next_fire {dir}, j.id {dir} LIMIT ?3
 -- name: jobs_count_{scope}
--- each scope: any= | owner=AND j.owner_id = ?4
-SELECT count(*) FROM (SELECT 1 FROM jobs j WHERE j.deleted_at IS NULL AND (?2 IS NULL OR j.type = ?2)
+-- each scope: any=;jobs_by_name | owner=AND j.owner_id = ?4;jobs_by_owner_name
+SELECT count(*) FROM (SELECT 1 FROM jobs j INDEXED BY {scope.1} WHERE j.deleted_at IS NULL AND (?2 IS NULL OR j.type = ?2)
   AND (?3 IS NULL OR instr(lower(j.name), lower(?3)) > 0) {scope} LIMIT ?1)
 
 -- ---- runs ----
@@ -154,6 +154,10 @@ WHERE r.id {dir.1} ?1 ORDER BY r.id {dir} LIMIT ?2
 -- each dir: asc=ASC;> | desc=DESC;<
 SELECT {run}, j.name, j.owner_id FROM runs r INDEXED BY runs_unfinished LEFT JOIN jobs j ON j.id = r.job_id
 WHERE r.status < 2 AND r.id {dir.1} ?1 ORDER BY r.id {dir} LIMIT ?2
+-- name: runs_not_succeeded_{dir}
+-- each dir: asc=ASC;> | desc=DESC;<
+SELECT {run}, j.name, j.owner_id FROM runs r INDEXED BY runs_not_succeeded LEFT JOIN jobs j ON j.id = r.job_id
+WHERE r.status > 2 AND r.id {dir.1} ?1 ORDER BY r.id {dir} LIMIT ?2
 -- name: runs_count
 SELECT count(*) FROM (SELECT 1 FROM runs LIMIT ?1)
 -- name: run_cancel_queued

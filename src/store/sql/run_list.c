@@ -4,7 +4,7 @@
 // are checked on at most SCAN_MAX rows per call: past that a page may be short and carries a cursor.
 #include "store/sql/sql.h"
 
-enum { SCAN_MAX = 20000 };
+enum { SCAN_MAX = 5000 };
 
 struct listing {
     const struct run_filter *f;
@@ -54,6 +54,8 @@ static enum store_query by_id_query(const struct run_filter *f, bool ascending)
     bool active = f->status == RUN_QUEUED || f->status == RUN_RUNNING;
     if (active)
         return ascending ? STORE_RUNS_ACTIVE_ASC : STORE_RUNS_ACTIVE_DESC;
+    if (f->status > RUN_SUCCEEDED)
+        return ascending ? STORE_RUNS_NOT_SUCCEEDED_ASC : STORE_RUNS_NOT_SUCCEEDED_DESC;
     return ascending ? STORE_RUNS_BY_ID_ASC : STORE_RUNS_BY_ID_DESC;
 }
 

@@ -19,6 +19,8 @@ CREATE TABLE jobs (
 CREATE INDEX jobs_by_owner ON jobs (owner_id, id) WHERE deleted_at IS NULL;
 CREATE INDEX jobs_by_name ON jobs (name, id) WHERE deleted_at IS NULL;
 CREATE INDEX jobs_by_update ON jobs (updated_at, id) WHERE deleted_at IS NULL;
+CREATE INDEX jobs_by_owner_name ON jobs (owner_id, name, id) WHERE deleted_at IS NULL;
+CREATE INDEX jobs_by_owner_update ON jobs (owner_id, updated_at, id) WHERE deleted_at IS NULL;
 
 -- What every fire touches, as narrow as can be: a fire rewrites one page of this table, and the more plans a page
 -- holds the fewer pages a commit writes. No index on next_fire: the engine holds the due set in memory.
@@ -82,6 +84,7 @@ CREATE TABLE runs (
     blocked_by BLOB
 ) WITHOUT ROWID;
 CREATE INDEX runs_unfinished ON runs (id) WHERE status < 2;
+CREATE INDEX runs_not_succeeded ON runs (id) WHERE status > 2; -- costs nothing while all goes well
 
 CREATE TABLE run_logs (
     run_id BLOB NOT NULL,
