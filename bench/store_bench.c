@@ -3,10 +3,10 @@
 //
 //     store_bench FOLDER [seconds per measurement] [jobs]
 //
-// One cycle of batch B: B fires (plan moved, run inserted RUNNING) and the finishes of the B runs before, in one
-// durable transaction. "store" goes through flush(); "bare" is the same rows by prepared statements with
-// nothing around: no chain lookup, no checks, no locks. Both alternate in one process on two files. Prints one
-// JSON object per line; the ratio is what counts, absolute figures belong to the machine.
+// One cycle of batch B: B fires (plan moved, run inserted RUNNING) and the finishes of the B runs before, in
+// one durable transaction. "store" goes through flush(); "bare" is the same rows by prepared statements with
+// nothing around: no chain lookup, no checks, no locks. Both alternate in one process on two files. Prints
+// one JSON object per line; the ratio is what counts, absolute figures belong to the machine.
 #include <sqlite3.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -20,8 +20,8 @@ enum { ROUNDS = 3, PATH_MAX_HERE = 512, BATCH_MAX = 1000, INSERT_BATCH = 1000 };
 static const int batches[] = {10, 100, 500, 1000};
 static int64_t jobs_n = 100000;
 
-// Jobs fall due one after the other in an order that has nothing to do with their ids, as in real life: plans are
-// touched at random, run ids (which begin with the instant) grow.
+// Jobs fall due one after the other in an order that has nothing to do with their ids, as in real life: plans
+// are touched at random, run ids (which begin with the instant) grow.
 struct world {
     struct plan *plans; // id, next_fire, version
     uint32_t *order;
@@ -52,13 +52,14 @@ static void die(const char *what, const char *why)
 static struct mono now(void) { return clock_mono(clock_real()); }
 static double seconds_since(struct mono t) { return (double)mono_since(now(), t).us / (double)US_PER_S; }
 
-// Processor time of the whole process, checkpoints by the store's own thread included: unlike the clock it hardly
-// depends on what else the machine is doing.
+// Processor time of the whole process, checkpoints by the store's own thread included: unlike the clock it
+// hardly depends on what else the machine is doing.
 static double cpu_seconds(void)
 {
     struct rusage u;
     (void)getrusage(RUSAGE_SELF, &u);
-    return (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) + (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
+    return (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) +
+           (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
 }
 
 // ---- the same rows for both ----------------------------------------------------------------------
@@ -131,15 +132,20 @@ static int64_t store_cycles(struct store *s, struct world *w, size_t batch, doub
             size_t place;
             struct plan *p = world_next(w, &place);
             run_make(&fresh[i], p, ++w->token);
-            c->fires[i] = (struct fire){.job_id = p->job_id, .expect_version = p->version, .expect_next = p->next_fire,
-                                        .new_next = plan_after(p), .runs = &fresh[i], .n_runs = 1};
+            c->fires[i] = (struct fire){.job_id = p->job_id,
+                                        .expect_version = p->version,
+                                        .expect_next = p->next_fire,
+                                        .new_next = plan_after(p),
+                                        .runs = &fresh[i],
+                                        .n_runs = 1};
             p->next_fire = c->fires[i].new_next;
             if (any) {
                 run_end(&old[i]);
                 c->finishes[i] = (struct finish){.run = &old[i], .plan_next = INSTANT_NEVER};
             }
         }
-        struct flush f = {.fires = c->fires, .n_fires = batch, .finishes = c->finishes, .n_finishes = any ? batch : 0};
+        struct flush f = {
+            .fires = c->fires, .n_fires = batch, .finishes = c->finishes, .n_finishes = any ? batch : 0};
         struct err err;
         if (!s->ops->flush(s, &f, &err))
             die("flush", err.text);
@@ -181,12 +187,15 @@ static void bare_open(struct bare *b, const char *path)
 {
     if (sqlite3_open_v2(path, &b->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK)
         die(path, "cannot open");
-    (void)sqlite3_exec(b->db, "PRAGMA synchronous=FULL; PRAGMA cache_size=-32768; PRAGMA wal_autocheckpoint=8192;"
-                       "PRAGMA temp_store=MEMORY", NULL, NULL, NULL);
+    (void)sqlite3_exec(b->db,
+                       "PRAGMA synchronous=FULL; PRAGMA cache_size=-32768; PRAGMA wal_autocheckpoint=8192;"
+                       "PRAGMA temp_store=MEMORY",
+                       NULL, NULL, NULL);
     b->advance = bare_prepare(b->db, "UPDATE plans SET next_fire=?2,last_run=?3,run_count=run_count+1 "
                                      "WHERE job_id=?1 AND next_fire=?4 AND version=?5");
-    b->insert = bare_prepare(b->db, "INSERT INTO runs VALUES(?1,?2,?3,1,?4,NULL,NULL,?5,NULL,?6,1,1,0,0,1,0,NULL,"
-                                    "'node-1',NULL,NULL,NULL,?7,?8,NULL)");
+    b->insert =
+        bare_prepare(b->db, "INSERT INTO runs VALUES(?1,?2,?3,1,?4,NULL,NULL,?5,NULL,?6,1,1,0,0,1,0,NULL,"
+                            "'node-1',NULL,NULL,NULL,?7,?8,NULL)");
     b->finish = bare_prepare(b->db, "UPDATE runs SET status=2,ended=?2,exit_code=200 "
                                     "WHERE id=?1 AND status=1 AND token=?3");
     b->begin = bare_prepare(b->db, "BEGIN IMMEDIATE");
@@ -276,8 +285,8 @@ static void fill(struct store *s, struct world *w, bool print)
     }
     if (print)
         printf("{\"bench\":\"jobs_insert\",\"batch\":%d,\"jobs\":%lld,\"jobs_per_s\":%.0f,"
-               "\"cpu_us_per_job\":%.2f}\n", INSERT_BATCH, (long long)jobs_n, (double)jobs_n / spent,
-               cpu / (double)jobs_n * 1e6);
+               "\"cpu_us_per_job\":%.2f}\n",
+               INSERT_BATCH, (long long)jobs_n, (double)jobs_n / spent, cpu / (double)jobs_n * 1e6);
 }
 
 static struct store *store_at(const char *path)
@@ -323,8 +332,8 @@ static void rate_add(struct rate *r, int64_t runs, struct mono start, double cpu
     r->cpu += cpu_seconds() - cpu;
 }
 
-static void measure(struct store *s, struct bare *b, struct world *ws, struct world *wb, size_t batch, double seconds,
-                    struct cycle *c)
+static void measure(struct store *s, struct bare *b, struct world *ws, struct world *wb, size_t batch,
+                    double seconds, struct cycle *c)
 {
     struct rate mine = {0}, bare = {0};
     for (int round = 0; round < ROUNDS; round++) {

@@ -108,7 +108,8 @@ static inline bool db_run(struct db_stmt *s, struct err *err)
 // Must be called when leaving a statement before its last row.
 static inline void db_reset(struct db_stmt *s) { s->db->ops->reset(s); }
 
-// Columns of the current row. Text and blobs are valid until the next step or reset; NULL gives {NULL,0} or 0.
+// Columns of the current row. Text and blobs are valid until the next step or reset; NULL gives {NULL,0} or
+// 0.
 static inline bool db_is_null(struct db_stmt *s, int col) { return s->db->ops->is_null(s, col); }
 static inline int64_t db_i64(struct db_stmt *s, int col) { return s->db->ops->i64(s, col); }
 static inline double db_f64(struct db_stmt *s, int col) { return s->db->ops->f64(s, col); }
@@ -120,7 +121,10 @@ struct ulid db_id(struct db_stmt *s, int col);
 static inline int64_t db_changes(struct db *d) { return d->ops->changes(d); }
 static inline int64_t db_changes_total(struct db *d) { return d->ops->changes_total(d); }
 // Several statements without parameters or results.
-static inline bool db_script(struct db *d, struct str sql, struct err *err) { return d->ops->script(d, sql, err); }
+static inline bool db_script(struct db *d, struct str sql, struct err *err)
+{
+    return d->ops->script(d, sql, err);
+}
 
 // A transaction that takes the write lock at once. One savepoint deep.
 static inline bool db_begin(struct db *d, struct err *err) { return d->ops->begin(d, err); }
@@ -128,7 +132,10 @@ static inline bool db_begin(struct db *d, struct err *err) { return d->ops->begi
 static inline bool db_commit(struct db *d, struct err *err) { return d->ops->commit(d, err); }
 static inline void db_rollback(struct db *d) { d->ops->rollback(d); }
 static inline bool db_savepoint(struct db *d, struct err *err) { return d->ops->savepoint(d, err); }
-static inline bool db_savepoint_release(struct db *d, struct err *err) { return d->ops->savepoint_release(d, err); }
+static inline bool db_savepoint_release(struct db *d, struct err *err)
+{
+    return d->ops->savepoint_release(d, err);
+}
 static inline bool db_savepoint_rollback(struct db *d, struct err *err)
 {
     return d->ops->savepoint_rollback(d, err);

@@ -18,7 +18,8 @@ static const char *migration_checksum(const struct migration *m, char buf[static
     return buf;
 }
 
-static bool statement(struct db *d, size_t first_slot, enum migrate_query q, struct db_stmt **ret, struct err *err)
+static bool statement(struct db *d, size_t first_slot, enum migrate_query q, struct db_stmt **ret,
+                      struct err *err)
 {
     return db_stmt_at(d, first_slot + (size_t)q, migrate_sql[q], ret, err);
 }
@@ -29,12 +30,14 @@ static bool check_row(struct db_stmt *s, const struct migration *v, size_t n, st
     if (version < 1 || (size_t)version > n)
         return ERR(err, ERR_CONFIG,
                    "the data was written by a newer program (schema %" PRId64 ", this program knows %zu): "
-                   "install the newer version or restore a backup", version, n);
+                   "install the newer version or restore a backup",
+                   version, n);
     char sum[CHECKSUM_MAX];
     if (!str_is(db_bytes(s, 2), migration_checksum(&v[version - 1], sum)))
         return ERR(err, ERR_CONFIG,
                    "schema change %" PRId64 " \"%s\" differs from the one that was applied: "
-                   "use the program that made this data", version, v[version - 1].name);
+                   "use the program that made this data",
+                   version, v[version - 1].name);
     return true;
 }
 

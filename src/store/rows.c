@@ -1,10 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// Shared by the stores: definition texts, filters, cursors. A cursor is the hexadecimal text of list, sort and
-// direction (so that one list refuses another's), then key and id. It is not signed: it can only name a position.
+// Shared by the stores: definition texts, filters, cursors. A cursor is the hexadecimal text of list, sort
+// and direction (so that one list refuses another's), then key and id. It is not signed: it can only name a
+// position.
 #include "store/rows.h"
 
-
-enum { DEFINITION_MAX = 2 * 1024 * 1024, CURSOR_TEXT_MAX = 2048, CURSOR_HEAD = 3, CURSOR_NUMBER = 8, CURSOR_ID = 16 };
+enum {
+    DEFINITION_MAX = 2 * 1024 * 1024,
+    CURSOR_TEXT_MAX = 2048,
+    CURSOR_HEAD = 3,
+    CURSOR_NUMBER = 8,
+    CURSOR_ID = 16
+};
 
 const struct str run_cancelled_class = STR_INIT("CANCELLED");
 const struct str run_cancelled_text = STR_INIT("cancelled before it started");
@@ -42,8 +48,8 @@ bool job_text_read(struct str text, struct job *ret, struct arena *a, struct err
     struct faults faults;
     faults_init(&faults, a);
     if (!field_decode(&job_fields, v, FIELD_DECODE_STORED, STR(""), &j, a, &faults))
-        return ERR(err, ERR_CORRUPT, "a stored job cannot be read: \"%.*s\" %.*s", STR_ARG(faults.v[0].pointer),
-                   STR_ARG(faults.v[0].detail));
+        return ERR(err, ERR_CORRUPT, "a stored job cannot be read: \"%.*s\" %.*s",
+                   STR_ARG(faults.v[0].pointer), STR_ARG(faults.v[0].detail));
     *ret = j;
     return true;
 }
@@ -166,13 +172,14 @@ static bool invalid(struct err *err, const char *field, const char *text)
     return err_at(err, field), false;
 }
 
-bool page_open(const struct page *p, char list, const char *const *sorts, struct cursor *ret_at, bool *ret_given,
-               struct arena *a, struct err *err)
+bool page_open(const struct page *p, char list, const char *const *sorts, struct cursor *ret_at,
+               bool *ret_given, struct arena *a, struct err *err)
 {
     if (p->size < 1 || p->size > PAGE_SIZE_MAX)
         return invalid(err, "/size", "\"size\" must be from 1 to 200");
     if (p->offset < 0 || p->offset > TOTAL_EXACT_MAX)
-        return invalid(err, "/page", "\"page\" reaches at most the first 10000 entries: use \"cursor\" beyond");
+        return invalid(err, "/page",
+                       "\"page\" reaches at most the first 10000 entries: use \"cursor\" beyond");
     struct cursor c = {.list = list, .ascending = p->ascending};
     if (p->sort.p) {
         while (sorts[c.sort] && !str_is(p->sort, sorts[c.sort]))

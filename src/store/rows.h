@@ -5,8 +5,9 @@
 
 #include "store/store.h"
 
-// The definition as text, FIELD_ENCODE_STORED, without what changes while the definition does not (status, version,
-// updatedAt, nextFireTime, lastRunId, runCount: columns hold them). ERR_TOO_LARGE when the arena has no room.
+// The definition as text, FIELD_ENCODE_STORED, without what changes while the definition does not (status,
+// version, updatedAt, nextFireTime, lastRunId, runCount: columns hold them). ERR_TOO_LARGE when the arena has
+// no room.
 bool job_text_write(const struct job *j, struct str *ret, struct arena *a, struct err *err)
     __attribute__((warn_unused_result));
 // Back into *ret; what columns hold (id, owner, version, …) is the caller's to set. ERR_CORRUPT.
@@ -22,7 +23,8 @@ extern const struct str run_cancelled_class, run_cancelled_text, run_job_deleted
 
 // ---- pages -------------------------------------------------------------------------------------
 
-// The sort fields of a list; place 0 is the default. createdAt is the order of ids: an id starts with its instant.
+// The sort fields of a list; place 0 is the default. createdAt is the order of ids: an id starts with its
+// instant.
 enum job_sort { JOB_SORT_ID, JOB_SORT_CREATED, JOB_SORT_UPDATED, JOB_SORT_NEXT_FIRE, JOB_SORT_NAME };
 enum run_sort { RUN_SORT_ID, RUN_SORT_SCHEDULED }; // the same order: an id starts with its instant
 
@@ -35,10 +37,11 @@ struct cursor {
     struct str text; // or a text
     struct ulid id;
 };
-// Checks size, offset and sort against the names (NULL-terminated), and reads the cursor. Without one, *ret_at is
-// the place before the first row. Errors: ERR_INVALID with field "/size", "/page", "/sort" or "/cursor".
-bool page_open(const struct page *p, char list, const char *const *sorts, struct cursor *ret_at, bool *ret_given,
-               struct arena *a, struct err *err) __attribute__((warn_unused_result));
+// Checks size, offset and sort against the names (NULL-terminated), and reads the cursor. Without one,
+// *ret_at is the place before the first row. Errors: ERR_INVALID with field "/size", "/page", "/sort" or
+// "/cursor".
+bool page_open(const struct page *p, char list, const char *const *sorts, struct cursor *ret_at,
+               bool *ret_given, struct arena *a, struct err *err) __attribute__((warn_unused_result));
 struct str cursor_write(const struct cursor *c, struct arena *a);
 // < 0, 0, > 0: order of a and b in the direction of their list.
 int cursor_cmp(const struct cursor *a, const struct cursor *b);

@@ -134,7 +134,8 @@ struct run run_read_one(struct world *w, struct ulid id)
     return r;
 }
 
-struct run run_make(const struct plan *p, struct instant scheduled, int64_t attempt, int status, int64_t token)
+struct run run_make(const struct plan *p, struct instant scheduled, int64_t attempt, int status,
+                    int64_t token)
 {
     struct ulid key = run_key_of(p->job_id, scheduled);
     return (struct run){
@@ -168,8 +169,12 @@ bool fire(struct world *w, struct fire *f)
 struct run fire_one(struct world *w, struct plan *p, int status, int64_t token)
 {
     struct run r = run_make(p, p->next_fire, 1, status, token);
-    struct fire f = {.job_id = p->job_id, .expect_version = p->version, .expect_next = p->next_fire,
-                     .new_next = instant_add(p->next_fire, duration_s(MINUTE_S)), .runs = &r, .n_runs = 1};
+    struct fire f = {.job_id = p->job_id,
+                     .expect_version = p->version,
+                     .expect_next = p->next_fire,
+                     .new_next = instant_add(p->next_fire, duration_s(MINUTE_S)),
+                     .runs = &r,
+                     .n_runs = 1};
     assert_true(fire(w, &f));
     p->next_fire = f.new_next;
     return r;
@@ -220,8 +225,8 @@ struct dead_letter letter_make(struct world *w, const struct run *r, const char 
 
 int main(int argc, char **argv)
 {
-    const struct cases *const groups[] = {&flush_cases, &job_cases, &job_list_cases, &run_cases, &dlq_cases,
-                                          &user_cases, &race_cases};
+    const struct cases *const groups[] = {&flush_cases, &job_cases,  &job_list_cases, &run_cases,
+                                          &dlq_cases,   &user_cases, &race_cases};
     enum { GROUPS = sizeof groups / sizeof groups[0] };
     struct CMUnitTest all[256];
     size_t n = 0;

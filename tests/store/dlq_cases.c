@@ -18,7 +18,8 @@ static void resolved_once_with_a_reason(void **state)
     struct plan p = job_add(w, "a");
     struct dead_letter d = letter_add(w, &p, "x"), back;
     assert_ok(w, w->s->ops->dlq_resolve(w->s, d.id, STR("me@x"), STR("known"), NULL, at_s(7), &w->err));
-    assert_err(w, w->s->ops->dlq_resolve(w->s, d.id, STR("me@x"), STR("again"), NULL, at_s(8), &w->err), ERR_CONFLICT);
+    assert_err(w, w->s->ops->dlq_resolve(w->s, d.id, STR("me@x"), STR("again"), NULL, at_s(8), &w->err),
+               ERR_CONFLICT);
     assert_err(w, w->s->ops->dlq_resolve(w->s, id_new(w), STR("me@x"), STR("no"), NULL, at_s(8), &w->err),
                ERR_NOT_FOUND);
     assert_ok(w, w->s->ops->dlq_get(w->s, d.id, &back, &w->a, &w->err));
@@ -36,7 +37,8 @@ static void replay_is_one_transaction(void **state)
     struct dead_letter d = letter_add(w, &p, "x"), back;
     struct run taken = run_make(&p, at_s(900), 1, RUN_QUEUED, 0), replay = taken;
     assert_ok(w, w->s->ops->run_insert(w->s, &taken, &w->err));
-    assert_err(w, w->s->ops->dlq_resolve(w->s, d.id, STR("me@x"), STR("r"), &replay, at_s(8), &w->err), ERR_CONFLICT);
+    assert_err(w, w->s->ops->dlq_resolve(w->s, d.id, STR("me@x"), STR("r"), &replay, at_s(8), &w->err),
+               ERR_CONFLICT);
     assert_ok(w, w->s->ops->dlq_get(w->s, d.id, &back, &w->a, &w->err));
     assert_false(back.resolved);
     replay = run_make(&p, at_s(901), 1, RUN_QUEUED, 0);
@@ -55,7 +57,8 @@ static void replay_of_a_deleted_job_is_refused(void **state)
     struct dead_letter d = letter_add(w, &p, "x"), back;
     struct run replay = run_make(&p, at_s(901), 1, RUN_QUEUED, 0);
     assert_ok(w, w->s->ops->job_delete(w->s, p.job_id, 0, at_s(8), &w->err));
-    assert_err(w, w->s->ops->dlq_resolve(w->s, d.id, STR("me@x"), STR("r"), &replay, at_s(8), &w->err), ERR_NOT_FOUND);
+    assert_err(w, w->s->ops->dlq_resolve(w->s, d.id, STR("me@x"), STR("r"), &replay, at_s(8), &w->err),
+               ERR_NOT_FOUND);
     assert_ok(w, w->s->ops->dlq_get(w->s, d.id, &back, &w->a, &w->err));
     assert_false(back.resolved);
 }
@@ -95,7 +98,10 @@ static void listed_with_filters_and_cursors(void **state)
         (void)letter_add(w, &p, "x");
     struct dead_letter d = letter_add(w, &other, "y"), *v;
     assert_ok(w, w->s->ops->dlq_resolve(w->s, d.id, STR("me@x"), STR("r"), NULL, at_s(8), &w->err));
-    const struct { struct dlq_filter f; int64_t n; } expected[] = {
+    const struct {
+        struct dlq_filter f;
+        int64_t n;
+    } expected[] = {
         {{.resolved = -1}, 4},
         {{.resolved = 0}, 3},
         {{.resolved = 1}, 1},
@@ -124,7 +130,8 @@ static const struct CMUnitTest rows[] = {
     CASE("a dead letter is resolved once with a reason", resolved_once_with_a_reason),
     CASE("a replay is resolved and queued together or not at all", replay_is_one_transaction),
     CASE("a replay of a deleted job is refused", replay_of_a_deleted_job_is_refused),
-    CASE("an occurrence that fails again opens its dead letter again", same_occurrence_opens_its_letter_again),
+    CASE("an occurrence that fails again opens its dead letter again",
+         same_occurrence_opens_its_letter_again),
     CASE("dead letters are listed with filters and cursors", listed_with_filters_and_cursors),
 };
 const struct cases dlq_cases = CASES(rows);

@@ -35,8 +35,12 @@ static void second_fire_of_an_instant_loses(void **state)
     struct world *w = *state;
     struct plan p = job_add(w, "a");
     struct run r = run_make(&p, p.next_fire, 1, RUN_RUNNING, 1), again = r;
-    struct fire f = {.job_id = p.job_id, .expect_version = 1, .expect_next = p.next_fire, .new_next = at_s(120),
-                     .runs = &r, .n_runs = 1};
+    struct fire f = {.job_id = p.job_id,
+                     .expect_version = 1,
+                     .expect_next = p.next_fire,
+                     .new_next = at_s(120),
+                     .runs = &r,
+                     .n_runs = 1};
     struct fire late = f;
     again.token = 2;
     late.runs = &again;
@@ -52,8 +56,12 @@ static void fire_of_an_old_version_loses(void **state)
     struct world *w = *state;
     struct plan p = job_add(w, "a");
     struct run r = run_make(&p, p.next_fire, 1, RUN_RUNNING, 1);
-    struct fire f = {.job_id = p.job_id, .expect_version = 1, .expect_next = p.next_fire, .new_next = at_s(120),
-                     .runs = &r, .n_runs = 1};
+    struct fire f = {.job_id = p.job_id,
+                     .expect_version = 1,
+                     .expect_next = p.next_fire,
+                     .new_next = at_s(120),
+                     .runs = &r,
+                     .n_runs = 1};
     assert_ok(w, w->s->ops->job_set_state(w->s, p.job_id, JOB_STATE_ACTIVE, INSTANT_NEVER, at_s(1), &w->err));
     assert_false(fire(w, &f));
     assert_err(w, w->s->ops->run_get(w->s, r.id, &r, &w->a, &w->err), ERR_NOT_FOUND);
@@ -65,8 +73,12 @@ static void fire_of_a_missing_job_loses(void **state)
     struct world *w = *state;
     struct plan p = {.job_id = id_new(w), .version = 1, .next_fire = at_s(60)};
     struct run r = run_make(&p, p.next_fire, 1, RUN_RUNNING, 1);
-    struct fire f = {.job_id = p.job_id, .expect_version = 1, .expect_next = p.next_fire, .new_next = at_s(120),
-                     .runs = &r, .n_runs = 1};
+    struct fire f = {.job_id = p.job_id,
+                     .expect_version = 1,
+                     .expect_next = p.next_fire,
+                     .new_next = at_s(120),
+                     .runs = &r,
+                     .n_runs = 1};
     assert_false(fire(w, &f));
 }
 
@@ -74,7 +86,8 @@ static void fire_without_runs_only_moves(void **state)
 {
     struct world *w = *state;
     struct plan p = job_add(w, "a");
-    struct fire f = {.job_id = p.job_id, .expect_version = 1, .expect_next = p.next_fire, .new_next = INSTANT_NEVER};
+    struct fire f = {
+        .job_id = p.job_id, .expect_version = 1, .expect_next = p.next_fire, .new_next = INSTANT_NEVER};
     assert_true(fire(w, &f));
     assert_false(fire(w, &f));
     struct plan moved = plan_read_one(w, p.job_id);
@@ -90,8 +103,12 @@ static void fire_with_a_known_run_writes_nothing(void **state)
     struct run known = run_make(&p, at_s(120), 1, RUN_QUEUED, 0);
     assert_ok(w, w->s->ops->run_insert(w->s, &known, &w->err));
     struct run v[] = {run_make(&p, at_s(60), 1, RUN_RUNNING, 5), run_make(&p, at_s(120), 1, RUN_RUNNING, 6)};
-    struct fire f = {.job_id = p.job_id, .expect_version = 1, .expect_next = p.next_fire, .new_next = at_s(180),
-                     .runs = v, .n_runs = 2};
+    struct fire f = {.job_id = p.job_id,
+                     .expect_version = 1,
+                     .expect_next = p.next_fire,
+                     .new_next = at_s(180),
+                     .runs = v,
+                     .n_runs = 2};
     struct run none;
     assert_false(fire(w, &f));
     assert_true(f.ret_exists);
@@ -116,8 +133,12 @@ static void runs_of_a_job_form_a_chain(void **state)
     v[0].first_scheduled = at_s(0);
     v[0].error_class = STR("PAUSED");
     v[1].blocked_by = v[0].id;
-    struct fire f = {.job_id = p.job_id, .expect_version = 1, .expect_next = p.next_fire, .new_next = at_s(240),
-                     .runs = v, .n_runs = 3};
+    struct fire f = {.job_id = p.job_id,
+                     .expect_version = 1,
+                     .expect_next = p.next_fire,
+                     .new_next = at_s(240),
+                     .runs = v,
+                     .n_runs = 3};
     assert_true(fire(w, &f));
     p.next_fire = at_s(240);
     struct run last = fire_one(w, &p, RUN_QUEUED, 0);
@@ -195,7 +216,8 @@ static void finish_without_token_ends_a_queued_run(void **state)
 {
     struct world *w = *state;
     struct plan p = job_add(w, "a");
-    struct run queued = fire_one(w, &p, RUN_QUEUED, 0), running = fire_one(w, &p, RUN_RUNNING, 6), nobodys = running, *v;
+    struct run queued = fire_one(w, &p, RUN_QUEUED, 0), running = fire_one(w, &p, RUN_RUNNING, 6),
+               nobodys = running, *v;
     size_t n;
     nobodys.token = 0;
     struct finish skip = finish_make(&queued, RUN_SKIPPED), steal = finish_make(&nobodys, RUN_CANCELLED);
@@ -266,8 +288,12 @@ static void finish_sets_the_next_fire_of_anchor_end(void **state)
     plan_of_job(&j, &p);
     assert_ok(w, w->s->ops->jobs_insert(w->s, &j, &p, 1, &w->err));
     struct run r = run_make(&p, p.next_fire, 1, RUN_RUNNING, 4);
-    struct fire f = {.job_id = p.job_id, .expect_version = 1, .expect_next = p.next_fire, .new_next = INSTANT_NEVER,
-                     .runs = &r, .n_runs = 1};
+    struct fire f = {.job_id = p.job_id,
+                     .expect_version = 1,
+                     .expect_next = p.next_fire,
+                     .new_next = INSTANT_NEVER,
+                     .runs = &r,
+                     .n_runs = 1};
     assert_true(fire(w, &f));
     struct finish done = finish_make(&r, RUN_SUCCEEDED);
     done.plan_next = at_s(95);
@@ -296,8 +322,13 @@ static void log_lines_are_kept_once(void **state)
     struct run r = fire_one(w, &p, RUN_RUNNING, 4);
     struct log_line v[] = {
         {.id = 1, .run_id = r.id, .timestamp = at_s(61), .level = LOG_LINE_INFO, .message = STR("one")},
-        {.id = 2, .run_id = r.id, .timestamp = at_s(62), .level = LOG_LINE_ERROR, .stream = STREAM_STDERR,
-         .message = STR("two"), .context = STR("{\"k\":1}")},
+        {.id = 2,
+         .run_id = r.id,
+         .timestamp = at_s(62),
+         .level = LOG_LINE_ERROR,
+         .stream = STREAM_STDERR,
+         .message = STR("two"),
+         .context = STR("{\"k\":1}")},
         {.id = 1, .run_id = r.id, .timestamp = at_s(63), .message = STR("one again")},
     };
     struct flush f = {.logs = v, .n_logs = 3};
@@ -330,8 +361,12 @@ static void one_flush_holds_everything(void **state)
     for (size_t i = 0; i < N; i++) {
         plans[i] = job_add(w, "many");
         runs[i] = run_make(&plans[i], plans[i].next_fire, 1, RUN_RUNNING, (int64_t)i + 1);
-        fires[i] = (struct fire){.job_id = plans[i].job_id, .expect_version = 1, .expect_next = plans[i].next_fire,
-                                 .new_next = at_s(120), .runs = &runs[i], .n_runs = 1};
+        fires[i] = (struct fire){.job_id = plans[i].job_id,
+                                 .expect_version = 1,
+                                 .expect_next = plans[i].next_fire,
+                                 .new_next = at_s(120),
+                                 .runs = &runs[i],
+                                 .n_runs = 1};
     }
     struct flush f = {.fires = fires, .n_fires = N};
     assert_ok(w, w->s->ops->flush(w->s, &f, &w->err));
@@ -376,7 +411,8 @@ static const struct CMUnitTest rows[] = {
     CASE("a claim is won once", claim_is_won_once),
     CASE("a stale owner cannot record a result", finish_needs_the_token),
     CASE("a run that never started cannot be finished by an owner", finish_of_a_queued_run_is_refused),
-    CASE("a finish without token ends a run that waits, and no other", finish_without_token_ends_a_queued_run),
+    CASE("a finish without token ends a run that waits, and no other",
+         finish_without_token_ends_a_queued_run),
     CASE("the next attempt is written with the result", retry_comes_with_the_result),
     CASE("the dead letter is written with the result", dead_letter_comes_with_the_result),
     CASE("finishing sets the next fire of anchor END", finish_sets_the_next_fire_of_anchor_end),

@@ -37,12 +37,25 @@ static void plan_comes_back_as_it_was(void **state)
     struct job j;
     struct plan p;
     job_make(w, "a", &j, &p);
-    j.schedule = (struct schedule_spec){
-        .kind = SCHEDULE_RRULE, .run_at = at_s(1), .cron_expression = STR("c"), .rrule = STR("FREQ=DAILY"),
-        .dtstart = at_s(2), .timezone = STR("Asia/Tokyo"), .interval_seconds = 3, .interval_ms = 4, .anchor = ANCHOR_END,
-        .start_at = at_s(5), .end_at = at_s(6), .jitter_seconds = 7, .dst_gap = DST_GAP_SHIFT,
-        .dst_overlap = DST_OVERLAP_BOTH, .day_match = DAY_MATCH_AND, .dialect = DIALECT_SPRING,
-        .misfire_policy = MISFIRE_RESCHEDULE, .misfire_threshold_seconds = 8, .max_catch_up = 9};
+    j.schedule = (struct schedule_spec){.kind = SCHEDULE_RRULE,
+                                        .run_at = at_s(1),
+                                        .cron_expression = STR("c"),
+                                        .rrule = STR("FREQ=DAILY"),
+                                        .dtstart = at_s(2),
+                                        .timezone = STR("Asia/Tokyo"),
+                                        .interval_seconds = 3,
+                                        .interval_ms = 4,
+                                        .anchor = ANCHOR_END,
+                                        .start_at = at_s(5),
+                                        .end_at = at_s(6),
+                                        .jitter_seconds = 7,
+                                        .dst_gap = DST_GAP_SHIFT,
+                                        .dst_overlap = DST_OVERLAP_BOTH,
+                                        .day_match = DAY_MATCH_AND,
+                                        .dialect = DIALECT_SPRING,
+                                        .misfire_policy = MISFIRE_RESCHEDULE,
+                                        .misfire_threshold_seconds = 8,
+                                        .max_catch_up = 9};
     plan_of_job(&j, &p);
     p.state = JOB_STATE_PAUSED;
     p.enabled = false;
@@ -179,7 +192,8 @@ static void state_counts_the_version_up(void **state)
     back = plan_read_one(w, p.job_id);
     assert_int_equal(back.next_fire.us, at_s(700).us);
     assert_int_equal(back.version, 3);
-    assert_err(w, w->s->ops->job_set_state(w->s, id_new(w), JOB_STATE_PAUSED, INSTANT_NEVER, at_s(9), &w->err),
+    assert_err(w,
+               w->s->ops->job_set_state(w->s, id_new(w), JOB_STATE_PAUSED, INSTANT_NEVER, at_s(9), &w->err),
                ERR_NOT_FOUND);
 }
 

@@ -43,7 +43,8 @@ static void every_sort_walks_every_job(void **state)
     enum { N = 5 };
     static const char *const names[N] = {"d", "a", "e", "b", "c"};
     static const int64_t next[N] = {100, 500, 200, 400, 300}, updated[N] = {3, 3, 1, 1, 2};
-    static const size_t by_name[N] = {1, 3, 4, 0, 2}, by_next[N] = {0, 2, 4, 3, 1}, by_update[N] = {2, 3, 4, 0, 1};
+    static const size_t by_name[N] = {1, 3, 4, 0, 2}, by_next[N] = {0, 2, 4, 3, 1},
+                        by_update[N] = {2, 3, 4, 0, 1};
     struct ulid ids[N], sorted[N];
     for (size_t i = 0; i < N; i++) {
         struct job j;
@@ -54,13 +55,21 @@ static void every_sort_walks_every_job(void **state)
         assert_ok(w, w->s->ops->jobs_insert(w->s, &j, &p, 1, &w->err));
         ids[i] = j.id;
     }
-    const struct { const char *sort; const size_t *order; } sorts[] = {
-        {"id", NULL}, {"createdAt", NULL}, {"name", by_name}, {"nextFireTime", by_next}, {"updatedAt", by_update}};
+    const struct {
+        const char *sort;
+        const size_t *order;
+    } sorts[] = {{"id", NULL},
+                 {"createdAt", NULL},
+                 {"name", by_name},
+                 {"nextFireTime", by_next},
+                 {"updatedAt", by_update}};
     for (size_t k = 0; k < sizeof sorts / sizeof sorts[0]; k++) {
         for (size_t i = 0; i < N; i++)
             sorted[i] = ids[sorts[k].order ? sorts[k].order[i] : i];
-        const struct job_filter filters[] = {
-            any, {.owner_id = w->owner, .status = -1}, {.type = STR("DUMMY"), .status = -1}, {.status = JOB_SCHEDULED}};
+        const struct job_filter filters[] = {any,
+                                             {.owner_id = w->owner, .status = -1},
+                                             {.type = STR("DUMMY"), .status = -1},
+                                             {.status = JOB_SCHEDULED}};
         for (size_t i = 0; i < 8; i++)
             check_walk(w, filters[i / 2], sorts[k].sort, i % 2, sorted, N);
     }
@@ -144,16 +153,26 @@ static void filters_by_derived_status(void **state)
     struct world *w = *state;
     struct plan paused = job_add(w, "paused"), running = job_add(w, "running"), failed = job_add(w, "failed");
     (void)job_add(w, "scheduled");
-    assert_ok(w, w->s->ops->job_set_state(w->s, paused.job_id, JOB_STATE_PAUSED, INSTANT_NEVER, at_s(1), &w->err));
+    assert_ok(
+        w, w->s->ops->job_set_state(w->s, paused.job_id, JOB_STATE_PAUSED, INSTANT_NEVER, at_s(1), &w->err));
     (void)fire_one(w, &running, RUN_RUNNING, 1);
     struct run r = run_make(&failed, failed.next_fire, 1, RUN_RUNNING, 2);
-    struct fire last = {.job_id = failed.job_id, .expect_version = 1, .expect_next = failed.next_fire,
-                        .new_next = INSTANT_NEVER, .runs = &r, .n_runs = 1};
+    struct fire last = {.job_id = failed.job_id,
+                        .expect_version = 1,
+                        .expect_next = failed.next_fire,
+                        .new_next = INSTANT_NEVER,
+                        .runs = &r,
+                        .n_runs = 1};
     assert_true(fire(w, &last));
     struct finish f = finish_make(&r, RUN_FAILED);
     assert_true(finish(w, &f));
-    const struct { int status; const char *name; } expected[] = {
-        {JOB_PAUSED, "paused"}, {JOB_RUNNING, "running"}, {JOB_FAILED, "failed"}, {JOB_SCHEDULED, "scheduled"}};
+    const struct {
+        int status;
+        const char *name;
+    } expected[] = {{JOB_PAUSED, "paused"},
+                    {JOB_RUNNING, "running"},
+                    {JOB_FAILED, "failed"},
+                    {JOB_SCHEDULED, "scheduled"}};
     for (size_t i = 0; i < 4; i++) {
         struct job_filter filter = {.status = expected[i].status};
         struct listed l = list(w, filter, page_of(10));
@@ -171,7 +190,8 @@ static void pages_by_status_keep_their_place(void **state)
     for (size_t i = 0; i < 5; i++) {
         paused[i] = job_add(w, "p").job_id;
         (void)job_add(w, "s");
-        assert_ok(w, w->s->ops->job_set_state(w->s, paused[i], JOB_STATE_PAUSED, INSTANT_NEVER, at_s(1), &w->err));
+        assert_ok(
+            w, w->s->ops->job_set_state(w->s, paused[i], JOB_STATE_PAUSED, INSTANT_NEVER, at_s(1), &w->err));
     }
     struct job_filter f = {.status = JOB_PAUSED};
     struct page p = page_of(2);
@@ -203,9 +223,11 @@ static void bad_pages_are_refused(void **state)
         {.size = 10, .cursor = STR("")},
         {.size = 10, .sort = STR("name"), .cursor = list(w, any, page_of(1)).page.next_cursor},
     };
-    static const char *const fields[] = {"/size", "/size", "/page", "/page", "/sort", "/cursor", "/cursor", "/cursor"};
+    static const char *const fields[] = {"/size", "/size",   "/page",   "/page",
+                                         "/sort", "/cursor", "/cursor", "/cursor"};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
-        assert_err(w, w->s->ops->jobs_list(w->s, &any, &bad[i], &l.v, &l.n, &l.page, &w->a, &w->err), ERR_INVALID);
+        assert_err(w, w->s->ops->jobs_list(w->s, &any, &bad[i], &l.v, &l.n, &l.page, &w->a, &w->err),
+                   ERR_INVALID);
         assert_string_equal(w->err.field, fields[i]);
     }
 }

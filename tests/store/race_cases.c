@@ -68,8 +68,12 @@ static void *fire_the_same(void *arg)
     struct plan p = r->plan;
     for (int i = 0; i < ROUNDS; i++) {
         struct run run = run_make(&p, p.next_fire, 1, RUN_RUNNING, r->number + 1);
-        struct fire f = {.job_id = p.job_id, .expect_version = 1, .expect_next = p.next_fire,
-                         .new_next = instant_add(p.next_fire, duration_s(60)), .runs = &run, .n_runs = 1};
+        struct fire f = {.job_id = p.job_id,
+                         .expect_version = 1,
+                         .expect_next = p.next_fire,
+                         .new_next = instant_add(p.next_fire, duration_s(60)),
+                         .runs = &run,
+                         .n_runs = 1};
         struct flush all = {.fires = &f, .n_fires = 1};
         if (!r->w->s->ops->flush(r->w->s, &all, &r->err))
             r->failed++;
@@ -135,8 +139,8 @@ static void one_first_admin_of_many(void **state)
     assert_int_equal(refused, THREADS - 1);
 }
 
-// Each thread inserts pairs of jobs of which the second is taken: the first must not stay, and the neighbours in the
-// same commit must not notice.
+// Each thread inserts pairs of jobs of which the second is taken: the first must not stay, and the neighbours
+// in the same commit must not notice.
 static void *insert_pairs(void *arg)
 {
     struct racer *r = arg;
@@ -144,8 +148,13 @@ static void *insert_pairs(void *arg)
         struct job j[2];
         struct plan p[2];
         for (int k = 0; k < 2; k++) {
-            j[k] = (struct job){.id = racer_id(r, 2 * i + k), .name = STR("pair"), .type = STR("DUMMY"), .version = 1,
-                                .owner_id = {{1}}, .enabled = true, .timeout_seconds = 1};
+            j[k] = (struct job){.id = racer_id(r, 2 * i + k),
+                                .name = STR("pair"),
+                                .type = STR("DUMMY"),
+                                .version = 1,
+                                .owner_id = {{1}},
+                                .enabled = true,
+                                .timeout_seconds = 1};
             field_defaults(&schedule_fields, &j[k].schedule);
             field_defaults(&retry_policy_fields, &j[k].retry_policy);
             j[k].schedule.kind = SCHEDULE_MANUAL;
@@ -209,7 +218,8 @@ static const struct CMUnitTest rows[] = {
     CASE("writers that share a commit get their own results", writers_get_their_own_results),
     CASE("each instant is decided once by many threads", each_instant_is_decided_once),
     CASE("of many first administrators one is", one_first_admin_of_many),
-    CASE("an operation that fails half-way leaves its neighbours alone", failing_operation_leaves_its_neighbours),
+    CASE("an operation that fails half-way leaves its neighbours alone",
+         failing_operation_leaves_its_neighbours),
     CASE("a thread reads what it wrote", own_writes_are_read),
 };
 const struct cases race_cases = CASES(rows);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What only a file can suffer: damage, full disks, killed servers, foreign hands. Each case works in its own folder.
+// What only a file can suffer: damage, full disks, killed servers, foreign hands. Each case works in its own
+// folder.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -78,8 +79,14 @@ static void tamper(struct place *p, const char *sql)
 
 static void job_add(struct place *p, struct store *s, uint64_t number)
 {
-    struct job j = {.name = STR("job"), .type = STR("DUMMY"), .version = 1, .owner_id = {{1}}, .enabled = true,
-                    .timeout_seconds = 1, .created_at = at_s(0), .updated_at = at_s(0)};
+    struct job j = {.name = STR("job"),
+                    .type = STR("DUMMY"),
+                    .version = 1,
+                    .owner_id = {{1}},
+                    .enabled = true,
+                    .timeout_seconds = 1,
+                    .created_at = at_s(0),
+                    .updated_at = at_s(0)};
     struct plan plan = {.next_fire = at_s(60)};
     field_defaults(&schedule_fields, &j.schedule);
     field_defaults(&retry_policy_fields, &j.retry_policy);
@@ -122,7 +129,8 @@ static void text_file_is_refused(void **state)
 {
     struct place *p = *state;
     int fd = open(p->file, O_WRONLY | O_CREAT, 0600);
-    static const char text[] = "This is not a database. This is not a database. This is not a database. This is no";
+    static const char text[] =
+        "This is not a database. This is not a database. This is not a database. This is no";
     for (int i = 0; i < 100; i++)
         assert_int_equal(write(fd, text, sizeof text), sizeof text);
     assert_int_equal(close(fd), 0);
@@ -219,7 +227,8 @@ static void unreadable_plan_is_left_out(void **state)
     for (uint64_t i = 0; i < 20; i++)
         job_add(p, s, i);
     s->ops->free(s);
-    tamper(p, "UPDATE plan_specs SET options = 7 WHERE job_id IN (SELECT id FROM jobs ORDER BY id LIMIT 3 OFFSET 2)");
+    tamper(p, "UPDATE plan_specs SET options = 7 WHERE job_id IN (SELECT id FROM jobs ORDER BY id LIMIT 3 "
+              "OFFSET 2)");
     s = open_store(p);
     struct plan *v;
     size_t n, bad;
@@ -256,7 +265,8 @@ static void unreadable_definition_is_reported(void **state)
 static int fill_the_disk(struct place *p)
 {
     struct store *s = open_store(p);
-    struct rlimit limit = {.rlim_cur = 512 * 1024, .rlim_max = RLIM_INFINITY}, none = {RLIM_INFINITY, RLIM_INFINITY};
+    struct rlimit limit = {.rlim_cur = 512 * 1024, .rlim_max = RLIM_INFINITY},
+                  none = {RLIM_INFINITY, RLIM_INFINITY};
     (void)signal(SIGXFSZ, SIG_IGN);
     if (setrlimit(RLIMIT_FSIZE, &limit) != 0)
         return CHILD_WRONG;
@@ -339,8 +349,10 @@ static void foreign_writer_is_waited_for(void **state)
     s->ops->free(s);
 }
 
-#define CASE(sentence, f) \
-    {.name = (sentence), .test_func = (f), .setup_func = place_setup, .teardown_func = place_teardown}
+#define CASE(sentence, f)                                                                                    \
+    {                                                                                                        \
+        .name = (sentence), .test_func = (f), .setup_func = place_setup, .teardown_func = place_teardown     \
+    }
 
 int main(void)
 {

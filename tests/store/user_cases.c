@@ -98,15 +98,16 @@ static struct hash hash_of(int n)
 
 static struct session session_make(struct world *w, int n, struct ulid user, int64_t expires)
 {
-    struct session s = {.family = id_new(w), .user_id = user, .created_at = at_s(0), .expires_at = at_s(expires)};
+    struct session s = {
+        .family = id_new(w), .user_id = user, .created_at = at_s(0), .expires_at = at_s(expires)};
     memcpy(s.token_hash, hash_of(n).b, sizeof s.token_hash);
     return s;
 }
 
 static bool rotate(struct world *w, int from, int to, int64_t now, struct ulid *ret_user)
 {
-    return w->s->ops->session_rotate(w->s, hash_of(from).b, hash_of(to).b, at_s(now), at_s(now + 100), ret_user,
-                                     &w->err);
+    return w->s->ops->session_rotate(w->s, hash_of(from).b, hash_of(to).b, at_s(now), at_s(now + 100),
+                                     ret_user, &w->err);
 }
 
 static void session_rotates(void **state)

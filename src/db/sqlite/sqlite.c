@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // SQLite driver: the only file that includes sqlite3.h for the store. Maps result codes to err_code and
-// gives every error the sentence with the remedy. WAL with synchronous=FULL: what was committed survives power loss.
-// Before 3.51.3 SQLite can damage a file when two connections move the log into it: only the writer does. Connections have no mutex (SQLITE_OPEN_NOMUTEX): one
-// thread at a time. Contention (another process on the file) is waited for with jitter, at most BUSY_WAIT_MS_MAX.
+// gives every error the sentence with the remedy. WAL with synchronous=FULL: what was committed survives
+// power loss. Before 3.51.3 SQLite can damage a file when two connections move the log into it: only the
+// writer does. Connections have no mutex (SQLITE_OPEN_NOMUTEX): one thread at a time. Contention (another
+// process on the file) is waited for with jitter, at most BUSY_WAIT_MS_MAX.
 #include <errno.h>
 #include <pthread.h>
 #include <sqlite3.h>
@@ -15,7 +16,7 @@ enum { BUSY_WAIT_MS_MAX = 2000, BUSY_STEP_MS_MAX = 20, PATH_SHOWN_MAX = 200 };
 
 enum fixed { BEGIN, COMMIT, ROLLBACK, SAVEPOINT, RELEASE, ROLLBACK_TO, FIXED_COUNT };
 static const char *const fixed_sql[FIXED_COUNT] = {
-    [BEGIN] = "BEGIN IMMEDIATE", [COMMIT] = "COMMIT", [ROLLBACK] = "ROLLBACK",
+    [BEGIN] = "BEGIN IMMEDIATE",   [COMMIT] = "COMMIT",       [ROLLBACK] = "ROLLBACK",
     [SAVEPOINT] = "SAVEPOINT one", [RELEASE] = "RELEASE one", [ROLLBACK_TO] = "ROLLBACK TO one",
 };
 
@@ -49,8 +50,10 @@ static bool fail(sqlite3 *h, int rc, struct err *err)
         {SQLITE_CORRUPT, ERR_CORRUPT, "the data file is damaged: restore it from a backup"},
         {SQLITE_NOTADB, ERR_CORRUPT, "the data file is not a database: restore it from a backup"},
         {SQLITE_READONLY, ERR_IO, "the data file is read-only: give the server's user write permission"},
-        {SQLITE_CANTOPEN, ERR_IO, "the data file cannot be opened: check that its folder exists and is writable"},
-        {SQLITE_PERM, ERR_IO, "the data file may not be used: give the server's user read and write permission"},
+        {SQLITE_CANTOPEN, ERR_IO,
+         "the data file cannot be opened: check that its folder exists and is writable"},
+        {SQLITE_PERM, ERR_IO,
+         "the data file may not be used: give the server's user read and write permission"},
         {SQLITE_NOMEM, ERR_UNAVAILABLE, "not enough memory for the data store: try again"},
         {SQLITE_TOOBIG, ERR_TOO_LARGE, "a value is too large for the data store: shorten it"},
         {SQLITE_CONSTRAINT, ERR_CONFLICT, "a row with this key exists already"},
@@ -111,8 +114,14 @@ static void bound(struct db_stmt *s, int rc)
 }
 
 static void sqlite_bind_null(struct db_stmt *s, int at) { bound(s, sqlite3_bind_null(handle(s), at)); }
-static void sqlite_bind_i64(struct db_stmt *s, int at, int64_t v) { bound(s, sqlite3_bind_int64(handle(s), at, v)); }
-static void sqlite_bind_f64(struct db_stmt *s, int at, double v) { bound(s, sqlite3_bind_double(handle(s), at, v)); }
+static void sqlite_bind_i64(struct db_stmt *s, int at, int64_t v)
+{
+    bound(s, sqlite3_bind_int64(handle(s), at, v));
+}
+static void sqlite_bind_f64(struct db_stmt *s, int at, double v)
+{
+    bound(s, sqlite3_bind_double(handle(s), at, v));
+}
 
 static void sqlite_bind_text(struct db_stmt *s, int at, struct str v)
 {
@@ -187,7 +196,8 @@ static bool run_fixed(struct db *d, enum fixed which, struct err *err)
     struct sqlite *q = of_db(d);
     int rc = SQLITE_OK;
     if (!q->fixed[which])
-        rc = sqlite3_prepare_v3(q->h, fixed_sql[which], -1, SQLITE_PREPARE_PERSISTENT, &q->fixed[which], NULL);
+        rc =
+            sqlite3_prepare_v3(q->h, fixed_sql[which], -1, SQLITE_PREPARE_PERSISTENT, &q->fixed[which], NULL);
     if (rc == SQLITE_OK) {
         rc = sqlite3_step(q->fixed[which]);
         bool ok = rc == SQLITE_DONE || fail(q->h, rc, err);
@@ -302,8 +312,8 @@ static const struct db_ops sqlite_ops = {
     .tidy = sqlite_tidy,
 };
 
-// No mmap: an I/O error would be a signal. Temporary b-trees stay in memory: the folder of temporary files may be
-// another disk. The limit cuts a log that one long reader made grow.
+// No mmap: an I/O error would be a signal. Temporary b-trees stay in memory: the folder of temporary files
+// may be another disk. The limit cuts a log that one long reader made grow.
 static bool configure(struct sqlite *q, const struct db_config *c, struct err *err)
 {
     char cache[64];
@@ -336,7 +346,8 @@ static bool sqlite_open(const struct db_config *c, struct db **ret, struct err *
     struct db_stmt **cache = mem_array(c->slots, sizeof(struct db_stmt *));
     q->base = (struct db){.ops = &sqlite_ops, .cache = cache, .cache_n = c->slots};
     rng_init_random(&q->rng);
-    // Readers open read-write too: a reader of a log may have to make the shared index; query_only keeps them honest.
+    // Readers open read-write too: a reader of a log may have to make the shared index; query_only keeps them
+    // honest.
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | (c->read_only ? 0 : SQLITE_OPEN_CREATE);
     int rc = sqlite3_open_v2(c->path, &q->h, flags, NULL);
     (void)sqlite3_extended_result_codes(q->h, 1);

@@ -61,9 +61,9 @@ static bool letter_matches(struct mem *m, const struct dead_letter *d, const str
            (ulid_is_zero(f->owner_id) || (j && ulid_eq(j->owner_id, f->owner_id)));
 }
 
-static bool list_answer(struct mem *m, const struct dlq_filter *f, const struct page *p, const struct cursor *at,
-                        bool given, struct dead_letter **ret, size_t *ret_n, struct page_result *ret_page,
-                        struct arena *a, struct err *err)
+static bool list_answer(struct mem *m, const struct dlq_filter *f, const struct page *p,
+                        const struct cursor *at, bool given, struct dead_letter **ret, size_t *ret_n,
+                        struct page_result *ret_page, struct arena *a, struct err *err)
 {
     struct dead_letter *out = arena_new_array(a, struct dead_letter, (size_t)p->size);
     if (!out)

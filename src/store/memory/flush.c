@@ -5,10 +5,7 @@
 
 enum { LOGS_FIRST = 8 };
 
-bool run_taken(struct mem *m, struct ulid id)
-{
-    return !m->weak.no_run_unique && map_get(&m->runs, id);
-}
+bool run_taken(struct mem *m, struct ulid id) { return !m->weak.no_run_unique && map_get(&m->runs, id); }
 
 void run_status_changed(struct mem *m, struct run_row *r, int from)
 {
@@ -78,8 +75,8 @@ void dead_letter_put(struct mem *m, const struct dead_letter *d)
     if (fresh)
         row = mem_take(m, 1, sizeof *row);
     *row = *d;
-    struct str *texts[] = {&row->job_name,   &row->reason,      &row->error_class, &row->definition,
-                           &row->inputs,     &row->resolved_by, &row->resolution};
+    struct str *texts[] = {&row->job_name, &row->reason,      &row->error_class, &row->definition,
+                           &row->inputs,   &row->resolved_by, &row->resolution};
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
         *texts[i] = mem_text(m, *texts[i]);
     if (fresh) {

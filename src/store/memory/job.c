@@ -20,7 +20,8 @@ static bool no_such_job(struct ulid id, struct err *err)
 static bool stale_job(struct ulid id, struct err *err)
 {
     char text[ULID_TEXT_MAX];
-    return ERR(err, ERR_STALE, "job \"%s\" was changed by somebody else: read it again", ulid_format(id, text));
+    return ERR(err, ERR_STALE, "job \"%s\" was changed by somebody else: read it again",
+               ulid_format(id, text));
 }
 
 static void plan_own(struct mem *m, struct plan *to, const struct plan *from)
@@ -53,7 +54,8 @@ static bool row_write(struct mem *m, struct job_row *row, const struct job *j, c
     return true;
 }
 
-static bool insert_all(struct mem *m, const struct job *v, const struct plan *plans, size_t n, struct err *err)
+static bool insert_all(struct mem *m, const struct job *v, const struct plan *plans, size_t n,
+                       struct err *err)
 {
     struct job_row **rows = mem_array(n, sizeof *rows);
     bool ok = true;
@@ -79,10 +81,12 @@ static bool insert_all(struct mem *m, const struct job *v, const struct plan *pl
     return ok;
 }
 
-bool mem_jobs_insert(struct store *s, const struct job *v, const struct plan *plans, size_t n, struct err *err)
+bool mem_jobs_insert(struct store *s, const struct job *v, const struct plan *plans, size_t n,
+                     struct err *err)
 {
     struct mem_call c;
-    return call_begin(&c, s, "jobs_insert", true, err) && call_end(&c, insert_all(c.m, v, plans, n, err), err);
+    return call_begin(&c, s, "jobs_insert", true, err) &&
+           call_end(&c, insert_all(c.m, v, plans, n, err), err);
 }
 
 static bool update(struct mem *m, const struct job *j, const struct plan *p, int64_t expect, struct err *err)
@@ -95,7 +99,8 @@ static bool update(struct mem *m, const struct job *j, const struct plan *p, int
     return row_write(m, row, j, p, err);
 }
 
-bool mem_job_update(struct store *s, const struct job *j, const struct plan *p, int64_t expect, struct err *err)
+bool mem_job_update(struct store *s, const struct job *j, const struct plan *p, int64_t expect,
+                    struct err *err)
 {
     struct mem_call c;
     return call_begin(&c, s, "job_update", true, err) && call_end(&c, update(c.m, j, p, expect, err), err);
@@ -123,7 +128,8 @@ static bool job_remove(struct mem *m, struct ulid id, int64_t expect, struct ins
 bool mem_job_delete(struct store *s, struct ulid id, int64_t expect, struct instant now, struct err *err)
 {
     struct mem_call c;
-    return call_begin(&c, s, "job_delete", true, err) && call_end(&c, job_remove(c.m, id, expect, now, err), err);
+    return call_begin(&c, s, "job_delete", true, err) &&
+           call_end(&c, job_remove(c.m, id, expect, now, err), err);
 }
 
 static bool set_state(struct mem *m, struct ulid id, int state, struct instant next_fire, struct instant now,
@@ -140,8 +146,8 @@ static bool set_state(struct mem *m, struct ulid id, int state, struct instant n
     return true;
 }
 
-bool mem_job_set_state(struct store *s, struct ulid id, int state, struct instant next_fire, struct instant now,
-                       struct err *err)
+bool mem_job_set_state(struct store *s, struct ulid id, int state, struct instant next_fire,
+                       struct instant now, struct err *err)
 {
     struct mem_call c;
     return call_begin(&c, s, "job_set_state", true, err) &&
@@ -201,8 +207,8 @@ bool mem_job_definition(struct store *s, struct ulid id, struct str *ret_text, i
 
 static bool plan_can_fire(const struct plan *p) { return p->enabled && p->state == JOB_STATE_ACTIVE; }
 
-bool mem_plans_page(struct store *s, struct ulid after, size_t max, bool all, struct plan **ret, size_t *ret_n,
-                    size_t *ret_bad, struct arena *a, struct err *err)
+bool mem_plans_page(struct store *s, struct ulid after, size_t max, bool all, struct plan **ret,
+                    size_t *ret_n, size_t *ret_bad, struct arena *a, struct err *err)
 {
     struct mem_call c;
     if (!call_begin(&c, s, "plans_page", false, err))
@@ -274,7 +280,8 @@ static bool row_matches(struct mem *m, const struct job_row *row, const struct j
            (f->status < 0 || row_status(m, row) == f->status);
 }
 
-static size_t list_sorted(struct mem *m, const struct job_filter *f, const struct cursor *kind, struct listed *v)
+static size_t list_sorted(struct mem *m, const struct job_filter *f, const struct cursor *kind,
+                          struct listed *v)
 {
     size_t n = 0;
     for (size_t i = 0; i < m->jobs_by_id.n; i++) {
@@ -287,9 +294,9 @@ static size_t list_sorted(struct mem *m, const struct job_filter *f, const struc
     return n;
 }
 
-static bool list_answer(struct mem *m, const struct job_filter *f, const struct page *p, const struct cursor *at,
-                        bool given, struct job **ret, size_t *ret_n, struct page_result *ret_page,
-                        struct arena *a, struct err *err)
+static bool list_answer(struct mem *m, const struct job_filter *f, const struct page *p,
+                        const struct cursor *at, bool given, struct job **ret, size_t *ret_n,
+                        struct page_result *ret_page, struct arena *a, struct err *err)
 {
     struct listed *v = mem_array(m->jobs_by_id.n, sizeof *v);
     struct job *out = arena_new_array(a, struct job, (size_t)p->size);

@@ -63,19 +63,21 @@ void run_answer(struct mem *m, const struct run_row *row, struct run *ret);
 void dead_letter_put(struct mem *m, const struct dead_letter *d);
 
 bool mem_flush(struct store *s, struct flush *f, struct err *err);
-bool mem_plans_page(struct store *s, struct ulid after, size_t max, bool all, struct plan **ret, size_t *ret_n,
-                    size_t *ret_bad, struct arena *a, struct err *err);
+bool mem_plans_page(struct store *s, struct ulid after, size_t max, bool all, struct plan **ret,
+                    size_t *ret_n, size_t *ret_bad, struct arena *a, struct err *err);
 bool mem_plans_get(struct store *s, const struct ulid *ids, size_t n, struct plan **ret, size_t *ret_n,
                    struct arena *a, struct err *err);
 bool mem_runs_unfinished(struct store *s, struct ulid after, size_t max, struct run **ret, size_t *ret_n,
                          struct arena *a, struct err *err);
 bool mem_job_definition(struct store *s, struct ulid id, struct str *ret_text, int64_t *ret_version,
                         struct arena *a, struct err *err);
-bool mem_jobs_insert(struct store *s, const struct job *v, const struct plan *plans, size_t n, struct err *err);
-bool mem_job_update(struct store *s, const struct job *j, const struct plan *p, int64_t expect, struct err *err);
+bool mem_jobs_insert(struct store *s, const struct job *v, const struct plan *plans, size_t n,
+                     struct err *err);
+bool mem_job_update(struct store *s, const struct job *j, const struct plan *p, int64_t expect,
+                    struct err *err);
 bool mem_job_delete(struct store *s, struct ulid id, int64_t expect, struct instant now, struct err *err);
-bool mem_job_set_state(struct store *s, struct ulid id, int state, struct instant next_fire, struct instant now,
-                       struct err *err);
+bool mem_job_set_state(struct store *s, struct ulid id, int state, struct instant next_fire,
+                       struct instant now, struct err *err);
 bool mem_job_get(struct store *s, struct ulid id, struct job *ret, struct arena *a, struct err *err);
 bool mem_jobs_list(struct store *s, const struct job_filter *f, const struct page *p, struct job **ret,
                    size_t *ret_n, struct page_result *ret_page, struct arena *a, struct err *err);

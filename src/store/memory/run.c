@@ -126,8 +126,8 @@ static bool run_matches(struct mem *m, const struct run_row *row, const struct r
 }
 
 // The runs a filter may match, in the list's order. Those of one job come from its chain.
-static const struct run_row **runs_ordered(struct mem *m, const struct run_filter *f, bool ascending, size_t *ret_n,
-                                           struct arena *a)
+static const struct run_row **runs_ordered(struct mem *m, const struct run_filter *f, bool ascending,
+                                           size_t *ret_n, struct arena *a)
 {
     const struct job_row *j = ulid_is_zero(f->job_id) ? NULL : map_get(&m->jobs, f->job_id);
     bool chain = !ulid_is_zero(f->job_id);
@@ -149,9 +149,9 @@ static const struct run_row **runs_ordered(struct mem *m, const struct run_filte
     return v;
 }
 
-static bool runs_answer(struct mem *m, const struct run_filter *f, const struct page *p, const struct cursor *at,
-                        bool given, struct run **ret, size_t *ret_n, struct page_result *ret_page, struct arena *a,
-                        struct err *err)
+static bool runs_answer(struct mem *m, const struct run_filter *f, const struct page *p,
+                        const struct cursor *at, bool given, struct run **ret, size_t *ret_n,
+                        struct page_result *ret_page, struct arena *a, struct err *err)
 {
     size_t n = 0;
     const struct run_row **v = runs_ordered(m, f, p->ascending, &n, a);

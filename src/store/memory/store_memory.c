@@ -80,10 +80,7 @@ struct str mem_text(struct mem *m, struct str s)
 
 // ---- calls -------------------------------------------------------------------------------------
 
-static bool died(struct err *err)
-{
-    return ERR(err, ERR_UNAVAILABLE, "the process died (injected)");
-}
+static bool died(struct err *err) { return ERR(err, ERR_UNAVAILABLE, "the process died (injected)"); }
 
 bool call_begin(struct mem_call *c, struct store *s, const char *op, bool writes, struct err *err)
 {
@@ -94,8 +91,9 @@ bool call_begin(struct mem_call *c, struct store *s, const char *op, bool writes
         c->fault = m->faults.before(m->faults.ctx, op, writes);
     bool dying = c->fault == FAULT_CRASH_BEFORE || (!writes && c->fault == FAULT_CRASH_AFTER);
     m->crashed |= dying;
-    bool go = !m->crashed && (c->fault == FAULT_NONE || (writes && (c->fault == FAULT_UNKNOWN_COMMITTED ||
-                                                                   c->fault == FAULT_CRASH_AFTER)));
+    bool go =
+        !m->crashed && (c->fault == FAULT_NONE ||
+                        (writes && (c->fault == FAULT_UNKNOWN_COMMITTED || c->fault == FAULT_CRASH_AFTER)));
     bool crashed = m->crashed;
     if (go)
         return true;
@@ -232,7 +230,8 @@ void store_memory_each_job(struct store *s, void (*f)(void *ctx, const struct jo
         f(ctx, m->jobs_by_id.v[i]);
 }
 
-void store_memory_each_dead_letter(struct store *s, void (*f)(void *ctx, const struct dead_letter *d), void *ctx)
+void store_memory_each_dead_letter(struct store *s, void (*f)(void *ctx, const struct dead_letter *d),
+                                   void *ctx)
 {
     struct mem *m = (struct mem *)s;
     WITH_LOCK(&m->lock);

@@ -48,8 +48,10 @@ struct job_row {
     struct plan plan; // last_run and run_count stay after deletion
 };
 void store_memory_each_run(struct store *s, void (*f)(void *ctx, const struct run *r), void *ctx); // by id
-void store_memory_each_job(struct store *s, void (*f)(void *ctx, const struct job_row *j), void *ctx); // by id
-void store_memory_each_dead_letter(struct store *s, void (*f)(void *ctx, const struct dead_letter *d), void *ctx);
+void store_memory_each_job(struct store *s, void (*f)(void *ctx, const struct job_row *j),
+                           void *ctx); // by id
+void store_memory_each_dead_letter(struct store *s, void (*f)(void *ctx, const struct dead_letter *d),
+                                   void *ctx);
 size_t store_memory_run_count(struct store *s);
 
 #endif

@@ -120,9 +120,10 @@ static struct session *session_find(struct mem *m, const uint8_t *hash)
     return map_get(&m->sessions, map_key(hash, HASH_BYTES));
 }
 
-// Removes those of a family, of a user, or (user, before) the user's expired ones. Starts again after each, because
-// removing moves slots.
-static void sessions_remove(struct mem *m, const struct ulid *family, const struct ulid *user, struct instant before)
+// Removes those of a family, of a user, or (user, before) the user's expired ones. Starts again after each,
+// because removing moves slots.
+static void sessions_remove(struct mem *m, const struct ulid *family, const struct ulid *user,
+                            struct instant before)
 {
     void *v;
     for (size_t i = 0; (i = map_next(&m->sessions, i, &v));) {
@@ -165,7 +166,8 @@ static bool rotate(struct mem *m, const uint8_t *old_hash, const uint8_t *new_ha
         sessions_remove(m, &family, NULL, INSTANT_NEVER);
         return ERR(err, ERR_UNAUTHENTICATED, "the session was used twice and has been ended: sign in again");
     }
-    struct session next = {.family = old->family, .user_id = old->user_id, .created_at = now, .expires_at = expires};
+    struct session next = {
+        .family = old->family, .user_id = old->user_id, .created_at = now, .expires_at = expires};
     memcpy(next.token_hash, new_hash, sizeof next.token_hash);
     if (!session_put(m, &next, err))
         return false;

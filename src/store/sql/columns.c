@@ -1,11 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
-// Column tables of runs, plans and dead letters, and the checks on rows read back: a row that breaks the rules of the
-// model is reported as damaged instead of spreading.
+// Column tables of runs, plans and dead letters, and the checks on rows read back: a row that breaks the
+// rules of the model is reported as damaged instead of spreading.
 #include "store/sql/columns.h"
 
-#define COLUMN(T, k, m) {.kind = (k), .offset = offsetof(T, m)}
-#define COLUMN_LIKE(T, m, other) {.kind = COLUMN_INSTANT_LIKE, .offset = offsetof(T, m), .like = offsetof(T, other)}
-#define COLUMNS(rows) {(rows), sizeof(rows) / sizeof((rows)[0])}
+#define COLUMN(T, k, m)                                                                                      \
+    {                                                                                                        \
+        .kind = (k), .offset = offsetof(T, m)                                                                \
+    }
+#define COLUMN_LIKE(T, m, other)                                                                             \
+    {                                                                                                        \
+        .kind = COLUMN_INSTANT_LIKE, .offset = offsetof(T, m), .like = offsetof(T, other)                    \
+    }
+#define COLUMNS(rows)                                                                                        \
+    {                                                                                                        \
+        (rows), sizeof(rows) / sizeof((rows)[0])                                                             \
+    }
 
 #define T struct run
 static const struct column run_rows[] = {
@@ -37,8 +46,8 @@ static const struct column run_rows[] = {
 #undef T
 const struct columns run_columns = COLUMNS(run_rows);
 
-// The first ones are table plans, the others plan_specs. The packed options stand between state and anchor_at;
-// plan_read and plan_spec_bind handle them.
+// The first ones are table plans, the others plan_specs. The packed options stand between state and
+// anchor_at; plan_read and plan_spec_bind handle them.
 #define T struct plan
 enum { PLAN_SPEC_COLUMN = 5, PLAN_OPTIONS_COLUMN = 7 };
 static const struct column plan_rows[] = {
@@ -131,18 +140,32 @@ static void bind_range(const struct columns *t, int from, int to, struct db_stmt
         const int64_t *like = (const void *)((const char *)row + c->like);
         int i = at + k - from - 1;
         switch (c->kind) {
-        case COLUMN_ID: bind_optional_id(s, i + 1, v); break;
-        case COLUMN_INSTANT: bind_instant(s, i + 1, *(const struct instant *)v); break;
-        case COLUMN_INSTANT_LIKE: bind_optional_i64(s, i + 1, *(const int64_t *)v, *(const int64_t *)v == *like); break;
+        case COLUMN_ID:
+            bind_optional_id(s, i + 1, v);
+            break;
+        case COLUMN_INSTANT:
+            bind_instant(s, i + 1, *(const struct instant *)v);
+            break;
+        case COLUMN_INSTANT_LIKE:
+            bind_optional_i64(s, i + 1, *(const int64_t *)v, *(const int64_t *)v == *like);
+            break;
         case COLUMN_MOMENT:
         case COLUMN_DURATION:
-        case COLUMN_I64: db_put_i64(s, i + 1, *(const int64_t *)v); break;
+        case COLUMN_I64:
+            db_put_i64(s, i + 1, *(const int64_t *)v);
+            break;
         case COLUMN_I64_OPTIONAL:
             bind_optional_i64(s, i + 1, *(const int64_t *)v, *(const int64_t *)v == FIELD_ABSENT);
             break;
-        case COLUMN_INT: db_put_i64(s, i + 1, *(const int *)v); break;
-        case COLUMN_BOOL: db_put_i64(s, i + 1, *(const bool *)v); break;
-        case COLUMN_TEXT: db_put_text(s, i + 1, *(const struct str *)v); break;
+        case COLUMN_INT:
+            db_put_i64(s, i + 1, *(const int *)v);
+            break;
+        case COLUMN_BOOL:
+            db_put_i64(s, i + 1, *(const bool *)v);
+            break;
+        case COLUMN_TEXT:
+            db_put_text(s, i + 1, *(const struct str *)v);
+            break;
         }
     }
 }
@@ -166,17 +189,29 @@ bool columns_read(const struct columns *t, struct db_stmt *s, void *row, struct 
         void *v = (char *)row + c->offset;
         const struct instant *like = (const void *)((const char *)row + c->like);
         switch (c->kind) {
-        case COLUMN_ID: *(struct ulid *)v = db_id(s, i); break;
-        case COLUMN_INSTANT: *(struct instant *)v = read_instant(s, i); break;
+        case COLUMN_ID:
+            *(struct ulid *)v = db_id(s, i);
+            break;
+        case COLUMN_INSTANT:
+            *(struct instant *)v = read_instant(s, i);
+            break;
         case COLUMN_INSTANT_LIKE:
             *(struct instant *)v = db_is_null(s, i) ? *like : (struct instant){db_i64(s, i)};
             break;
         case COLUMN_MOMENT:
         case COLUMN_DURATION:
-        case COLUMN_I64: *(int64_t *)v = db_i64(s, i); break;
-        case COLUMN_I64_OPTIONAL: *(int64_t *)v = db_is_null(s, i) ? FIELD_ABSENT : db_i64(s, i); break;
-        case COLUMN_INT: *(int *)v = (int)db_i64(s, i); break;
-        case COLUMN_BOOL: *(bool *)v = db_i64(s, i) != 0; break;
+        case COLUMN_I64:
+            *(int64_t *)v = db_i64(s, i);
+            break;
+        case COLUMN_I64_OPTIONAL:
+            *(int64_t *)v = db_is_null(s, i) ? FIELD_ABSENT : db_i64(s, i);
+            break;
+        case COLUMN_INT:
+            *(int *)v = (int)db_i64(s, i);
+            break;
+        case COLUMN_BOOL:
+            *(bool *)v = db_i64(s, i) != 0;
+            break;
         case COLUMN_TEXT:
             if (!read_text(s, i, v, a))
                 return false;
@@ -196,9 +231,9 @@ bool run_read(struct db_stmt *s, struct run *ret, struct arena *a, struct err *e
     struct run r = {.id = ULID_ZERO};
     if (!columns_read(&run_columns, s, &r, a))
         return no_room(err);
-    bool sound = !ulid_is_zero(r.id) && !ulid_is_zero(r.job_id) && r.status >= RUN_QUEUED && r.status <= RUN_MISSED &&
-                 r.trigger >= TRIGGER_SCHEDULE && r.trigger <= TRIGGER_CATCH_UP && r.priority >= PRIORITY_LOW &&
-                 r.priority <= PRIORITY_CRITICAL && r.attempt >= 0;
+    bool sound = !ulid_is_zero(r.id) && !ulid_is_zero(r.job_id) && r.status >= RUN_QUEUED &&
+                 r.status <= RUN_MISSED && r.trigger >= TRIGGER_SCHEDULE && r.trigger <= TRIGGER_CATCH_UP &&
+                 r.priority >= PRIORITY_LOW && r.priority <= PRIORITY_CRITICAL && r.attempt >= 0;
     if (!sound)
         return ERR(err, ERR_CORRUPT, "a stored run cannot be read: restore a backup or delete its row");
     run_derive(&r);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Rows of our tables as structs, by tables of columns: one row per column drives binding and reading. Their order
-// is that of the column lists in queries.sql.
+// Rows of our tables as structs, by tables of columns: one row per column drives binding and reading. Their
+// order is that of the column lists in queries.sql.
 #ifndef STORE_SQL_COLUMNS_H
 #define STORE_SQL_COLUMNS_H
 
@@ -17,7 +17,7 @@ enum column_kind {
     COLUMN_I64_OPTIONAL, // FIELD_ABSENT = NULL
     COLUMN_INT,
     COLUMN_BOOL,
-    COLUMN_TEXT,         // absent = NULL
+    COLUMN_TEXT, // absent = NULL
 };
 struct column {
     enum column_kind kind;

@@ -3,7 +3,8 @@
 #include "store/sql/sql.h"
 
 // One row of a page of plans. A damaged row is counted and left out; only a full arena is an error.
-static bool page_row(struct db_stmt *s, struct plan *v, size_t *n, size_t *bad, struct arena *a, struct err *err)
+static bool page_row(struct db_stmt *s, struct plan *v, size_t *n, size_t *bad, struct arena *a,
+                     struct err *err)
 {
     struct err why;
     if (plan_read(s, &v[*n], a, &why)) {
@@ -18,10 +19,10 @@ static bool page_row(struct db_stmt *s, struct plan *v, size_t *n, size_t *bad, 
     return true;
 }
 
-// Fewer rows than max mean the end for the caller, so damaged rows must not make a page short: the page is filled
-// from behind the last row seen.
-static bool page_fill(struct db_stmt *s, struct ulid after, size_t max, struct plan *v, size_t *n, size_t *bad,
-                      struct arena *a, struct err *err)
+// Fewer rows than max mean the end for the caller, so damaged rows must not make a page short: the page is
+// filled from behind the last row seen.
+static bool page_fill(struct db_stmt *s, struct ulid after, size_t max, struct plan *v, size_t *n,
+                      size_t *bad, struct arena *a, struct err *err)
 {
     for (bool more = true; more && *n < max;) {
         size_t wanted = max - *n, seen = 0;
@@ -42,8 +43,8 @@ static bool page_fill(struct db_stmt *s, struct ulid after, size_t max, struct p
     return true;
 }
 
-bool sql_plans_page(struct store *s, struct ulid after, size_t max, bool all, struct plan **ret, size_t *ret_n,
-                    size_t *ret_bad, struct arena *a, struct err *err)
+bool sql_plans_page(struct store *s, struct ulid after, size_t max, bool all, struct plan **ret,
+                    size_t *ret_n, size_t *ret_bad, struct arena *a, struct err *err)
 {
     struct sql_read r;
     struct plan *v = arena_new_array(a, struct plan, max);

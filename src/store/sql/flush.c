@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The hot path: one transaction per flush, one prepared statement per row and table. Every decision is a condition
-// on the row; what was decided meanwhile by somebody else changes nothing.
+// The hot path: one transaction per flush, one prepared statement per row and table. Every decision is a
+// condition on the row; what was decided meanwhile by somebody else changes nothing.
 #include "store/sql/sql.h"
 
 bool run_row_put(struct db *d, const struct run *r, bool *ret_put, struct err *err)
@@ -34,7 +34,8 @@ static bool fire_move(struct db *d, struct fire *f, struct err *err)
 }
 
 // The head of the job's chain, if the plan is as expected.
-static bool fire_head(struct db *d, const struct fire *f, struct ulid *ret_head, bool *ret_due, struct err *err)
+static bool fire_head(struct db *d, const struct fire *f, struct ulid *ret_head, bool *ret_due,
+                      struct err *err)
 {
     struct db_stmt *s;
     if (!sql_query(d, STORE_FIRE_GET, &s, err))
@@ -215,7 +216,8 @@ static bool finish_write(struct db *d, struct finish *f, struct err *err)
         return false;
     if (!f->ret_recorded)
         return true;
-    return (!f->retry || run_put_first(d, f->retry, &job, &put, err)) && (!f->dead || letter_put(d, f->dead, err)) &&
+    return (!f->retry || run_put_first(d, f->retry, &job, &put, err)) &&
+           (!f->dead || letter_put(d, f->dead, err)) &&
            (instant_is_never(f->plan_next) || set_plan_next(d, f, err));
 }
 

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Group commit. Operations run without savepoints: nearly none fails, and a savepoint copies every page it touches.
-// When one fails after it wrote (or the engine gave the transaction up), the transaction is rolled back and
-// the rest runs again, this time with a savepoint each.
+// Group commit. Operations run without savepoints: nearly none fails, and a savepoint copies every page it
+// touches. When one fails after it wrote (or the engine gave the transaction up), the transaction is rolled
+// back and the rest runs again, this time with a savepoint each.
 //
-// The tidier is a thread that joins the queue with an operation of its own: after a second without writes, or when
-// the log has grown to TIDY_PAGES, it moves the log into the file, so that no request waits for its own checkpoint.
+// The tidier is a thread that joins the queue with an operation of its own: after a second without writes, or
+// when the log has grown to TIDY_PAGES, it moves the log into the file, so that no request waits for its own
+// checkpoint.
 #include "store/sql/group.h"
 
 enum { TIDY_PAGES = 8192, TIDY_IDLE_S = 1 };
@@ -15,7 +16,7 @@ struct group_op {
     void *arg;
     size_t weight;
     struct err *err;
-    bool ok, ended; // ended: its result stands whatever the commit says
+    bool ok, ended;      // ended: its result stands whatever the commit says
     enum op_state state; // set before the event
     struct event event;  // its turn has come: it leads, or it is done
     struct group_op *next;
@@ -60,7 +61,8 @@ static void fail_rest(struct group_op *first, const struct err *err)
         }
 }
 
-// One try at the whole group. False: an operation broke the transaction; it has ended, the others are to run again.
+// One try at the whole group. False: an operation broke the transaction; it has ended, the others are to run
+// again.
 static bool try_group(struct db *d, struct group_op *first, bool guarded)
 {
     struct err err;
@@ -122,14 +124,17 @@ static void lead(struct group *g, const struct group_op *self)
     run_group(g->db, taken);
     int64_t backlog = db_backlog(g->db);
     mutex_lock(&g->lock);
+    // The tidier sleeps while there is nothing to move, and looks by itself once a second while there is something.
+    bool rouse = (g->backlog == 0 && backlog > 0) || (g->backlog < TIDY_PAGES && backlog >= TIDY_PAGES);
     g->backlog = backlog;
     g->groups++;
     struct group_op *successor = g->first;
     g->led = successor != NULL;
-    if (backlog > 0)
+    if (rouse)
         cond_signal(&g->changed);
     mutex_unlock(&g->lock);
-    // The next group starts first; those who are done have only answers to write. Nobody needs the lock to wake up.
+    // The next group starts first; those who are done have only answers to write. Nobody needs the lock to
+    // wake up.
     if (successor) {
         successor->state = OP_LEADING;
         event_set(&successor->event);
@@ -184,7 +189,7 @@ static bool tidy_is_due(struct group *g)
         if (g->backlog == 0)
             cond_wait(&g->changed, &g->lock);
         else if (!cond_wait_for(&g->changed, &g->lock, duration_s(TIDY_IDLE_S)) && g->groups == groups)
-            return true;
+            return true; // nothing was written for a while
     }
     return false;
 }

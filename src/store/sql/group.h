@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Group commit: writes that arrive together share one transaction.
 //
-// Leader and followers: the first thread that comes leads; it takes everything that is queued (bounded by weight),
-// runs it in one transaction on the one writing connection, wakes the others with their own results, and hands
-// the lead to the next one waiting. No timer: a group is what arrived during the last commit.
-// An operation that fails takes nothing of the others with it.
+// Leader and followers: the first thread that comes leads; it takes everything that is queued (bounded by
+// weight), runs it in one transaction on the one writing connection, wakes the others with their own results,
+// and hands the lead to the next one waiting. No timer: a group is what arrived during the last commit. An
+// operation that fails takes nothing of the others with it.
 #ifndef STORE_SQL_GROUP_H
 #define STORE_SQL_GROUP_H
 
@@ -13,8 +13,8 @@
 
 enum { GROUP_WEIGHT_MAX = 1000 };
 
-// Runs inside the transaction. It may be run again from the start when another operation of its group broke the
-// transaction, so it must set all its results each time. False: nothing it wrote stays.
+// Runs inside the transaction. It may be run again from the start when another operation of its group broke
+// the transaction, so it must set all its results each time. False: nothing it wrote stays.
 typedef bool (*group_fn)(struct db *d, void *arg, struct err *err);
 
 struct group_op;
@@ -24,8 +24,8 @@ struct group {
     // under lock:
     struct group_op *first, *last;
     bool led;
-    int64_t backlog; // db_backlog after the last group
-    int64_t groups;  // counted up with each
+    int64_t backlog;     // db_backlog after the last group
+    int64_t groups;      // counted up with each
     struct cond changed; // a group ended with some backlog, or stop
     bool stop;
     pthread_t tidier;

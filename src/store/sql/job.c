@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Jobs with their plans: insert, edit, delete, state, get. Definition texts are made by the calling thread, before
-// the shared transaction.
+// Jobs with their plans: insert, edit, delete, state, get. Definition texts are made by the calling thread,
+// before the shared transaction.
 #include "store/sql/job.h"
 
 #include "base/mem.h"
@@ -66,7 +66,8 @@ static bool insert_write(struct db *d, void *arg, struct err *err)
     return true;
 }
 
-bool sql_jobs_insert(struct store *s, const struct job *v, const struct plan *plans, size_t n, struct err *err)
+bool sql_jobs_insert(struct store *s, const struct job *v, const struct plan *plans, size_t n,
+                     struct err *err)
 {
     struct arena a CLEANUP(arena_release);
     arena_init(&a, TEXTS_BUDGET);
@@ -98,7 +99,8 @@ static bool missed(struct db *d, struct ulid id, struct err *err)
     if (!row)
         return no_such_job(id, err);
     db_reset(s);
-    return ERR(err, ERR_STALE, "job \"%s\" was changed by somebody else: read it again", ulid_format(id, text));
+    return ERR(err, ERR_STALE, "job \"%s\" was changed by somebody else: read it again",
+               ulid_format(id, text));
 }
 
 struct change {
@@ -136,7 +138,8 @@ static bool change_write(struct db *d, void *arg, struct err *err)
     return db_run(s, err);
 }
 
-bool sql_job_update(struct store *s, const struct job *j, const struct plan *p, int64_t expect, struct err *err)
+bool sql_job_update(struct store *s, const struct job *j, const struct plan *p, int64_t expect,
+                    struct err *err)
 {
     struct arena a CLEANUP(arena_release);
     arena_init(&a, TEXTS_BUDGET);
@@ -219,8 +222,8 @@ static bool state_write(struct db *d, void *arg, struct err *err)
     return db_run(s, err);
 }
 
-bool sql_job_set_state(struct store *s, struct ulid id, int state, struct instant next_fire, struct instant now,
-                       struct err *err)
+bool sql_job_set_state(struct store *s, struct ulid id, int state, struct instant next_fire,
+                       struct instant now, struct err *err)
 {
     struct state_change w = {.id = id, .state = state, .next_fire = next_fire, .now = now};
     return sql_write(s, state_write, &w, 2, err);
@@ -228,12 +231,25 @@ bool sql_job_set_state(struct store *s, struct ulid id, int state, struct instan
 
 // ---- get ---------------------------------------------------------------------------------------
 
-enum { COL_ID, COL_OWNER, COL_VERSION, COL_CREATED, COL_UPDATED, COL_NEXT, COL_LAST_RUN, COL_RUN_COUNT, COL_ENABLED,
-       COL_STATE, COL_RUN_STATUS, COL_DEFINITION };
+enum {
+    COL_ID,
+    COL_OWNER,
+    COL_VERSION,
+    COL_CREATED,
+    COL_UPDATED,
+    COL_NEXT,
+    COL_LAST_RUN,
+    COL_RUN_COUNT,
+    COL_ENABLED,
+    COL_STATE,
+    COL_RUN_STATUS,
+    COL_DEFINITION
+};
 
 int job_row_status(struct db_stmt *s)
 {
-    struct plan p = {.enabled = db_i64(s, COL_ENABLED) != 0, .state = (int)db_i64(s, COL_STATE),
+    struct plan p = {.enabled = db_i64(s, COL_ENABLED) != 0,
+                     .state = (int)db_i64(s, COL_STATE),
                      .next_fire = {db_i64(s, COL_NEXT)}};
     struct run last = {.status = (int)db_i64(s, COL_RUN_STATUS)};
     return job_status_of(&p, db_is_null(s, COL_RUN_STATUS) ? NULL : &last);

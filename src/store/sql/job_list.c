@@ -1,22 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
-// The list of jobs. Name, type and owner are conditions of the statement; status and tag are derived from the row and
-// checked here, over at most SCAN_MAX rows per call: past that a page may be short and carries a cursor.
+// The list of jobs. Name, type and owner are conditions of the statement; status and tag are derived from the
+// row and checked here, over at most SCAN_MAX rows per call: past that a page may be short and carries a
+// cursor.
 #include "store/sql/job.h"
 #include "store/sql/sql.h"
 
 enum { SCAN_MAX = 10000, NAME_COLUMN = 12 };
 
-#define BY(sort) \
-    {{STORE_JOBS_BY_##sort##_DESC_ANY, STORE_JOBS_BY_##sort##_DESC_OWNER}, \
-     {STORE_JOBS_BY_##sort##_ASC_ANY, STORE_JOBS_BY_##sort##_ASC_OWNER}}
-static const enum store_query queries[][2][2] = { // [sort][ascending][of one owner]
-    [JOB_SORT_ID] = BY(ID),         [JOB_SORT_CREATED] = BY(ID), [JOB_SORT_UPDATED] = BY(UPDATE),
+#define BY(sort)                                                                                             \
+    {                                                                                                        \
+        {STORE_JOBS_BY_##sort##_DESC_ANY, STORE_JOBS_BY_##sort##_DESC_OWNER},                                \
+        {                                                                                                    \
+            STORE_JOBS_BY_##sort##_ASC_ANY, STORE_JOBS_BY_##sort##_ASC_OWNER                                 \
+        }                                                                                                    \
+    }
+static const enum store_query queries[][2][2] = {
+    // [sort][ascending][of one owner]
+    [JOB_SORT_ID] = BY(ID),          [JOB_SORT_CREATED] = BY(ID), [JOB_SORT_UPDATED] = BY(UPDATE),
     [JOB_SORT_NEXT_FIRE] = BY(NEXT), [JOB_SORT_NAME] = BY(NAME),
 };
 
 struct listing {
     const struct job_filter *f;
-    struct cursor at;     // where it starts, then the last row seen
+    struct cursor at; // where it starts, then the last row seen
     struct pager pager;
     struct job *out;
     int64_t scanned, limit, matched;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Opens the store on a SQLite file. A lock file beside it (flock) keeps a second server away: two processes that
-// write would each believe to hold the due set. The kernel drops the lock when the process ends, however it ends.
+// Opens the store on a SQLite file. A lock file beside it (flock) keeps a second server away: two processes
+// that write would each believe to hold the due set. The kernel drops the lock when the process ends, however
+// it ends.
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/file.h>
@@ -13,7 +14,12 @@
 #include "store/sql/store_sql.h"
 #include "store/sql/store_migrations.h"
 
-enum { PATH_BYTES_MAX = 4096, WRITER_CACHE_KIB = 32 * 1024, READER_CACHE_KIB = 2 * 1024, LOCK_FILE_MODE = 0600 };
+enum {
+    PATH_BYTES_MAX = 4096,
+    WRITER_CACHE_KIB = 32 * 1024,
+    READER_CACHE_KIB = 2 * 1024,
+    LOCK_FILE_MODE = 0600
+};
 
 struct sqlite_home {
     char path[PATH_BYTES_MAX];
@@ -26,15 +32,16 @@ static bool take_lock(struct sqlite_home *h, struct err *err)
     (void)snprintf(lock, sizeof lock, "%s.lock", h->path);
     h->lock_fd = open(lock, O_RDWR | O_CREAT | O_CLOEXEC, LOCK_FILE_MODE);
     if (h->lock_fd < 0 && errno == ENOENT)
-        return ERR(err, ERR_IO, "the folder of data file \"%.200s\" does not exist: create it or choose another",
-                   h->path);
+        return ERR(err, ERR_IO,
+                   "the folder of data file \"%.200s\" does not exist: create it or choose another", h->path);
     if (h->lock_fd < 0)
-        return ERR_ERRNO(err, "the folder of data file \"%.200s\" cannot be written: give the server's user permission",
-                         h->path);
+        return ERR_ERRNO(
+            err, "the folder of data file \"%.200s\" cannot be written: give the server's user permission",
+            h->path);
     if (flock(h->lock_fd, LOCK_EX | LOCK_NB) == 0)
         return true;
-    return ERR(err, ERR_BUSY, "another server uses data file \"%.200s\": stop it first or choose another folder",
-               h->path);
+    return ERR(err, ERR_BUSY,
+               "another server uses data file \"%.200s\": stop it first or choose another folder", h->path);
 }
 
 // SQLite opens a file that it may not write for reading only; say so before anything is prepared.
@@ -43,7 +50,8 @@ static bool check_file(const char *path, struct err *err)
     struct stat st;
     if (stat(path, &st) != 0 || access(path, R_OK | W_OK) == 0)
         return true;
-    return ERR(err, ERR_IO, "data file \"%.200s\" is read-only: give the server's user write permission", path);
+    return ERR(err, ERR_IO, "data file \"%.200s\" is read-only: give the server's user write permission",
+               path);
 }
 
 static bool open_reader(void *ctx, struct db **ret, struct err *err)

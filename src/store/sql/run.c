@@ -92,7 +92,10 @@ static bool cancel_write(struct db *d, void *arg, struct err *err)
     if (!end_queued(d, w, &done, err) || (!done && !request_running(d, w, &asked, err)) ||
         (!done && !asked && !run_exists(d, w, &exists, err)))
         return false;
-    w->result = done ? CANCEL_DONE : asked ? CANCEL_REQUESTED : exists ? CANCEL_ALREADY_FINAL : CANCEL_NO_SUCH_RUN;
+    w->result = done     ? CANCEL_DONE
+                : asked  ? CANCEL_REQUESTED
+                : exists ? CANCEL_ALREADY_FINAL
+                         : CANCEL_NO_SUCH_RUN;
     return true;
 }
 

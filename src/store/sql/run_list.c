@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Lists of runs. Those of one job follow its chain from the newest, one row by primary key at a time: no index by
-// job is needed, whatever the length of the history. Others go by id, which is the order of scheduled instants. Filters
-// are checked on at most SCAN_MAX rows per call: past that a page may be short and carries a cursor.
+// Lists of runs. Those of one job follow its chain from the newest, one row by primary key at a time: no
+// index by job is needed, whatever the length of the history. Others go by id, which is the order of
+// scheduled instants. Filters are checked on at most SCAN_MAX rows per call: past that a page may be short
+// and carries a cursor.
 #include "store/sql/sql.h"
 
 enum { SCAN_MAX = 5000 };
@@ -91,8 +92,8 @@ static bool count_all(struct store *st, struct page_result *ret, struct err *err
     return ok;
 }
 
-static bool count_by_id(struct store *st, const struct run_filter *f, struct page_result *ret, struct arena *a,
-                        struct err *err)
+static bool count_by_id(struct store *st, const struct run_filter *f, struct page_result *ret,
+                        struct arena *a, struct err *err)
 {
     if (f->status < 0 && ulid_is_zero(f->owner_id))
         return count_all(st, ret, err);
@@ -114,7 +115,8 @@ struct chain {
 };
 
 // A job that does not exist has an empty chain.
-static bool chain_find(struct store *st, struct ulid job_id, struct chain *ret, struct arena *a, struct err *err)
+static bool chain_find(struct store *st, struct ulid job_id, struct chain *ret, struct arena *a,
+                       struct err *err)
 {
     struct sql_read r;
     bool row;
@@ -124,7 +126,9 @@ static bool chain_find(struct store *st, struct ulid job_id, struct chain *ret, 
     db_put_id(r.s, 1, &job_id);
     bool ok = db_step(r.s, &row, err);
     if (ok && row)
-        *ret = (struct chain){.head = db_id(r.s, 0), .length = db_i64(r.s, 1), .owner = db_id(r.s, 2),
+        *ret = (struct chain){.head = db_id(r.s, 0),
+                              .length = db_i64(r.s, 1),
+                              .owner = db_id(r.s, 2),
                               .name = arena_str(a, db_bytes(r.s, 3))};
     sql_read_end(&r);
     return ok;
@@ -160,7 +164,8 @@ static bool chain_oldest_first(struct store *st, const struct chain *c, struct u
 {
     struct sql_read r;
     if (c->length > TOTAL_EXACT_MAX) {
-        (void)ERR(err, ERR_INVALID, "a job with more than %d runs is listed newest first only", TOTAL_EXACT_MAX);
+        (void)ERR(err, ERR_INVALID, "a job with more than %d runs is listed newest first only",
+                  TOTAL_EXACT_MAX);
         return err_at(err, "/sort"), false;
     }
     struct ulid *v = arena_new_array(a, struct ulid, (size_t)c->length);

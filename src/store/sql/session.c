@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Sessions: refresh tokens that rotate inside a family. A refusal that must leave something behind (the family of a
-// token used twice is deleted) is a success of the transaction; it becomes an error after the commit.
+// Sessions: refresh tokens that rotate inside a family. A refusal that must leave something behind (the
+// family of a token used twice is deleted) is a success of the transaction; it becomes an error after the
+// commit.
 #include "store/sql/sql.h"
 
 enum { HASH_BYTES = 32 };
@@ -38,7 +39,8 @@ bool sql_session_insert(struct store *s, const struct session *n, struct err *er
 }
 
 // The session of a token. *ret_found false: unknown.
-static bool session_find(struct db *d, const uint8_t *hash, struct session *ret, bool *ret_found, struct err *err)
+static bool session_find(struct db *d, const uint8_t *hash, struct session *ret, bool *ret_found,
+                         struct err *err)
 {
     struct db_stmt *s;
     if (!sql_query(d, STORE_SESSION_GET, &s, err))
@@ -47,7 +49,9 @@ static bool session_find(struct db *d, const uint8_t *hash, struct session *ret,
     if (!db_step(s, ret_found, err))
         return false;
     if (*ret_found) {
-        *ret = (struct session){.family = db_id(s, 0), .user_id = db_id(s, 1), .expires_at = read_instant(s, 2),
+        *ret = (struct session){.family = db_id(s, 0),
+                                .user_id = db_id(s, 1),
+                                .expires_at = read_instant(s, 2),
                                 .used = db_i64(s, 3) != 0};
         db_reset(s);
     }
@@ -100,8 +104,8 @@ static bool rotate_write(struct db *d, void *arg, struct err *err)
         w->end = SESSION_REUSED;
         return remove_by(d, STORE_SESSIONS_REMOVE_FAMILY, old.family, err);
     }
-    struct session next = {.family = old.family, .user_id = old.user_id, .created_at = w->now,
-                           .expires_at = w->expires};
+    struct session next = {
+        .family = old.family, .user_id = old.user_id, .created_at = w->now, .expires_at = w->expires};
     memcpy(next.token_hash, w->new_hash, HASH_BYTES);
     w->end = ROTATED;
     w->user = old.user_id;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Inside of the sql store: one writing connection behind group commit, a few reading ones, operations by noun.
-// Functions named sql_* are the store's operations.
+// Inside of the sql store: one writing connection behind group commit, a few reading ones, operations by
+// noun. Functions named sql_* are the store's operations.
 #ifndef STORE_SQL_SQL_H
 #define STORE_SQL_SQL_H
 
@@ -31,8 +31,8 @@ struct sql {
 
 extern const struct store_ops sql_ops;
 // Takes the writer over (migrated already).
-struct store *sql_new(const struct store_ops *ops, struct db *writer, reader_open open, void (*closed)(void *ctx),
-                      void *ctx);
+struct store *sql_new(const struct store_ops *ops, struct db *writer, reader_open open,
+                      void (*closed)(void *ctx), void *ctx);
 
 // The statement of a query on a connection.
 bool sql_query(struct db *d, enum store_query q, struct db_stmt **ret, struct err *err);
@@ -49,7 +49,8 @@ struct sql_read {
 };
 bool sql_read(struct sql_read *r, struct store *s, enum store_query q, struct err *err);
 void sql_read_end(struct sql_read *r);
-// Steps to the first row of a statement; without one ERR_NOT_FOUND: «what» "subject" does not exist. Reset it afterwards.
+// Steps to the first row of a statement; without one ERR_NOT_FOUND: «what» "subject" does not exist. Reset it
+// afterwards.
 bool sql_only_row(struct db_stmt *s, struct err *err, const char *what, const char *subject);
 bool sql_no_memory(struct err *err);
 
@@ -62,19 +63,21 @@ bool run_put_first(struct db *d, struct run *r, bool *ret_job, bool *ret_put, st
 bool letter_put(struct db *d, const struct dead_letter *v, struct err *err);
 
 bool sql_flush(struct store *s, struct flush *f, struct err *err);
-bool sql_plans_page(struct store *s, struct ulid after, size_t max, bool all, struct plan **ret, size_t *ret_n,
-                    size_t *ret_bad, struct arena *a, struct err *err);
+bool sql_plans_page(struct store *s, struct ulid after, size_t max, bool all, struct plan **ret,
+                    size_t *ret_n, size_t *ret_bad, struct arena *a, struct err *err);
 bool sql_plans_get(struct store *s, const struct ulid *ids, size_t n, struct plan **ret, size_t *ret_n,
                    struct arena *a, struct err *err);
 bool sql_runs_unfinished(struct store *s, struct ulid after, size_t max, struct run **ret, size_t *ret_n,
                          struct arena *a, struct err *err);
 bool sql_job_definition(struct store *s, struct ulid id, struct str *ret_text, int64_t *ret_version,
                         struct arena *a, struct err *err);
-bool sql_jobs_insert(struct store *s, const struct job *v, const struct plan *plans, size_t n, struct err *err);
-bool sql_job_update(struct store *s, const struct job *j, const struct plan *p, int64_t expect, struct err *err);
+bool sql_jobs_insert(struct store *s, const struct job *v, const struct plan *plans, size_t n,
+                     struct err *err);
+bool sql_job_update(struct store *s, const struct job *j, const struct plan *p, int64_t expect,
+                    struct err *err);
 bool sql_job_delete(struct store *s, struct ulid id, int64_t expect, struct instant now, struct err *err);
-bool sql_job_set_state(struct store *s, struct ulid id, int state, struct instant next_fire, struct instant now,
-                       struct err *err);
+bool sql_job_set_state(struct store *s, struct ulid id, int state, struct instant next_fire,
+                       struct instant now, struct err *err);
 bool sql_job_get(struct store *s, struct ulid id, struct job *ret, struct arena *a, struct err *err);
 bool sql_jobs_list(struct store *s, const struct job_filter *f, const struct page *p, struct job **ret,
                    size_t *ret_n, struct page_result *ret_page, struct arena *a, struct err *err);

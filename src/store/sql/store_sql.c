@@ -140,8 +140,8 @@ const struct store_ops sql_ops = {
     .setting_put = sql_setting_put,
 };
 
-struct store *sql_new(const struct store_ops *ops, struct db *writer, reader_open open, void (*closed)(void *ctx),
-                      void *ctx)
+struct store *sql_new(const struct store_ops *ops, struct db *writer, reader_open open,
+                      void (*closed)(void *ctx), void *ctx)
 {
     struct sql *q = mem_new(struct sql);
     q->base.ops = ops;
