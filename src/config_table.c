@@ -24,21 +24,22 @@ static const char *const durability_words[] = {"full", "normal", NULL};
 static const char *const log_level_words[] = {"debug", "info", "warn", "error", NULL};
 static const char *const log_format_words[] = {"auto", "json", "text", NULL};
 
-
 // A row whose kind does not match the member's C type does not compile.
-#define CTYPE_CONFIG_STR struct str
-#define CTYPE_CONFIG_I64 int64_t
+#define CTYPE_CONFIG_STR     struct str
+#define CTYPE_CONFIG_I64     int64_t
 #define CTYPE_CONFIG_SECONDS int64_t
-#define CTYPE_CONFIG_SIZE int64_t
-#define CTYPE_CONFIG_BOOL bool
-#define CTYPE_CONFIG_ENUM int
-#define CTYPE_CONFIG_LIST struct strs
-#define MEMBER_AT(m, ctype)                                                                        \
-    (offsetof(struct config, m) +                                                                  \
+#define CTYPE_CONFIG_SIZE    int64_t
+#define CTYPE_CONFIG_BOOL    bool
+#define CTYPE_CONFIG_ENUM    int
+#define CTYPE_CONFIG_LIST    struct strs
+#define MEMBER_AT(m, ctype)                                                                                  \
+    (offsetof(struct config, m) +                                                                            \
      0 * sizeof(char[__builtin_types_compatible_p(__typeof__(((struct config *)0)->m), ctype) ? 1 : -1]))
-#define ROW(label, k, m, d, lo, hi, text, ...)                                                     \
-    {.name = (label), .kind = (k), .offset = MEMBER_AT(m, CTYPE_##k), .def = (d), .min = (lo),      \
-     .max = (hi), .doc = (text), ##__VA_ARGS__}
+#define ROW(label, k, m, d, lo, hi, text, ...)                                                               \
+    {                                                                                                        \
+        .name = (label), .kind = (k), .offset = MEMBER_AT(m, CTYPE_##k), .def = (d), .min = (lo),            \
+        .max = (hi), .doc = (text), ##__VA_ARGS__                                                            \
+    }
 
 const struct setting config_settings[CONFIG_SETTINGS] = {
     ROW("data.dir", CONFIG_STR, data_dir, NULL, 1, TEXT_MAX,
@@ -53,7 +54,8 @@ const struct setting config_settings[CONFIG_SETTINGS] = {
         "Address and port of the API and the console: 127.0.0.1:8080, [::1]:8080, 0.0.0.0:8080; port 0 takes "
         "a free one"),
     ROW("http.threads", CONFIG_I64, http_threads, "2", 1, THREADS_MAX, "Threads that move bytes"),
-    ROW("http.workers", CONFIG_I64, http_workers, "8", 1, THREADS_MAX, "Threads that answer requests"),
+    ROW("http.workers", CONFIG_I64, http_workers, "64", 1, THREADS_MAX,
+        "Threads that answer requests; they wait for commits together"),
     ROW("http.bodyMaxBytes", CONFIG_SIZE, http_body_max, "1MiB", BODY_MIN, BODY_MAX,
         "Largest request body; a larger one is answered 413"),
     ROW("http.connectionsMax", CONFIG_I64, http_connections_max, "4096", 8, SOCKETS_MAX,
@@ -68,7 +70,8 @@ const struct setting config_settings[CONFIG_SETTINGS] = {
         "The store: sqlite:PATH. Default: sqlite:<data.dir>/chronos.db", .flags = CONFIG_URL),
     ROW("db.durability", CONFIG_ENUM, db_durability, "full", 0, 0,
         "full: what was acknowledged survives a power loss. normal: survives kill -9, may lose the last "
-        "moments in a power loss, and is faster on slow disks", .names = durability_words),
+        "moments in a power loss, and is faster on slow disks",
+        .names = durability_words),
     ROW("auth.registration", CONFIG_ENUM, auth_registration, NULL, 0, 0,
         "Whether anybody may register. Default: closed in production, else open",
         .names = registration_words),
@@ -88,9 +91,8 @@ const struct setting config_settings[CONFIG_SETTINGS] = {
         "How long running attempts may go on after SIGTERM"),
     ROW("script.enabled", CONFIG_BOOL, script_enabled, NULL, 0, 0,
         "Whether SCRIPT jobs may run. Default: false in production, else true"),
-    ROW("runner.threads", CONFIG_I64, runner_threads, "16", 1, 1024,
-        "Threads for job types that block (DATABASE, FILE_SYSTEM, …)"),
-    ROW("net.loops", CONFIG_I64, net_loops, "1", 1, 64, "Event loops for HTTP jobs and processes"),
+    ROW("runner.threads", CONFIG_I64, runner_threads, "2", 1, 16, "Threads that load and begin attempts"),
+    ROW("net.loops", CONFIG_I64, net_loops, "1", 1, 16, "Event loops for HTTP jobs and processes"),
     ROW("egress.deny", CONFIG_LIST, egress_deny, "", 0, TEXT_MAX,
         "Hosts and networks (CIDR) that jobs may not reach, besides link-local and metadata addresses"),
     ROW("egress.allow", CONFIG_LIST, egress_allow, "", 0, TEXT_MAX,

@@ -119,6 +119,12 @@ void app_poke_jobs(struct app *app, const struct ulid *ids, size_t n)
         engine_poke_jobs(app->engine, ids, n);
 }
 
+void app_poke_new_jobs(struct app *app, const struct ulid *ids, size_t n, struct instant soonest)
+{
+    if (app->engine)
+        engine_poke_new_jobs(app->engine, ids, n, soonest);
+}
+
 void app_poke_run(struct app *app, struct ulid id)
 {
     if (app->engine)

@@ -87,6 +87,8 @@ struct ulid app_id(struct app *app);
 
 // Tell the engine; nothing happens without one.
 void app_poke_jobs(struct app *app, const struct ulid *ids, size_t n);
+// soonest: first next fire among jobs that were just inserted.
+void app_poke_new_jobs(struct app *app, const struct ulid *ids, size_t n, struct instant soonest);
 void app_poke_run(struct app *app, struct ulid id);
 
 #endif

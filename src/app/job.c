@@ -30,8 +30,10 @@ static void draft_check_words(struct job_draft *d, struct arena *a)
     const struct strs *words = &d->job.retry_policy.retry_on;
     for (size_t i = 0; i < words->n; i++)
         if (!retry_word_known(words->v[i]))
-            draft_warn(d, a, arena_fmt(a, "retryOn \"%.*s\" is no failure class that Chronos reports; it never matches",
-                                       STR_ARG(words->v[i])));
+            draft_warn(
+                d, a,
+                arena_fmt(a, "retryOn \"%.*s\" is no failure class that Chronos reports; it never matches",
+                          STR_ARG(words->v[i])));
 }
 
 // A schedule with faults of form would only be reported twice by compiling it.
@@ -81,8 +83,8 @@ static void draft_plan(struct job_draft *d, struct instant next_fire)
     d->job.status = job_status_of(&d->plan, NULL);
 }
 
-bool app_jobs_prepare(struct app *app, const struct caller *c, struct job_draft *v, size_t n, struct faults *faults,
-                      struct arena *a, struct err *err)
+bool app_jobs_prepare(struct app *app, const struct caller *c, struct job_draft *v, size_t n,
+                      struct faults *faults, struct arena *a, struct err *err)
 {
     enum reach reach;
     if (!app_authorize(c, ACTION_JOB_WRITE, &reach, err))
@@ -111,8 +113,8 @@ bool app_jobs_prepare(struct app *app, const struct caller *c, struct job_draft 
     return true;
 }
 
-bool app_jobs_insert(struct app *app, const struct caller *c, const struct job_draft *v, size_t n, struct arena *a,
-                     struct err *err)
+bool app_jobs_insert(struct app *app, const struct caller *c, const struct job_draft *v, size_t n,
+                     struct arena *a, struct err *err)
 {
     enum reach reach;
     if (!app_authorize(c, ACTION_JOB_WRITE, &reach, err))
@@ -121,10 +123,14 @@ bool app_jobs_insert(struct app *app, const struct caller *c, const struct job_d
     struct job *jobs = n == 1 ? NULL : arena_new_array(a, struct job, n);
     struct plan *plans = n == 1 ? NULL : arena_new_array(a, struct plan, n);
     if (!ids || (n != 1 && (!jobs || !plans)))
-        return ERR(err, ERR_TOO_LARGE, "the request needs more memory than one request may have; send fewer jobs");
+        return ERR(err, ERR_TOO_LARGE,
+                   "the request needs more memory than one request may have; send fewer jobs");
+    struct instant soonest = INSTANT_NEVER;
     for (size_t i = 0; i < n; i++) {
         must(!v[i].bad);
         ids[i] = v[i].job.id;
+        if (v[i].plan.next_fire.us < soonest.us)
+            soonest = v[i].plan.next_fire;
         if (n != 1) {
             jobs[i] = v[i].job;
             plans[i] = v[i].plan;
@@ -132,7 +138,7 @@ bool app_jobs_insert(struct app *app, const struct caller *c, const struct job_d
     }
     if (!app->store->ops->jobs_insert(app->store, n == 1 ? &v->job : jobs, n == 1 ? &v->plan : plans, n, err))
         return false;
-    app_poke_jobs(app, ids, n);
+    app_poke_new_jobs(app, ids, n, soonest);
     return true;
 }
 
@@ -143,8 +149,8 @@ static bool no_such_job(struct ulid id, struct err *err)
 }
 
 // Whatever the store says about the absence of a job, everybody hears the same sentence.
-static bool job_read(struct app *app, const struct caller *c, enum reach reach, struct ulid id, struct job *ret,
-                     struct arena *a, struct err *err)
+static bool job_read(struct app *app, const struct caller *c, enum reach reach, struct ulid id,
+                     struct job *ret, struct arena *a, struct err *err)
 {
     struct job j;
     struct err why = {0};
@@ -167,8 +173,8 @@ bool app_job_get(struct app *app, const struct caller *c, enum action action, st
     return app_authorize(c, action, &reach, err) && job_read(app, c, reach, id, ret, a, err);
 }
 
-bool app_job_reachable(struct app *app, const struct caller *c, enum action action, struct ulid id, struct arena *a,
-                       struct err *err)
+bool app_job_reachable(struct app *app, const struct caller *c, enum action action, struct ulid id,
+                       struct arena *a, struct err *err)
 {
     enum reach reach;
     if (!app_authorize(c, action, &reach, err))
@@ -192,7 +198,8 @@ bool app_job_reachable(struct app *app, const struct caller *c, enum action acti
 }
 
 bool app_jobs_list(struct app *app, const struct caller *c, struct job_filter *f, const struct page *p,
-                   struct job **ret, size_t *ret_n, struct page_result *ret_page, struct arena *a, struct err *err)
+                   struct job **ret, size_t *ret_n, struct page_result *ret_page, struct arena *a,
+                   struct err *err)
 {
     enum reach reach;
     if (!app_authorize(c, ACTION_JOB_READ, &reach, err))
@@ -202,14 +209,15 @@ bool app_jobs_list(struct app *app, const struct caller *c, struct job_filter *f
 }
 
 // The next fire of an edited job; `first` is the first occurrence of the new schedule after now.
-static struct instant edited_next_fire(const struct plan *old, const struct job *new_job, struct instant first,
-                                       struct instant now)
+static struct instant edited_next_fire(const struct plan *old, const struct job *new_job,
+                                       struct instant first, struct instant now)
 {
     if (old->next_fire.us <= now.us)
         return old->next_fire; // due and undecided
     if (new_job->schedule.kind != SCHEDULE_ONCE)
         return first;
-    bool moved = old->schedule.kind != SCHEDULE_ONCE || old->schedule.run_at.us != new_job->schedule.run_at.us;
+    bool moved =
+        old->schedule.kind != SCHEDULE_ONCE || old->schedule.run_at.us != new_job->schedule.run_at.us;
     return moved ? new_job->schedule.run_at : old->next_fire;
 }
 
@@ -227,8 +235,8 @@ static bool plan_read(struct app *app, struct ulid id, struct plan *ret, struct 
 }
 
 // One try: reads the job, fills the draft, writes when the version still is the one read.
-static bool replace_once(struct app *app, const struct caller *c, const struct job_edit *e, struct job_draft *d,
-                         struct faults *faults, struct arena *a, struct err *err)
+static bool replace_once(struct app *app, const struct caller *c, const struct job_edit *e,
+                         struct job_draft *d, struct faults *faults, struct arena *a, struct err *err)
 {
     struct job old;
     if (!app_job_get(app, c, ACTION_JOB_WRITE, e->id, &old, a, err))
@@ -285,8 +293,8 @@ bool app_job_replace(struct app *app, const struct caller *c, const struct job_e
     return true;
 }
 
-bool app_job_delete(struct app *app, const struct caller *c, struct ulid id, int64_t if_version, struct arena *a,
-                    struct err *err)
+bool app_job_delete(struct app *app, const struct caller *c, struct ulid id, int64_t if_version,
+                    struct arena *a, struct err *err)
 {
     for (int tries = 0;; tries++) {
         struct job j;
@@ -307,8 +315,8 @@ bool app_job_delete(struct app *app, const struct caller *c, struct ulid id, int
     return true;
 }
 
-static bool set_state(struct app *app, const struct caller *c, struct ulid id, int state, struct instant next_fire,
-                      struct job *ret, struct arena *a, struct err *err)
+static bool set_state(struct app *app, const struct caller *c, struct ulid id, int state,
+                      struct instant next_fire, struct job *ret, struct arena *a, struct err *err)
 {
     if (!app->store->ops->job_set_state(app->store, id, state, next_fire, clock_now(app->clock), err))
         return false;
@@ -343,8 +351,8 @@ bool app_job_resume(struct app *app, const struct caller *c, struct ulid id, str
     return set_state(app, c, id, JOB_STATE_ACTIVE, next, ret, a, err);
 }
 
-// Cancels every run of the job that has the status; each pass removes what it saw from the list, so the number of
-// passes is bounded by the number of runs.
+// Cancels every run of the job that has the status; each pass removes what it saw from the list, so the
+// number of passes is bounded by the number of runs.
 static bool cancel_runs(struct app *app, struct ulid job_id, int status, struct arena *a, struct err *err)
 {
     struct run_filter f = {.job_id = job_id, .status = status};

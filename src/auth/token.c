@@ -15,6 +15,7 @@
 
 #include "base/file.h"
 #include "base/json.h"
+#include "base/map.h"
 #include "base/mem.h"
 #include "base/rng.h"
 #include "base/sync.h"
@@ -42,6 +43,7 @@ struct token_key {
     char id[KEY_ID_TEXT];
     char header[HEADER_TEXT_MAX]; // base64url text of the one header this key writes, without the dot
     size_t header_n;
+    uint64_t serial; // of this process, so that what is remembered of another key is never taken for this one's
 };
 
 static void jws_cleanup(cjose_jws_t **jws)
@@ -83,6 +85,8 @@ struct token_key *token_key_new(const uint8_t secret[static TOKEN_KEY_BYTES])
 {
     must(sodium_init() >= 0);
     struct token_key *key = mem_new(struct token_key);
+    static _Atomic uint64_t serials;
+    key->serial = atomic_fetch_add(&serials, 1) + 1;
     static const uint8_t purpose[] = "chronos token key id";
     uint8_t id[crypto_generichash_BYTES_MIN];
     must(crypto_generichash(id, sizeof id, purpose, sizeof purpose, secret, TOKEN_KEY_BYTES) == 0);
@@ -269,11 +273,55 @@ static bool claims_decode(const struct token_key *key, struct str token, struct 
     return json_parse(str_of_n((const char *)bytes, n), &v, &bad) && claims_read(v, ret, a);
 }
 
+// What this thread verified lately. A client sends the same token with every request, and checking the signature and
+// reading the claims costs more than a small request itself. The place is found and proved by a keyed hash of
+// the whole token (map_key); times are judged anew every time.
+enum { VERIFIED_MAX = 32 };
+struct verified {
+    uint64_t key_serial; // 0 = empty
+    struct ulid hash;
+    struct token_claims claims;
+    char email[EMAIL_MAX];
+};
+static _Thread_local struct verified verified[VERIFIED_MAX];
+
+static bool claims_recall(const struct token_key *key, struct ulid hash, struct token_claims *ret, struct arena *a)
+{
+    const struct verified *v = &verified[hash.b[0] % VERIFIED_MAX];
+    if (v->key_serial != key->serial || !ulid_eq(v->hash, hash))
+        return false;
+    *ret = v->claims;
+    ret->email = arena_str(a, str_of_n(v->email, v->claims.email.n));
+    return ret->email.p != NULL;
+}
+
+static void claims_remember(const struct token_key *key, struct ulid hash, const struct token_claims *c)
+{
+    struct verified *v = &verified[hash.b[0] % VERIFIED_MAX];
+    v->key_serial = key->serial;
+    v->hash = hash;
+    v->claims = *c;
+    memcpy(v->email, c->email.p, c->email.n);
+}
+
+static bool claims_of(const struct token_key *key, struct str token, struct token_claims *ret, struct arena *a)
+{
+    if (!token.p || token.n > TOKEN_TEXT_MAX)
+        return false;
+    struct ulid hash = map_key(token.p, token.n);
+    if (claims_recall(key, hash, ret, a))
+        return true;
+    if (!token_shape_ok(key, token) || !claims_decode(key, token, ret, a))
+        return false;
+    claims_remember(key, hash, ret);
+    return true;
+}
+
 bool token_verify(const struct token_key *key, struct str token, struct instant now, struct token_claims *ret,
                   struct arena *a, struct err *err)
 {
     struct token_claims c = {.roles = 0};
-    if (!token_shape_ok(key, token) || !claims_decode(key, token, &c, a))
+    if (!claims_of(key, token, &c, a))
         return ERR(err, ERR_UNAUTHENTICATED, "%s", BAD);
     int64_t life_us = instant_since(c.expires_at, c.issued_at).us;
     bool early = instant_since(c.issued_at, now).us > TOKEN_LEEWAY_S * US_PER_S;

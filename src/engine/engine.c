@@ -297,6 +297,15 @@ void engine_poke_jobs(struct engine *e, const struct ulid *ids, size_t n)
     inbox_poke(&e->inbox, INBOX_JOBS, ids, n);
 }
 
+void engine_poke_new_jobs(struct engine *e, const struct ulid *ids, size_t n, struct instant soonest)
+{
+    if (instant_is_never(soonest))
+        return;
+    inbox_leave(&e->inbox, INBOX_JOBS, ids, n);
+    if (instant_since(soonest, clock_now(e->clock)).us <= CLOCK_CHECK_S * US_PER_S)
+        waker_wake(&e->inbox.waker);
+}
+
 void engine_poke_run(struct engine *e, struct ulid run_id)
 {
     inbox_poke(&e->inbox, INBOX_RUNS, &run_id, 1);

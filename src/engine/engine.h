@@ -55,6 +55,9 @@ void engine_run(struct engine *e);
 // -- from any thread --
 // The plans of these jobs changed in the store (insert, edit, pause, resume, delete).
 void engine_poke_jobs(struct engine *e, const struct ulid *ids, size_t n);
+// As engine_poke_jobs, for jobs that were just inserted; soonest: the first of their next fires. Wakes the engine
+// only when that is nearer than its next look at the clock, so that a burst of inserts is taken in by few ticks.
+void engine_poke_new_jobs(struct engine *e, const struct ulid *ids, size_t n, struct instant soonest);
 // A QUEUED run was committed.
 void engine_poke_run(struct engine *e, struct ulid run_id);
 // A RUNNING run was marked cancel_requested.

@@ -32,14 +32,17 @@ void inbox_release(struct inbox *b)
     mutex_release(&b->lock);
 }
 
+void inbox_leave(struct inbox *b, enum inbox_list list, const struct ulid *ids, size_t n)
+{
+    WITH_LOCK(&b->lock);
+    struct ids *lists[] = {[INBOX_JOBS] = &b->content.jobs, [INBOX_RUNS] = &b->content.runs,
+                           [INBOX_CANCELS] = &b->content.cancels};
+    ids_add(lists[list], ids, n);
+}
+
 void inbox_poke(struct inbox *b, enum inbox_list list, const struct ulid *ids, size_t n)
 {
-    {
-        WITH_LOCK(&b->lock);
-        struct ids *lists[] = {[INBOX_JOBS] = &b->content.jobs, [INBOX_RUNS] = &b->content.runs,
-                               [INBOX_CANCELS] = &b->content.cancels};
-        ids_add(lists[list], ids, n);
-    }
+    inbox_leave(b, list, ids, n);
     waker_wake(&b->waker);
 }
 

@@ -44,6 +44,8 @@ void inbox_init(struct inbox *b);
 void inbox_release(struct inbox *b);
 
 enum inbox_list { INBOX_JOBS, INBOX_RUNS, INBOX_CANCELS };
+// Adds without waking; inbox_poke wakes the engine too.
+void inbox_leave(struct inbox *b, enum inbox_list list, const struct ulid *ids, size_t n);
 void inbox_poke(struct inbox *b, enum inbox_list list, const struct ulid *ids, size_t n);
 // Adds a line of the task's run at the instant. message and context are copied.
 void inbox_log(struct inbox *b, struct task *t, const struct log_line *line);

@@ -133,7 +133,7 @@ WHERE j.deleted_at IS NULL AND j.owner_id = ?6 AND (p.next_fire, j.id) {dir.1} (
   AND (?4 IS NULL OR j.type = ?4) AND (?5 IS NULL OR instr(lower(j.name), lower(?5)) > 0)
 ORDER BY p.next_fire {dir}, j.id {dir} LIMIT ?3
 -- name: jobs_count_{scope}
--- each scope: any=;jobs_by_name | owner=AND j.owner_id = ?4;jobs_by_owner_name
+-- each scope: any=;jobs_by_name | owner=AND j.owner_id = ?4;jobs_by_owner
 SELECT count(*) FROM (SELECT 1 FROM jobs j INDEXED BY {scope.1} WHERE j.deleted_at IS NULL AND (?2 IS NULL OR j.type = ?2)
   AND (?3 IS NULL OR instr(lower(j.name), lower(?3)) > 0) {scope} LIMIT ?1)
 

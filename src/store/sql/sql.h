@@ -8,6 +8,7 @@
 #include "store/sql/columns.h"
 #include "store/sql/group.h"
 #include "store/sql/store_queries.h"
+#include "store/sql/user_memory.h"
 
 enum { READERS_MAX = 4 };
 
@@ -23,6 +24,7 @@ struct sql {
     struct db *idle[READERS_MAX];
     size_t n_idle, n_open;
     struct cond returned;
+    struct user_memory users; // has its own lock
     // constant:
     reader_open open;
     void (*closed)(void *ctx); // called last

@@ -83,6 +83,7 @@ static void sql_free(struct store *s)
 {
     struct sql *q = (struct sql *)s;
     group_release(&q->group);
+    user_memory_release(&q->users);
     must(q->n_idle == q->n_open);
     for (size_t i = 0; i < q->n_idle; i++)
         db_close(q->idle[i]);
@@ -151,6 +152,7 @@ struct store *sql_new(const struct store_ops *ops, struct db *writer, reader_ope
     q->ctx = ctx;
     mutex_init(&q->readers_lock, LOCK_STORE_READERS);
     cond_init(&q->returned);
+    user_memory_init(&q->users);
     group_init(&q->group, writer);
     return &q->base;
 }

@@ -111,12 +111,18 @@ static bool user_read(struct sql_read *r, struct user *ret, struct arena *a, str
 
 bool sql_user_get(struct store *s, struct ulid id, struct user *ret, struct arena *a, struct err *err)
 {
+    struct user_memory *memory = &((struct sql *)s)->users;
+    int64_t changes;
+    if (user_memory_get(memory, id, ret, &changes, a))
+        return true;
     struct sql_read r;
     if (!sql_read(&r, s, STORE_USER_GET, err))
         return false;
     db_put_id(r.s, 1, &id);
     bool ok = user_read(&r, ret, a, err);
     sql_read_end(&r);
+    if (ok)
+        user_memory_put(memory, ret, changes);
     return ok;
 }
 
@@ -151,7 +157,10 @@ static bool change_write(struct db *d, void *arg, struct err *err)
 
 bool sql_user_update(struct store *s, const struct user *u, struct err *err)
 {
-    return sql_write(s, change_write, &u, 1, err);
+    bool ok = sql_write(s, change_write, &u, 1, err);
+    // Also after a failure: a commit may have succeeded without our learning it.
+    user_memory_forget(&((struct sql *)s)->users, u->id);
+    return ok;
 }
 
 bool sql_admin_exists(struct store *s, bool *ret, struct err *err)
