@@ -200,9 +200,16 @@ static void transfer_start(struct http_lane *l, struct http_transfer *t)
     transfer_end(l, t);
 }
 
+static void look_later(struct http_lane *l)
+{
+    l->looked = loop_now(l->loop);
+    l->idle_then = loop_idle(l->loop);
+    loop_timer_set(l->loop, &l->look, mono_add(l->looked, duration_ms(WINDOW_LOOK_MS)));
+}
+
 static void lane_pump(struct http_lane *l)
 {
-    while (l->active < l->in_flight_max) {
+    while (l->active < l->window) {
         struct http_transfer *t = l->resolving < RESOLVING_MAX ? list_pop(&l->waiting_named) : NULL;
         if (!t)
             t = list_pop(&l->waiting);
@@ -213,6 +220,31 @@ static void lane_pump(struct http_lane *l)
         else
             transfer_start(l, t);
     }
+}
+
+static void window_set(struct http_lane *l, size_t window)
+{
+    if (window < WINDOW_FIRST)
+        window = WINDOW_FIRST;
+    l->window = window < l->in_flight_max ? window : l->in_flight_max;
+}
+
+// While transfers wait. Once none does, the window keeps room for as many again as are active.
+static void on_look(void *ctx)
+{
+    struct http_lane *l = ctx;
+    int64_t waited = loop_idle(l->loop).us - l->idle_then.us;
+    int64_t passed = mono_since(loop_now(l->loop), l->looked).us;
+    if (l->waiting.n == 0) {
+        window_set(l, 2 * l->active);
+        return;
+    }
+    if (waited > passed / 2)
+        window_set(l, 2 * l->window);
+    else if (waited < passed / 8)
+        window_set(l, l->window / 2);
+    lane_pump(l);
+    look_later(l);
 }
 
 void lane_start(struct http_lane *l, struct http_transfer *t)
@@ -227,6 +259,8 @@ void lane_start(struct http_lane *l, struct http_transfer *t)
     }
     list_push(&l->waiting, t);
     lane_pump(l);
+    if (l->waiting.n > 0 && !loop_timer_armed(&l->look))
+        look_later(l);
 }
 
 void lane_cancel(struct http_lane *l, uint64_t id)
@@ -266,6 +300,8 @@ void lane_init(struct http_lane *l, struct loop *loop, const struct http_options
 {
     *l = (struct http_lane){.loop = loop, .clock = o->clock, .egress = o->egress, .user_agent = user_agent};
     l->in_flight_max = o->in_flight_max ? o->in_flight_max : HTTP_IN_FLIGHT_DEFAULT;
+    window_set(l, WINDOW_FIRST);
+    loop_timer_init(&l->look, on_look, l);
     l->shard_count = (l->in_flight_max + SHARD_CONNECTIONS_MAX - 1) / SHARD_CONNECTIONS_MAX;
     l->shards = mem_array(l->shard_count, sizeof l->shards[0]);
     l->share = curl_share_init();
@@ -278,6 +314,7 @@ void lane_init(struct http_lane *l, struct loop *loop, const struct http_options
 void lane_close(struct http_lane *l)
 {
     l->closing = true;
+    loop_timer_stop(l->loop, &l->look);
     void *value;
     while (map_next(&l->transfers, 0, &value)) { // each is removed by its end
         struct http_transfer *t = value;

@@ -2,11 +2,15 @@
 // The part of an HTTP client that lives on one loop. Internal to net/http*; everything here runs on that
 // loop's thread, except lane_new and lane_free.
 //
-//     lane ─┬─ shard 0: one curl multi, ≤ SHARD_CONNECTIONS_MAX transfers and connections
+//     lane ─┬─ window: how many transfers may be active now
+//           ├─ shard 0: one curl multi, ≤ SHARD_CONNECTIONS_MAX transfers and connections
 //           ├─ shard 1 …
 //           ├─ waiting: transfers beyond in_flight_max, or beyond RESOLVING_MAX name look-ups, in order
 //           └─ polls: one libuv handle per socket, for as long as the socket is open
 //
+// Windowed, because libcurl's work per transfer grows with the transfers in flight: 256 get a fast target's full speed,
+// 5,000 a third of it. The window opens when the loop mostly waits (the targets are slow, so more in flight is
+// what helps) and closes when the loop has no time left.
 // Sharded, because libcurl 7.88 searches all connections of a host for each transfer: 10,000 in one multi
 // fall to 1,000 requests/s. A transfer takes the first shard from hash(host) on that has room, so that a
 // host with few requests always meets its warm connections.
@@ -22,6 +26,8 @@ enum {
     SHARD_CONNECTIONS_MAX = 256,
     RESOLVING_MAX = 64, // libcurl resolves each name in a thread of its own
     EASY_POOL_MAX = 512, // idle handles kept, with their body buffers
+    WINDOW_FIRST = 256,  // transfers active at once while the targets answer as fast as we ask
+    WINDOW_LOOK_MS = 10, // how often the window is judged while transfers wait
 };
 
 struct http_lane;
@@ -75,6 +81,10 @@ struct http_lane {
     struct transfers waiting;
     struct transfers waiting_named; // waiting for room among the look-ups
     size_t active, resolving;
+    size_t window; // WINDOW_FIRST … in_flight_max
+    struct loop_timer look;
+    struct mono looked;
+    struct duration idle_then; // loop_idle at that time
     struct http_poll **polls; // by fd
     size_t poll_cap, connections;
     bool closing;

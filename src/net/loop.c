@@ -13,7 +13,7 @@
 #include "base/mem.h"
 #include "base/sync.h"
 
-enum { MESSAGES_FIRST = 64 };
+enum { MESSAGES_FIRST = 64, NS_PER_US = 1000 };
 
 struct message {
     loop_fn fn;
@@ -56,6 +56,11 @@ struct uv_loop_s *loop_uv(struct loop *l)
 struct mono loop_now(const struct loop *l)
 {
     return clock_mono(l->clock);
+}
+
+struct duration loop_idle(struct loop *l)
+{
+    return (struct duration){(int64_t)(uv_metrics_idle_time(&l->uv) / NS_PER_US)};
 }
 
 // ---- messages ----
@@ -213,6 +218,8 @@ struct loop *loop_new(const char *name, const struct clock *clock, struct err *e
 {
     struct loop *l = mem_new(struct loop);
     int rc = uv_loop_init(&l->uv);
+    if (rc == 0)
+        rc = uv_loop_configure(&l->uv, UV_METRICS_IDLE_TIME);
     if (rc == 0) {
         rc = uv_async_init(&l->uv, &l->wake, on_wake);
         if (rc != 0)

@@ -33,6 +33,7 @@ bool loop_here(const struct loop *l); // the caller is on the loop's thread
 
 struct uv_loop_s *loop_uv(struct loop *l);
 struct mono loop_now(const struct loop *l); // reads the clock
+struct duration loop_idle(struct loop *l);  // time spent waiting for events so far
 
 struct loop_timer {
     struct mono due;
