@@ -89,7 +89,7 @@ static void job_make(struct job *j, struct plan *p, struct instant at, struct in
 static void run_make(struct run *r, const struct plan *p, int64_t token)
 {
     struct ulid key = run_key_of(p->job_id, p->next_fire);
-    *r = (struct run){.id = run_id_of(p->next_fire, key, 1),
+    *r = (struct run){.id = run_id_of(p->job_id, p->next_fire, key, 1),
                       .job_id = p->job_id,
                       .job_version = p->version,
                       .scheduled = p->next_fire,

@@ -9,7 +9,7 @@ void run_make(struct app *app, const struct job *j, int trigger, struct instant 
 {
     struct ulid key = app_id(app);
     *ret = (struct run){
-        .id = run_id_of(at, key, 1),
+        .id = run_id_of(j->id, at, key, 1),
         .job_id = j->id,
         .job_name = j->name,
         .job_version = j->version,

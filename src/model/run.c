@@ -101,13 +101,20 @@ struct ulid run_key_of(struct ulid job_id, struct instant scheduled)
     return ulid_derive(scheduled, run_key_salt, &input, sizeof input);
 }
 
-struct ulid run_id_of(struct instant scheduled, struct ulid run_key, int64_t attempt)
+// Where the job's creation stands in a run id, and in steps of how many ms (a power of two) it counts.
+enum { CREATED_AT = 6, CREATED_SHIFT = 6 };
+
+struct ulid run_id_of(struct ulid job_id, struct instant scheduled, struct ulid run_key, int64_t attempt)
 {
     struct {
         struct ulid key;
         int64_t attempt;
     } input = {run_key, attempt};
-    return ulid_derive(scheduled, run_id_salt, &input, sizeof input);
+    struct ulid id = ulid_derive(scheduled, run_id_salt, &input, sizeof input);
+    int64_t created = ulid_time(job_id).us / US_PER_MS >> CREATED_SHIFT;
+    id.b[CREATED_AT] = (uint8_t)(created >> 8);
+    id.b[CREATED_AT + 1] = (uint8_t)created;
+    return id;
 }
 
 void run_derive(struct run *r)

@@ -70,8 +70,10 @@ extern const struct fields run_fields; // the API's view (api.md §5)
 
 // Run key of a scheduled occurrence; the same on every node, for ever.
 struct ulid run_key_of(struct ulid job_id, struct instant scheduled);
-// Id of the n-th attempt of an occurrence.
-struct ulid run_id_of(struct instant scheduled, struct ulid run_key, int64_t attempt);
+// Id of the n-th attempt of an occurrence: 48 bits scheduled instant in ms, 16 bits of when the job was created (in
+// steps of 64 ms, wrapping), 64 bits of hash. The middle part keeps runs of one instant near each other when their
+// jobs are: thousands of jobs due at the same second are written page by page, not all over the table.
+struct ulid run_id_of(struct ulid job_id, struct instant scheduled, struct ulid run_key, int64_t attempt);
 // Fills outcome, duration_ms and start_delay_ms.
 void run_derive(struct run *r);
 

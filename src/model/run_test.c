@@ -18,9 +18,25 @@ static void an_occurrence_has_one_key_and_each_attempt_its_own_id(void **state)
     assert_false(ulid_eq(run_key_of(job, t), run_key_of(other, t)));
     assert_false(ulid_eq(run_key_of(job, t), run_key_of(job, later)));
     struct ulid key = run_key_of(job, t);
-    assert_true(ulid_eq(run_id_of(t, key, 1), run_id_of(t, key, 1)));
-    assert_false(ulid_eq(run_id_of(t, key, 1), run_id_of(t, key, 2)));
-    assert_int_equal(ulid_time(run_id_of(t, key, 2)).us, t.us);
+    assert_true(ulid_eq(run_id_of(job, t, key, 1), run_id_of(job, t, key, 1)));
+    assert_false(ulid_eq(run_id_of(job, t, key, 1), run_id_of(job, t, key, 2)));
+    assert_int_equal(ulid_time(run_id_of(job, t, key, 2)).us, t.us);
+}
+
+static void runs_of_one_instant_stand_as_their_jobs_do(void **state)
+{
+    (void)state;
+    struct instant t = instant_s(1700000000), created = instant_s(1690000000);
+    struct rng rng;
+    rng_init(&rng, 1);
+    enum { STEP_MS = 64, JOBS = 1000 };
+    struct ulid before = ULID_ZERO;
+    for (int i = 0; i < JOBS; i++) {
+        struct ulid job = ulid_new(instant_add(created, duration_ms(i * STEP_MS)), &rng);
+        struct ulid id = run_id_of(job, t, run_key_of(job, t), 1);
+        assert_true(ulid_cmp(before, id) < 0);
+        before = id;
+    }
 }
 
 static void the_identity_of_a_run_never_changes_between_versions(void **state)
@@ -30,7 +46,7 @@ static void the_identity_of_a_run_never_changes_between_versions(void **state)
     struct ulid job;
     assert_true(ulid_parse(STR("01ARZ3NDEKTSV4RRFFQ69G5FAV"), &job));
     struct instant t = instant_s(1700000000);
-    assert_string_equal(ulid_format(run_id_of(t, run_key_of(job, t), 1), text), "01HF7YAT000M83BWPCFZ2PXM9X");
+    assert_string_equal(ulid_format(run_id_of(job, t, run_key_of(job, t), 1), text), "01HF7YAT00XBBKBWPCFZ2PXM9X");
 }
 
 static void final_states_have_no_way_out(void **state)
@@ -109,6 +125,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_occurrence_has_one_key_and_each_attempt_its_own_id),
+        cmocka_unit_test(runs_of_one_instant_stand_as_their_jobs_do),
         cmocka_unit_test(the_identity_of_a_run_never_changes_between_versions),
         cmocka_unit_test(final_states_have_no_way_out),
         cmocka_unit_test(derived_times_are_never_negative),

@@ -139,7 +139,7 @@ struct run run_make(const struct plan *p, struct instant scheduled, int64_t atte
 {
     struct ulid key = run_key_of(p->job_id, scheduled);
     return (struct run){
-        .id = run_id_of(scheduled, key, attempt),
+        .id = run_id_of(p->job_id, scheduled, key, attempt),
         .job_id = p->job_id,
         .job_version = p->version,
         .scheduled = scheduled,
