@@ -294,7 +294,7 @@ static struct store *store_at(const char *path)
     struct store *s;
     struct err err;
     (void)unlink(path);
-    if (!store_sqlite_open(path, instant_s(1790000000), &s, &err))
+    if (!store_sqlite_open(path, STORE_DURABLE, instant_s(1790000000), &s, &err))
         die("open", err.text);
     return s;
 }

@@ -27,7 +27,8 @@ static bool desk_open(struct desk *d, const struct config *c, struct err *err)
     const char *dir = arena_cstr(&d->a, c->data_dir), *path = arena_cstr(&d->a, c->db_path);
     const struct clock *clock = clock_real();
     umask(PRIVATE_UMASK);
-    if (!dir_make(dir, DATA_DIR_MODE, err) || !store_sqlite_open(path, clock_now(clock), &d->store, err)) {
+    if (!dir_make(dir, DATA_DIR_MODE, err) ||
+        !store_sqlite_open(path, STORE_DURABLE, clock_now(clock), &d->store, err)) {
         arena_release(&d->a);
         return false;
     }

@@ -87,7 +87,9 @@ static bool open_store(struct server *s, struct err *err)
     must(path && key);
     if (!dir_make(dir, DATA_DIR_MODE, err))
         return err_wrap(err, "data folder \"%s\"", dir);
-    return store_sqlite_open(path, clock_now(s->clock), &s->store, err) && token_key_load(key, &s->key, err);
+    enum store_durability durability =
+        s->config->db_durability == DURABILITY_FULL ? STORE_DURABLE : STORE_RELAXED;
+    return store_sqlite_open(path, durability, clock_now(s->clock), &s->store, err) && token_key_load(key, &s->key, err);
 }
 
 static void open_app(struct server *s)
@@ -251,6 +253,7 @@ static void wait_for_end(struct server *s, const sigset_t *signals)
         struct zones_report report = zones_reload(s->zones);
         if (report.changed > 0) {
             LOG_INFO("time zone data changed", LOG_INT("zones", report.changed));
+            engine_zones_changed(s->engine);
         }
     }
 }

@@ -18,6 +18,7 @@ struct db_config {
     const char *path;
     // Exactly one connection of the process may be the writer of a file: it alone also does db_tidy.
     bool read_only;
+    bool relaxed;      // the last commits may be lost at power loss (never at kill -9); faster on slow disks
     int64_t cache_kib; // memory for pages, taken as needed
     size_t slots;      // size of the statement cache
 };

@@ -31,7 +31,7 @@ static void store_open(struct world *w)
         return;
     }
     (void)snprintf(path, sizeof path, "%s/chronos.db", w->dir);
-    assert_ok(w, store_sqlite_open(path, at_s(0), &w->s, &w->err));
+    assert_ok(w, store_sqlite_open(path, STORE_DURABLE, at_s(0), &w->s, &w->err));
 }
 
 int world_setup(void **state)

@@ -61,7 +61,7 @@ static int place_teardown(void **state)
 static struct store *open_store(struct place *p)
 {
     struct store *s = NULL;
-    if (!store_sqlite_open(p->file, at_s(0), &s, &p->err))
+    if (!store_sqlite_open(p->file, STORE_DURABLE, at_s(0), &s, &p->err))
         fail_msg("%s", p->err.text);
     return s;
 }
@@ -101,7 +101,7 @@ static void job_add(struct place *p, struct store *s, uint64_t number)
 static void assert_refused(struct place *p, enum err_code code, const char *part)
 {
     struct store *s = NULL;
-    assert_false(store_sqlite_open(p->file, at_s(0), &s, &p->err));
+    assert_false(store_sqlite_open(p->file, STORE_DURABLE, at_s(0), &s, &p->err));
     if (p->err.code != code || !strstr(p->err.text, part))
         fail_msg("%s: %s", err_code_name(p->err.code), p->err.text);
 }
@@ -173,7 +173,7 @@ static int open_as_nobody(struct place *p)
     struct store *s = NULL;
     if (geteuid() == 0 && seteuid(NOBODY) != 0)
         return CHILD_NO_USER;
-    if (store_sqlite_open(p->file, at_s(0), &s, &p->err))
+    if (store_sqlite_open(p->file, STORE_DURABLE, at_s(0), &s, &p->err))
         return CHILD_WRONG;
     return p->err.code == ERR_IO && strstr(p->err.text, "permission") ? CHILD_OK : CHILD_WRONG;
 }
@@ -211,7 +211,7 @@ static void damaged_file_is_reported(void **state)
     struct page_result page;
     struct job_filter f = {.status = -1};
     struct page ask = {.size = 10};
-    bool ok = store_sqlite_open(p->file, at_s(0), &s, &p->err) &&
+    bool ok = store_sqlite_open(p->file, STORE_DURABLE, at_s(0), &s, &p->err) &&
               s->ops->jobs_list(s, &f, &ask, &jobs, &n, &page, &p->a, &p->err);
     assert_false(ok);
     assert_int_equal(p->err.code, ERR_CORRUPT);

@@ -320,13 +320,13 @@ static bool configure(struct sqlite *q, const struct db_config *c, struct err *e
     (void)snprintf(cache, sizeof cache, "PRAGMA cache_size=-%lld;", (long long)c->cache_kib);
     struct str common = STR("PRAGMA mmap_size=0; PRAGMA temp_store=MEMORY; PRAGMA wal_autocheckpoint=0;"
                             "PRAGMA trusted_schema=OFF; PRAGMA cell_size_check=ON;");
-    struct str role = c->read_only
-                          ? STR("PRAGMA query_only=1;")
-                          : STR("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;"
-                                "PRAGMA journal_size_limit=67108864;");
+    struct str role = c->read_only ? STR("PRAGMA query_only=1;")
+                                   : STR("PRAGMA journal_mode=WAL; PRAGMA foreign_keys=ON;"
+                                         "PRAGMA journal_size_limit=67108864;");
+    struct str durability = c->relaxed ? STR("PRAGMA synchronous=NORMAL;") : STR("PRAGMA synchronous=FULL;");
     (void)sqlite3_busy_handler(q->h, on_busy, q);
-    if (!sqlite_script(&q->base, role, err) || !sqlite_script(&q->base, common, err) ||
-        !sqlite_script(&q->base, str_of(cache), err))
+    if (!sqlite_script(&q->base, role, err) || !sqlite_script(&q->base, durability, err) ||
+        !sqlite_script(&q->base, common, err) || !sqlite_script(&q->base, str_of(cache), err))
         return false;
     if (!c->read_only && sqlite3_db_readonly(q->h, "main") != 0)
         return fail(NULL, SQLITE_READONLY, err);

@@ -69,10 +69,13 @@ static void home_free(void *ctx)
     mem_free(h);
 }
 
-static bool open_writer(struct sqlite_home *h, struct instant now, struct db **ret, struct err *err)
+static bool open_writer(struct sqlite_home *h, enum store_durability durability, struct instant now,
+                        struct db **ret, struct err *err)
 {
-    struct db_config c = {
-        .path = h->path, .cache_kib = WRITER_CACHE_KIB, .slots = STORE_QUERY_COUNT + DB_MIGRATE_SLOTS};
+    struct db_config c = {.path = h->path,
+                          .relaxed = durability == STORE_RELAXED,
+                          .cache_kib = WRITER_CACHE_KIB,
+                          .slots = STORE_QUERY_COUNT + DB_MIGRATE_SLOTS};
     struct db *d;
     if (!take_lock(h, err) || !check_file(h->path, err) || !db_engine_sqlite.open(&c, &d, err))
         return false;
@@ -84,7 +87,8 @@ static bool open_writer(struct sqlite_home *h, struct instant now, struct db **r
     return err_wrap(err, "open \"%.200s\"", h->path);
 }
 
-bool store_sqlite_open(const char *path, struct instant now, struct store **ret, struct err *err)
+bool store_sqlite_open(const char *path, enum store_durability durability, struct instant now,
+                       struct store **ret, struct err *err)
 {
     struct sqlite_home *h = mem_new(struct sqlite_home);
     struct db *writer = NULL;
@@ -94,7 +98,7 @@ bool store_sqlite_open(const char *path, struct instant now, struct store **ret,
         return ERR(err, ERR_CONFIG, "the path of the data file is longer than %d bytes", PATH_BYTES_MAX - 1);
     }
     (void)snprintf(h->path, sizeof h->path, "%s", path);
-    if (!open_writer(h, now, &writer, err)) {
+    if (!open_writer(h, durability, now, &writer, err)) {
         home_free(h);
         return false;
     }
