@@ -15,16 +15,17 @@ static struct run fail_one(struct bench *b, const char *error_class)
 {
     assert_int_equal(b->n_held, 1);
     struct ulid key = b->held[0]->run_key;
+    struct ulid job = b->held[0]->job_id;
     struct instant scheduled = b->held[0]->scheduled;
     int64_t number = b->held[0]->number;
     bench_end(b, 0, RUN_FAILED, error_class);
     bench_settle(b);
     struct run r;
     struct err err = {0};
-    struct ulid next = run_id_of(scheduled, key, number + 1);
+    struct ulid next = run_id_of(job, scheduled, key, number + 1);
     if (b->store->ops->run_get(b->store, next, &r, &b->arena, &err))
         return r;
-    return bench_run_get(b, run_id_of(scheduled, key, number));
+    return bench_run_get(b, run_id_of(job, scheduled, key, number));
 }
 
 static void a_failed_attempt_is_repeated_after_the_backoff_with_the_same_run_key(void **state)

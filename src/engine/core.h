@@ -7,11 +7,13 @@
 //   finish.c   results → finishes          flush.c    one transaction, and acting on its flags
 //   unknown.c  a commit nobody knows of    dispatch.c attempts → executor; deadlines
 //   recover.c  start-up                    sink.c     what attempts call, on the executor's threads
+//   rezone.c   time zone data changed
 #ifndef ENGINE_CORE_H
 #define ENGINE_CORE_H
 
 #include "engine/batch.h"
 #include "engine/engine.h"
+#include "engine/rezone.h"
 
 enum batch_state { BATCH_IDLE, BATCH_UNKNOWN };
 
@@ -37,6 +39,7 @@ struct engine {
 
     struct inbox_content todo; // taken from the inbox, or found to be looked up in the store again
     struct task_queue ended;   // results not yet recorded
+    struct rezone rezone;
     struct batch batch;
     enum batch_state batch_state;
     struct attempt **starting; // won by the last flush, [running_max]
@@ -112,7 +115,19 @@ void unknown_resolve(struct engine *e);
 
 // -- poke.c
 void poke_apply(struct engine *e);
+// Reads the plans of these jobs again, and puts each where it belongs now.
+bool poke_reload(struct engine *e, const struct ulid *ids, size_t n, struct err *err);
 bool poke_load_plans(struct engine *e, const struct ulid *ids, size_t n, struct err *err);
 void poke_take_run(struct engine *e, const struct run *r);
+
+// -- rezone.c
+// A portion of the walk; true while there is more to do.
+bool rezone_step(struct engine *e);
+void rezone_fill(struct engine *e, struct moment now); // moves → batch
+// What became of a fire. Without effect on plans that were not to move.
+void rezone_won(struct engine *e, struct entry *p);
+void rezone_again(struct engine *e, struct entry *p); // not written
+// A plan that was just loaded: was its next fire made from other zone data?
+void rezone_recovered(struct engine *e, const struct entry *p, const struct plan *plan, struct instant now);
 
 #endif

@@ -29,7 +29,6 @@ void dispatch_add(struct engine *e, struct task *t, struct moment now)
     must(t->state == TASK_CLAIMING);
     t->state = TASK_RUNNING;
     t->token = e->token;
-    meter_start_delay(instant_since(now.wall, t->due));
     if (t->cancel_why >= 0) { // asked for while the store was deciding
         t->result = (struct attempt_result){.status = RUN_CANCELLED, .error_class = REASON_CANCELLED,
                                             .error_message = MESSAGE_CANCELLED, .exit_code = FIELD_ABSENT};

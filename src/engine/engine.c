@@ -103,6 +103,7 @@ void engine_free(struct engine *e)
     ids_release(&e->todo.jobs);
     ids_release(&e->todo.runs);
     ids_release(&e->todo.cancels);
+    ids_release(&e->rezone.moving);
     zones_free(e->own_zones);
     mem_free((void *)e->starting);
     mem_free((void *)(uintptr_t)e->node_name.p);
@@ -201,7 +202,8 @@ static bool work(struct engine *e)
     if (store_resting(e, clock_mono(e->clock)))
         return false;
     promote(e, engine_now(e));
-    return flush_run(e) || e->todo.jobs.n + e->todo.runs.n > 0;
+    bool more = flush_run(e) || e->todo.jobs.n + e->todo.runs.n > 0;
+    return rezone_step(e) || more; // after what is due
 }
 
 static void earlier(struct instant *t, struct instant other)
@@ -314,6 +316,11 @@ void engine_poke_run(struct engine *e, struct ulid run_id)
 void engine_cancel_run(struct engine *e, struct ulid run_id)
 {
     inbox_poke(&e->inbox, INBOX_CANCELS, &run_id, 1);
+}
+
+void engine_zones_changed(struct engine *e)
+{
+    inbox_zones(&e->inbox);
 }
 
 void engine_stop(struct engine *e, struct duration grace)

@@ -62,6 +62,9 @@ void engine_poke_new_jobs(struct engine *e, const struct ulid *ids, size_t n, st
 void engine_poke_run(struct engine *e, struct ulid run_id);
 // A RUNNING run was marked cancel_requested.
 void engine_cancel_run(struct engine *e, struct ulid run_id);
+// The zones' data was reloaded and some of it changed: future fires are moved accordingly, in portions. What is due
+// already is decided as it stands.
+void engine_zones_changed(struct engine *e);
 // Stop planning and claiming; finish what is in flight within grace, then cancel it and hand it back.
 void engine_stop(struct engine *e, struct duration grace);
 void engine_status(struct engine *e, struct engine_status *ret);

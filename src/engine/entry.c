@@ -2,6 +2,8 @@
 // Plans in memory.
 #include "engine/entry.h"
 
+#include "engine/meters.h"
+
 void entries_init(struct entries *es, struct zones *zones)
 {
     map_init(&es->by_id);
@@ -49,6 +51,7 @@ bool entry_load(struct entries *es, struct entry *e, const struct plan *p, struc
     e->timeout = p->timeout;
     e->priority = (uint8_t)p->priority;
     e->concurrency = (uint8_t)p->concurrency;
+    e->type = meter_type(p->type);
     e->follows = p->enabled && p->state == JOB_STATE_ACTIVE;
     struct rule *r = NULL;
     bool ok = rules_take(&es->rules, p, &r, &e->phase, err);
@@ -63,6 +66,7 @@ void entries_remove(struct entries *es, struct entry *e)
     must(e->node.list == AGENDA_NONE && e->tasks == NULL);
     (void)map_remove(&es->by_id, e->job_id);
     rules_put(&es->rules, e->rule);
+    e->job_id = ULID_ZERO;
     slab_give(&es->slab, e);
 }
 

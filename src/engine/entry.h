@@ -26,6 +26,8 @@ struct entry {
     bool follows; // enabled and ACTIVE: the schedule is followed
     bool gone;    // the job was deleted
     bool repeats; // an occurrence to decide has a run already: leave those out of the next fire
+    bool moves;   // a fire under way moves the next fire to where changed zone data has it
+    uint8_t type; // of the job, meter_type
 };
 
 struct entries {
@@ -43,6 +45,8 @@ struct entry *entries_add(struct entries *es, struct ulid job_id);
 // keeps the entry from firing (follows is false) and returns false.
 bool entry_load(struct entries *es, struct entry *e, const struct plan *p, struct err *err)
     __attribute__((warn_unused_result));
+// Objects of the slab that are free now are not.
+static inline bool entry_held(const struct entry *e) { return !ulid_is_zero(e->job_id); }
 // Must stand in no list of the agenda and have no task.
 void entries_remove(struct entries *es, struct entry *e);
 

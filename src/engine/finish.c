@@ -10,6 +10,8 @@ void finish_take(struct engine *e, struct task *t, struct moment now)
 {
     agenda_drop(&e->agenda, &t->node);
     task_unreserve(e, t);
+    if (t->attempt_ref && !instant_is_never(t->attempt_ref->started))
+        meter_start_delay(instant_since(t->attempt_ref->started, t->due));
     if (t->state == TASK_STRAY) {
         task_forget(e, t);
         return;
@@ -63,7 +65,7 @@ static struct run *retry_row(struct engine *e, const struct task *t, struct inst
     if (!r)
         return NULL;
     *r = (struct run){
-        .id = run_id_of(t->scheduled, t->run_key, t->attempt + 1),
+        .id = run_id_of(t->entry->job_id, t->scheduled, t->run_key, t->attempt + 1),
         .job_id = t->entry->job_id,
         .job_version = t->job_version,
         .scheduled = t->scheduled,
@@ -173,7 +175,7 @@ void finish_act(struct engine *e, struct finish *f, struct task *t, struct momen
 {
     struct entry *p = t->entry;
     if (f->ret_recorded) {
-        meter_run_ended(f->run->status);
+        meter_run_ended(p->type, f->run->status);
         engine_report_run(e, t->id, p->job_id, f->run->status);
         if (f->retry)
             retry_take(e, p, f->retry, now);

@@ -33,6 +33,8 @@ static void fill(struct engine *e)
             else
                 claim_decide(e, (struct task *)n, now);
         }
+    if (!e->draining)
+        rezone_fill(e, now);
     finish_fill(e); // last: claims that were refused above end in the same flush
 }
 
@@ -57,6 +59,7 @@ void flush_abandon(struct engine *e)
     struct moment now = engine_now(e);
     for (size_t i = 0; i < b->flush.n_fires; i++) {
         fire_drop_tasks(e, i);
+        rezone_again(e, b->planned[i]);
         plan_settle(e, b->planned[i]);
     }
     for (size_t i = 0; i < b->flush.n_claims; i++) {
@@ -82,7 +85,7 @@ static void run_act(struct engine *e, struct entry *p, const struct run *r, stru
         e->queued++;
         task_enqueue(e, task_new(&e->tasks, p, r), now);
     } else {
-        meter_run_ended(r->status);
+        meter_run_ended(p->type, r->status);
         if (r->status == RUN_MISSED)
             meter_missed(r->occurrences);
     }
@@ -94,6 +97,7 @@ static void fire_act(struct engine *e, size_t i, struct moment now)
     struct entry *p = e->batch.planned[i];
     if (f->ret_won) {
         p->next_fire = f->new_next;
+        rezone_won(e, p);
         for (size_t k = 0; k < f->n_runs; k++)
             run_act(e, p, &f->runs[k], e->batch.started[i][k], now);
         plan_settle(e, p);

@@ -138,6 +138,15 @@ void inbox_done(struct inbox *b, struct task *t, struct instant at)
     waker_wake(&b->waker);
 }
 
+void inbox_zones(struct inbox *b)
+{
+    {
+        WITH_LOCK(&b->lock);
+        b->content.zones = true;
+    }
+    waker_wake(&b->waker);
+}
+
 void inbox_stop(struct inbox *b, struct duration grace)
 {
     {
@@ -155,6 +164,8 @@ bool inbox_take(struct inbox *b, struct inbox_content *c, struct duration *ret_g
     ids_move(&c->runs, &b->content.runs);
     ids_move(&c->cancels, &b->content.cancels);
     task_queue_join(&c->heard, &b->content.heard);
+    c->zones = c->zones || b->content.zones;
+    b->content.zones = false;
     if (b->stopping)
         *ret_grace = b->grace;
     return b->stopping;

@@ -26,6 +26,7 @@ struct log_buffer {
 struct inbox_content {
     struct ids jobs, runs, cancels;
     struct task_queue heard; // of the executor: attempts it gave back
+    bool zones;              // time zone data changed
 };
 
 struct inbox {
@@ -51,6 +52,7 @@ void inbox_poke(struct inbox *b, enum inbox_list list, const struct ulid *ids, s
 void inbox_log(struct inbox *b, struct task *t, const struct log_line *line);
 // The attempt has ended: writes the held back end of its log and queues the task.
 void inbox_done(struct inbox *b, struct task *t, struct instant at);
+void inbox_zones(struct inbox *b);
 void inbox_stop(struct inbox *b, struct duration grace);
 
 // -- engine's thread --

@@ -2,16 +2,19 @@
 // The engine's metrics.
 #include "engine/meters.h"
 
+#include <pthread.h>
+#include <stdio.h>
+
 #include "base/metrics.h"
 
-#define RUNS(word) METRIC_COUNTER_INIT("chronos_runs_total", "outcome=\"" word "\"", "Runs that ended, by outcome.")
-static struct metric runs[] = {
-    [RUN_SUCCEEDED] = RUNS("SUCCEEDED"), [RUN_FAILED] = RUNS("FAILED"), [RUN_TIMED_OUT] = RUNS("TIMED_OUT"),
-    [RUN_CANCELLED] = RUNS("CANCELLED"), [RUN_LOST] = RUNS("LOST"),     [RUN_SKIPPED] = RUNS("SKIPPED"),
-    [RUN_MISSED] = RUNS("MISSED"),
-};
+enum { TYPE_OTHER = 0, TYPES_MAX = 64, STATUSES = RUN_MISSED + 1, LABELS_LEN_MAX = 64 };
+
+// By type (job_types[i] is i + 1) and status. Most types there may ever be: the table is static, so that counting is
+// one atomic add.
+static struct metric runs[TYPES_MAX][STATUSES];
+static char runs_labels[TYPES_MAX][STATUSES][LABELS_LEN_MAX];
 static struct metric start_delay =
-    METRIC_HISTOGRAM_INIT("chronos_start_delay_seconds", "", "From the due instant of a run to its start.");
+    METRIC_HISTOGRAM_INIT("chronos_start_delay_seconds", "", "From due instant to start, of attempts that ended.");
 static struct metric flush_seconds =
     METRIC_HISTOGRAM_INIT("chronos_flush_seconds", "", "Time of one transaction of the engine.");
 static struct metric missed =
@@ -31,20 +34,47 @@ static struct metric plans = METRIC_GAUGE_INIT("chronos_plans", "", "Plans held 
 static struct metric last_tick = METRIC_GAUGE_INIT("chronos_scheduler_last_tick_timestamp_seconds", "",
                                                    "When the scheduler last looked (Unix time).");
 
+static void register_type(size_t type, const char *name)
+{
+    for (int s = RUN_SUCCEEDED; s <= RUN_MISSED; s++) {
+        struct metric *m = &runs[type][s];
+        char *labels = runs_labels[type][s];
+        (void)snprintf(labels, LABELS_LEN_MAX, "type=\"%s\",outcome=\"%s\"", name, run_status_names[s]);
+        *m = (struct metric)METRIC_COUNTER_INIT("chronos_runs_total", labels,
+                                                "Runs that ended, by job type and outcome.");
+        metric_register(m);
+    }
+}
+
+static void register_types(void)
+{
+    register_type(TYPE_OTHER, "OTHER");
+    for (size_t i = 0; job_types[i] && i + 1 < TYPES_MAX; i++)
+        register_type(i + 1, job_types[i]->name);
+}
+
+uint8_t meter_type(struct str name)
+{
+    for (size_t i = 0; job_types[i] && i + 1 < TYPES_MAX; i++)
+        if (str_is(name, job_types[i]->name))
+            return (uint8_t)(i + 1);
+    return TYPE_OTHER;
+}
+
 void meters_register(void)
 {
-    for (int s = RUN_SUCCEEDED; s <= RUN_MISSED; s++)
-        metric_register(&runs[s]);
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    (void)pthread_once(&once, register_types);
     struct metric *all[] = {&start_delay, &flush_seconds, &missed,    &retries, &dead_letters, &stale_finishes,
                             &given_up,    &bad_plans,     &active,    &depth,   &plans,        &last_tick};
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
         metric_register(all[i]);
 }
 
-void meter_run_ended(int status)
+void meter_run_ended(uint8_t type, int status)
 {
     must(run_status_final(status));
-    metric_add(&runs[status], 1);
+    metric_add(&runs[type][status], 1);
 }
 
 void meter_start_delay(struct duration d)

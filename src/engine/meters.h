@@ -7,7 +7,10 @@
 #include "engine/engine.h"
 
 void meters_register(void); // all of them appear with 0
-void meter_run_ended(int status); // enum run_status, final
+// Number of a job type's label; types that are not compiled in share one, so that the label's values are bounded.
+uint8_t meter_type(struct str name);
+void meter_run_ended(uint8_t type, int status); // enum run_status, final
+// From the due instant to the attempt's real start; counted when the executor gives the attempt back.
 void meter_start_delay(struct duration d);
 void meter_missed(int64_t occurrences);
 void meter_retry(void);

@@ -28,7 +28,7 @@ static struct run run_of_occurrence(const struct engine *e, const struct entry *
 {
     struct ulid key = run_key_of(p->job_id, scheduled);
     return (struct run){
-        .id = run_id_of(scheduled, key, 1),
+        .id = run_id_of(p->job_id, scheduled, key, 1),
         .job_id = p->job_id,
         .job_version = p->version,
         .scheduled = scheduled,

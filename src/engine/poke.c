@@ -36,24 +36,32 @@ bool poke_load_plans(struct engine *e, const struct ulid *ids, size_t n, struct 
     return true;
 }
 
-static bool poke_jobs(struct engine *e, struct err *err)
+bool poke_reload(struct engine *e, const struct ulid *ids, size_t n, struct err *err)
 {
-    struct ids *l = &e->todo.jobs;
-    size_t n = l->n < POKE_BATCH ? l->n : POKE_BATCH;
-    if (n == 0)
-        return true;
-    if (!poke_load_plans(e, l->v, n, err))
+    if (!poke_load_plans(e, ids, n, err))
         return false;
     for (size_t i = 0; i < n; i++) {
-        struct entry *p = entries_find(&e->entries, l->v[i]);
+        struct entry *p = entries_find(&e->entries, ids[i]);
         if (!p)
             continue; // named twice, and nothing keeps it
+        rezone_again(e, p);
         if (p->gone)
             end_waiting(e, p);
         else
             overlap_release(e, p); // the concurrency policy may be another one
         plan_settle(e, p);
     }
+    return true;
+}
+
+static bool poke_jobs(struct engine *e, struct err *err)
+{
+    struct ids *l = &e->todo.jobs;
+    size_t n = l->n < POKE_BATCH ? l->n : POKE_BATCH;
+    if (n == 0)
+        return true;
+    if (!poke_reload(e, l->v, n, err))
+        return false;
     ids_shift(l, n);
     return true;
 }

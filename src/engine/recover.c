@@ -24,6 +24,7 @@ static void plan_take(struct engine *e, const struct plan *p)
         LOG_WARN("plan cannot be read, the job does not fire", LOG_ID("job", p->job_id), LOG_ERROR_FIELD(&why));
         meter_bad_plan(1);
     }
+    rezone_recovered(e, entry, p, engine_now(e).wall);
     plan_settle(e, entry);
 }
 

@@ -71,14 +71,14 @@ bool rules_take(struct rules *rs, const struct plan *p, struct rule **ret, struc
     uint64_t seed = schedule_seed(p->job_id);
     struct ulid key = rule_key(&s.spec, s.anchor_at, seed);
     struct rule *r = map_get(&rs->by_key, key);
-    if (r) {
+    if (r && !schedule_stale(r->schedule)) {
         r->refs++;
     } else {
         struct schedule *schedule;
         if (!schedule_compile(rs->zones, &s.spec, s.anchor_at, seed, &schedule, NULL, err))
             return false;
         r = rule_new(&s.spec, key, schedule);
-        (void)map_put(&rs->by_key, key, r);
+        (void)map_put(&rs->by_key, key, r); // a stale one leaves the map and lives on with its users
     }
     *ret = r;
     *ret_phase = s.phase;
@@ -89,7 +89,8 @@ void rules_put(struct rules *rs, struct rule *r)
 {
     if (!r || --r->refs > 0)
         return;
-    (void)map_remove(&rs->by_key, r->key);
+    if (map_get(&rs->by_key, r->key) == r)
+        (void)map_remove(&rs->by_key, r->key);
     schedule_unref(r->schedule);
     mem_free(r);
 }

@@ -24,8 +24,9 @@ struct rules {
 
 void rules_init(struct rules *rs, struct zones *zones);
 void rules_release(struct rules *rs); // every rule must have been put back
-// The rule of the plan, one use more. *ret_phase: the plan's occurrences are the schedule's, so much later (intervals
-// on grids of their own share one schedule). ERR_INVALID when the schedule cannot be understood.
+// The rule of the plan, one use more; never one whose time zone data was superseded. *ret_phase: the plan's occurrences
+// are the schedule's, so much later (intervals on grids of their own share one schedule). ERR_INVALID when the schedule
+// cannot be understood.
 bool rules_take(struct rules *rs, const struct plan *p, struct rule **ret, struct duration *ret_phase, struct err *err)
     __attribute__((warn_unused_result));
 void rules_put(struct rules *rs, struct rule *r);

@@ -60,3 +60,13 @@ void slab_give(struct slab *s, void *object)
     s->free = object;
     s->used--;
 }
+
+void *slab_walk(const struct slab *s, struct slab_place *place)
+{
+    if (!place->chunk)
+        return NULL;
+    void *object = place->chunk->bytes + place->at * s->size;
+    if (++place->at == SLAB_CHUNK_OBJECTS)
+        *place = (struct slab_place){.chunk = place->chunk->next};
+    return object;
+}

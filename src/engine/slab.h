@@ -5,6 +5,7 @@
 #ifndef ENGINE_SLAB_H
 #define ENGINE_SLAB_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct slab_chunk;
@@ -21,5 +22,15 @@ void slab_release(struct slab *s); // objects still out become invalid
 // A zeroed object; aborts when the system has no memory.
 void *slab_take(struct slab *s);
 void slab_give(struct slab *s, void *object);
+
+// Walks all objects, free ones too: what was in them when they were given back is still there, but for the first
+// pointer's worth of bytes. Objects may come and go meanwhile; new chunks are not walked. Zeroed place: the end.
+struct slab_place {
+    struct slab_chunk *chunk;
+    size_t at;
+};
+static inline struct slab_place slab_first(const struct slab *s) { return (struct slab_place){.chunk = s->chunks}; }
+static inline bool slab_place_end(struct slab_place p) { return !p.chunk; }
+void *slab_walk(const struct slab *s, struct slab_place *place); // NULL at the end
 
 #endif

@@ -36,11 +36,39 @@ static void a_given_back_object_is_used_again_and_zeroed(void **state)
     slab_release(&s);
 }
 
+static void a_walk_meets_every_object_once_also_while_objects_come_and_go(void **state)
+{
+    (void)state;
+    enum { OBJECTS = 1000, MARK_AT = 8 }; // free objects keep all but their first bytes
+    struct slab s;
+    unsigned char *v[OBJECTS], *met;
+    size_t marked = 0;
+    slab_init(&s, 16);
+    for (size_t i = 0; i < OBJECTS; i++) {
+        v[i] = slab_take(&s);
+        v[i][MARK_AT] = 1;
+    }
+    struct slab_place place = slab_first(&s);
+    for (size_t i = 0; (met = slab_walk(&s, &place)) != NULL; i++) {
+        marked += met[MARK_AT];
+        met[MARK_AT] = 0;
+        if (i < OBJECTS / 2)
+            slab_give(&s, met);
+        else if (i < OBJECTS)
+            (void)slab_take(&s);
+    }
+    assert_int_equal(marked, OBJECTS);
+    assert_true(slab_place_end(place));
+    assert_null(slab_walk(&s, &place));
+    slab_release(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(objects_are_zeroed_aligned_and_distinct),
         cmocka_unit_test(a_given_back_object_is_used_again_and_zeroed),
+        cmocka_unit_test(a_walk_meets_every_object_once_also_while_objects_come_and_go),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
