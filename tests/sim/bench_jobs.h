@@ -59,7 +59,7 @@ static UNUSED struct ulid bench_run_now(struct bench *b, struct ulid job_id, int
 {
     struct instant now = clock_now(&b->clock.base);
     struct ulid key = ulid_new(now, &b->rng);
-    struct run r = {.id = run_id_of(now, key, 1), .job_id = job_id, .scheduled = now, .first_scheduled = now,
+    struct run r = {.id = run_id_of(job_id, now, key, 1), .job_id = job_id, .scheduled = now, .first_scheduled = now,
                     .occurrences = 1, .due = now, .start = INSTANT_NEVER, .end = INSTANT_NEVER, .attempt = 1,
                     .status = RUN_QUEUED, .trigger = TRIGGER_MANUAL, .priority = priority,
                     .exit_code = FIELD_ABSENT, .run_key = key};

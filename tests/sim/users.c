@@ -208,7 +208,7 @@ static void rewind_plan(struct sim *s, struct sim_job *j, struct instant next_fi
     if (j->paused || !e || (j->kind != SIM_EVERY && j->kind != SIM_CRON) || instant_is_never(next_fire))
         return;
     struct instant before = {next_fire.us - e->step.us};
-    struct ulid id = run_id_of(before, run_key_of(j->job.id, before), 1);
+    struct ulid id = run_id_of(j->job.id, before, run_key_of(j->job.id, before), 1);
     if (before.us < e->from.us || before.us > sim_wall(s).us || !s->store->ops->run_get(s->store, id, &r, &a, &err))
         return;
     j->rewound = true;
@@ -232,7 +232,7 @@ static void start_by_hand(struct sim *s, struct sim_job *j)
     struct err err = {0};
     struct instant now = sim_wall(s);
     struct ulid key = ulid_new(now, &s->rng);
-    struct run r = {.id = run_id_of(now, key, 1), .job_id = j->job.id, .job_version = j->job.version, .scheduled = now,
+    struct run r = {.id = run_id_of(j->job.id, now, key, 1), .job_id = j->job.id, .job_version = j->job.version, .scheduled = now,
                     .first_scheduled = now, .occurrences = 1, .due = now, .start = INSTANT_NEVER,
                     .end = INSTANT_NEVER, .attempt = 1, .status = RUN_QUEUED, .trigger = TRIGGER_MANUAL,
                     .priority = j->job.priority, .exit_code = FIELD_ABSENT, .run_key = key,
