@@ -8,7 +8,8 @@ enum { AGEING_STEP_S = 60, LATE_STEPS = 4 };
 
 static bool node_less(const void *a, const void *b)
 {
-    return ((const struct node *)a)->key < ((const struct node *)b)->key;
+    const struct node *x = a, *y = b;
+    return x->key < y->key || (x->key == y->key && x->order < y->order);
 }
 
 static void node_set_pos(void *item, int pos)
@@ -26,6 +27,14 @@ void agenda_release(struct agenda *a)
 {
     for (size_t i = 0; i < AGENDA_LISTS; i++)
         heap_release(&a->lists[i]);
+}
+
+uint64_t node_order(struct ulid run_id)
+{
+    uint64_t order = 0; // the eight bytes behind the instant
+    for (size_t i = 6; i < 6 + sizeof order; i++)
+        order = order << 8 | run_id.b[i];
+    return order;
 }
 
 void node_init(struct node *n, enum node_kind kind)

@@ -5,7 +5,8 @@
 //                        └─► LATE   (misfired) ──┴─► batch ─► DEADLINES (running, by monotonic time)
 //
 // READY and LATE are ordered by urgency: monotonic arrival minus one minute per step of priority. Waiting a
-// minute therefore equals one step, and the order never has to be recomputed.
+// minute therefore equals one step, and the order never has to be recomputed. Among equals the run ids decide:
+// what is due at one instant then goes to the store in the order of its table, page by page.
 #ifndef ENGINE_AGENDA_H
 #define ENGINE_AGENDA_H
 
@@ -13,6 +14,7 @@
 
 #include "base/heap.h"
 #include "base/time.h"
+#include "base/ulid.h"
 
 enum agenda_list { AGENDA_DUE, AGENDA_READY, AGENDA_LATE, AGENDA_DEADLINES, AGENDA_LISTS, AGENDA_NONE = AGENDA_LISTS };
 enum node_kind { NODE_ENTRY, NODE_TASK };
@@ -20,6 +22,7 @@ enum node_kind { NODE_ENTRY, NODE_TASK };
 // First member of struct entry and struct task.
 struct node {
     int64_t key; // µs: DUE an instant, READY and LATE an urgency, DEADLINES monotonic
+    uint64_t order; // decides between equal keys
     int pos;
     uint8_t list; // enum agenda_list
     uint8_t kind; // enum node_kind
@@ -32,6 +35,8 @@ struct agenda {
 void agenda_init(struct agenda *a);
 void agenda_release(struct agenda *a);
 void node_init(struct node *n, enum node_kind kind);
+// Place of a run among those of its scheduled instant.
+uint64_t node_order(struct ulid run_id);
 // Moves the node to the list, from wherever it stands.
 void agenda_put(struct agenda *a, struct node *n, enum agenda_list list, int64_t key);
 void agenda_drop(struct agenda *a, struct node *n); // no matter where it stands, if anywhere

@@ -35,6 +35,23 @@ static void a_node_stands_in_one_list_at_most(void **state)
     assert_int_equal(agenda_count(&a, AGENDA_READY), 0);
 }
 
+static void among_equal_keys_the_run_ids_decide(void **state)
+{
+    (void)state;
+    struct node n[3];
+    const struct ulid ids[] = {{{[6] = 2}}, {{[6] = 1}}, {{[6] = 1, [13] = 1}}};
+    for (int i = 0; i < 3; i++) {
+        node_init(&n[i], NODE_ENTRY);
+        n[i].order = node_order(ids[i]);
+        agenda_put(&a, &n[i], AGENDA_READY, 7);
+    }
+    static const int expected[] = {1, 2, 0};
+    for (int i = 0; i < 3; i++) {
+        assert_ptr_equal(agenda_top(&a, AGENDA_READY), &n[expected[i]]);
+        agenda_drop(&a, &n[expected[i]]);
+    }
+}
+
 static void the_smallest_key_is_on_top(void **state)
 {
     (void)state;
@@ -70,6 +87,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_node_stands_in_one_list_at_most, setup, teardown),
+        cmocka_unit_test_setup_teardown(among_equal_keys_the_run_ids_decide, setup, teardown),
         cmocka_unit_test_setup_teardown(the_smallest_key_is_on_top, setup, teardown),
         cmocka_unit_test(priority_goes_first_and_a_minute_of_waiting_is_one_step),
         cmocka_unit_test(late_work_comes_after_all_on_time_work_of_its_minute),

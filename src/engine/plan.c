@@ -11,6 +11,8 @@ void plan_settle(struct engine *e, struct entry *p)
 {
     struct instant wake = entry_wake(p);
     if (!instant_is_never(wake)) {
+        struct ulid key = run_key_of(p->job_id, p->next_fire);
+        p->node.order = node_order(run_id_of(p->job_id, p->next_fire, key, 1));
         agenda_put(&e->agenda, &p->node, AGENDA_DUE, wake.us);
         return;
     }

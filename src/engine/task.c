@@ -46,6 +46,7 @@ struct task *task_new(struct tasks *ts, struct entry *e, const struct run *r)
 {
     struct task *t = slab_take(&ts->slab);
     node_init(&t->node, NODE_TASK);
+    t->node.order = node_order(r->id);
     t->entry = e;
     t->id = r->id;
     t->run_key = r->run_key;
