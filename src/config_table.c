@@ -92,7 +92,7 @@ const struct setting config_settings[CONFIG_SETTINGS] = {
     ROW("script.enabled", CONFIG_BOOL, script_enabled, NULL, 0, 0,
         "Whether SCRIPT jobs may run. Default: false in production, else true"),
     ROW("runner.threads", CONFIG_I64, runner_threads, "2", 1, 16, "Threads that load and begin attempts"),
-    ROW("net.loops", CONFIG_I64, net_loops, "1", 1, 16, "Event loops for HTTP jobs and processes"),
+    ROW("net.loops", CONFIG_I64, net_loops, "2", 1, 16, "Event loops for HTTP jobs and processes"),
     ROW("egress.deny", CONFIG_LIST, egress_deny, "", 0, TEXT_MAX,
         "Hosts and networks (CIDR) that jobs may not reach, besides link-local and metadata addresses"),
     ROW("egress.allow", CONFIG_LIST, egress_allow, "", 0, TEXT_MAX,
