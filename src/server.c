@@ -89,7 +89,8 @@ static bool open_store(struct server *s, struct err *err)
         return err_wrap(err, "data folder \"%s\"", dir);
     enum store_durability durability =
         s->config->db_durability == DURABILITY_FULL ? STORE_DURABLE : STORE_RELAXED;
-    return store_sqlite_open(path, durability, clock_now(s->clock), &s->store, err) && token_key_load(key, &s->key, err);
+    return store_sqlite_open(path, durability, clock_now(s->clock), &s->store, err) &&
+           token_key_load(key, &s->key, err);
 }
 
 static void open_app(struct server *s)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // A database engine: connections, prepared statements, transactions. Knows no table of ours.
 //
-// To add an engine write db/<name>/<name>.c: one const struct db_ops and one const struct db_engine; nothing
-// else includes the vendor's header. A connection belongs to one thread at a time; it has no lock of its own.
+// To add an engine write db/<name>/<name>.c: a const struct db_ops and a const struct db_engine. Nothing else includes
+// the vendor's header. A connection belongs to one thread at a time and has no lock of its own.
 // Statements are prepared once per connection and found by a small number (db_stmt_at). Columns count from 0,
 // parameters from 1. What is bound is not copied: it must live until the statement is done or reset.
 #ifndef DB_DB_H
@@ -18,7 +18,7 @@ struct db_config {
     const char *path;
     // Exactly one connection of the process may be the writer of a file: it alone also does db_tidy.
     bool read_only;
-    bool relaxed;      // the last commits may be lost at power loss (never at kill -9); faster on slow disks
+    bool relaxed;      // the last commits may be lost at power loss
     int64_t cache_kib; // memory for pages, taken as needed
     size_t slots;      // size of the statement cache
 };
@@ -69,7 +69,6 @@ struct db {
 struct db_stmt {
     struct db *db;
 };
-
 // Ends the connection and every statement of it. NULL is allowed.
 static inline void db_close(struct db *d)
 {

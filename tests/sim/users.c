@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The users: they write jobs, change them, start and cancel runs. Their calls go straight to the store, as the use
-// cases do, and the engine hears of them a moment later. Each remembers what it was promised (eras), so that the
-// checkers can compute every due instant by plain arithmetic.
+// The users: they write jobs, change them, start and cancel runs. Their calls go straight to the store, as
+// the use cases do, and the engine hears of them a moment later. Each remembers what it was promised (eras),
+// so that the checkers can compute every due instant by plain arithmetic.
 #include "tests/sim/sim.h"
 
 enum { POKE_LATE_MS = 2000, JOB_ARENA_BUDGET = 1 << 20 };
@@ -47,8 +47,11 @@ static void draw_schedule(struct sim *s, struct sim_job *j)
     double dice = rng_unit(&s->rng);
     struct schedule_spec *spec = &j->job.schedule;
     int64_t every_min = minutes[sim_between(s, 0, 4)];
-    j->kind = dice < 0.55 ? SIM_EVERY : dice < 0.65 ? SIM_AFTER_END : dice < 0.85 ? SIM_CRON : dice < 0.93 ? SIM_ONCE
-                                                                                                   : SIM_MANUAL;
+    j->kind = dice < 0.55   ? SIM_EVERY
+              : dice < 0.65 ? SIM_AFTER_END
+              : dice < 0.85 ? SIM_CRON
+              : dice < 0.93 ? SIM_ONCE
+                            : SIM_MANUAL;
     switch (j->kind) {
     case SIM_EVERY:
     case SIM_AFTER_END:
@@ -64,9 +67,12 @@ static void draw_schedule(struct sim *s, struct sim_job *j)
         break;
     case SIM_ONCE:
         spec->kind = SCHEDULE_ONCE;
-        spec->run_at = instant_add(sim_wall(s), duration_ms(sim_between(s, 1, (int64_t)(s->o.hours * 3600e3))));
+        spec->run_at =
+            instant_add(sim_wall(s), duration_ms(sim_between(s, 1, (int64_t)(s->o.hours * 3600e3))));
         break;
-    case SIM_MANUAL: spec->kind = SCHEDULE_MANUAL; break;
+    case SIM_MANUAL:
+        spec->kind = SCHEDULE_MANUAL;
+        break;
     }
 }
 
@@ -86,11 +92,16 @@ static struct duration step_of(const struct sim_job *j)
 static struct instant first_fire(const struct sim *s, const struct sim_job *j)
 {
     switch (j->kind) {
-    case SIM_EVERY: return grid_after(j->job.created_at, step_of(j), sim_wall(s));
-    case SIM_AFTER_END: return instant_add(sim_wall(s), step_of(j));
-    case SIM_CRON: return grid_after((struct instant){0}, step_of(j), sim_wall(s));
-    case SIM_ONCE: return j->job.schedule.run_at.us > sim_wall(s).us ? j->job.schedule.run_at : INSTANT_NEVER;
-    case SIM_MANUAL: break;
+    case SIM_EVERY:
+        return grid_after(j->job.created_at, step_of(j), sim_wall(s));
+    case SIM_AFTER_END:
+        return instant_add(sim_wall(s), step_of(j));
+    case SIM_CRON:
+        return grid_after((struct instant){0}, step_of(j), sim_wall(s));
+    case SIM_ONCE:
+        return j->job.schedule.run_at.us > sim_wall(s).us ? j->job.schedule.run_at : INSTANT_NEVER;
+    case SIM_MANUAL:
+        break;
     }
     return INSTANT_NEVER;
 }
@@ -197,7 +208,8 @@ static void edit(struct sim *s, struct sim_job *j, struct instant next_fire)
     poke(s, EVENT_POKE_JOB, j->job.id);
 }
 
-// As a restored backup would: the plan says again what was decided already. The identity of the occurrence must hold.
+// As a restored backup would: the plan says again what was decided already. The identity of the occurrence
+// must hold.
 static void rewind_plan(struct sim *s, struct sim_job *j, struct instant next_fire)
 {
     struct era *e = j->n_eras > 0 ? &j->eras[j->n_eras - 1] : NULL;
@@ -209,7 +221,8 @@ static void rewind_plan(struct sim *s, struct sim_job *j, struct instant next_fi
         return;
     struct instant before = {next_fire.us - e->step.us};
     struct ulid id = run_id_of(j->job.id, before, run_key_of(j->job.id, before), 1);
-    if (before.us < e->from.us || before.us > sim_wall(s).us || !s->store->ops->run_get(s->store, id, &r, &a, &err))
+    if (before.us < e->from.us || before.us > sim_wall(s).us ||
+        !s->store->ops->run_get(s->store, id, &r, &a, &err))
         return;
     j->rewound = true;
     set_state(s, j, JOB_STATE_ACTIVE, before);
@@ -232,10 +245,21 @@ static void start_by_hand(struct sim *s, struct sim_job *j)
     struct err err = {0};
     struct instant now = sim_wall(s);
     struct ulid key = ulid_new(now, &s->rng);
-    struct run r = {.id = run_id_of(j->job.id, now, key, 1), .job_id = j->job.id, .job_version = j->job.version, .scheduled = now,
-                    .first_scheduled = now, .occurrences = 1, .due = now, .start = INSTANT_NEVER,
-                    .end = INSTANT_NEVER, .attempt = 1, .status = RUN_QUEUED, .trigger = TRIGGER_MANUAL,
-                    .priority = j->job.priority, .exit_code = FIELD_ABSENT, .run_key = key,
+    struct run r = {.id = run_id_of(j->job.id, now, key, 1),
+                    .job_id = j->job.id,
+                    .job_version = j->job.version,
+                    .scheduled = now,
+                    .first_scheduled = now,
+                    .occurrences = 1,
+                    .due = now,
+                    .start = INSTANT_NEVER,
+                    .end = INSTANT_NEVER,
+                    .attempt = 1,
+                    .status = RUN_QUEUED,
+                    .trigger = TRIGGER_MANUAL,
+                    .priority = j->job.priority,
+                    .exit_code = FIELD_ABSENT,
+                    .run_key = key,
                     .inputs = STR("{\"by\":\"hand\"}")};
     must(s->store->ops->run_insert(s->store, &r, &err));
     sim_trace(s, "run now", &r.id, sizeof r.id);
