@@ -25,7 +25,7 @@ enum {
     PRIVATE_UMASK = 0077, // the store, its log and the keys are nobody else's
     LOOPS_MAX = 16,
     MALLOC_ARENAS = 4,   // heaps shared by the threads: bounds what fragmentation can cost
-    WATCH_PERIOD_S = 60, // how often the zone data is looked at
+    WATCH_PERIOD_S = 30, // how often the zone data is looked at
 };
 
 struct server {
