@@ -134,7 +134,7 @@ def wrk(server, body, connections, seconds):
     if "Non-2xx" in out:
         raise AssertionError(out)
     rate = float(re.search(r"Requests/sec:\s+([\d.]+)", out).group(1))
-    return rate, re.search(r"99%\s+(\S+)", out).group(1)
+    return rate, re.search(r"^\s+99%\s+([\d.]+\w+)", out, re.M).group(1)
 
 
 def bench_create(args):
@@ -172,19 +172,19 @@ def bench_http(args):
     say("http", calls=count, calls_per_s=round(statistics.median(rates)), all=[round(r) for r in rates])
 
 
-def resident_mb(pid):
-    """Resident memory of the server and its spawner, MB."""
+def memory_mb(pid):
+    """(resident memory of the server, memory of server and spawner with shared pages counted once), MB."""
     pids = [pid] + [int(p) for p in pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-    total = 0
-    for one in pids:
-        total += int(re.search(r"VmRSS:\s+(\d+)", pathlib.Path(f"/proc/{one}/status").read_text()).group(1))
-    return total / 1024
+    rollups = [pathlib.Path(f"/proc/{one}/smaps_rollup").read_text() for one in pids]
+    rss = int(re.search(r"^Rss:\s+(\d+)", rollups[0], re.M).group(1))
+    pss = sum(int(re.search(r"^Pss:\s+(\d+)", text, re.M).group(1)) for text in rollups)
+    return {"server_rss_mb": round(rss / 1024, 1), "with_spawner_pss_mb": round(pss / 1024, 1)}
 
 
 def bench_memory(args):
     with Fresh() as server:
         time.sleep(2)
-        say("memory_idle", rss_mb=round(resident_mb(server.process.pid), 1))
+        say("memory_idle", **memory_mb(server.process.pid))
     if args.quick:
         return
     with Fresh() as server:
@@ -194,12 +194,12 @@ def bench_memory(args):
             answer = server.call("POST", "/jobs:batch", body)
             assert answer.status == 201
         time.sleep(2)
-        say("memory_1m_jobs", rss_mb=round(resident_mb(server.process.pid), 1))
+        say("memory_1m_jobs", **memory_mb(server.process.pid))
         server.stop()
         server.start()
         server.login()
         time.sleep(1)
-        say("memory_1m_jobs_restarted", rss_mb=round(resident_mb(server.process.pid), 1))
+        say("memory_1m_jobs_restarted", **memory_mb(server.process.pid))
 
 
 def bench_start(args):
