@@ -4,7 +4,7 @@
 # Says what it does; asks nothing; does nothing when all is in place.
 set -eu
 
-build="gcc meson ninja-build pkg-config python3 libmicrohttpd-dev libuv1-dev libcurl4-openssl-dev libjansson-dev
+build="gcc libc6-dev meson ninja-build pkg-config python3 libmicrohttpd-dev libuv1-dev libcurl4-openssl-dev libjansson-dev
 libyaml-dev libsqlite3-dev libcjose-dev libsodium-dev libssl-dev libcmocka-dev tzdata ca-certificates"
 test="python3-pytest nginx-light wrk"
 fuzz="clang-14 libclang-rt-14-dev"
