@@ -8,7 +8,7 @@ BUILD  ?= build/release
 TEST   ?= build/test
 DATA   ?= var/dev
 
-.PHONY: all run test test-asan test-tsan fuzz bench install clean setup format
+.PHONY: all run test test-asan test-tsan coverage fuzz bench install clean setup format
 
 all: $(BUILD)/build.ninja
 	ninja -C $(BUILD)
@@ -31,6 +31,10 @@ test-asan: setup
 
 test-tsan: setup
 	@python3 tools/run_tests.py --build build/tsan --sanitize thread
+
+coverage:
+	@tools/setup.sh --coverage
+	@python3 tools/run_tests.py --build build/coverage --coverage
 
 fuzz: setup
 	@tools/fuzz.sh

@@ -5,6 +5,7 @@
 // closes whatever is open, so that a failed start and a clean stop are the same path.
 #include "server.h"
 
+#include <errno.h>
 #include <malloc.h>
 #include <signal.h>
 #include <sys/resource.h>
@@ -22,6 +23,7 @@
 enum {
     START_ARENA_BUDGET = 4 * 1024 * 1024,
     DATA_DIR_MODE = 0700,
+    HTTP_PORT_DEFAULT = 8080,    // of the command line, too
     PRIVATE_UMASK = 0077, // the store, its log and the keys are nobody else's
     LOOPS_MAX = 16,
     MALLOC_ARENAS = 4,   // heaps shared by the threads: bounds what fragmentation can cost
@@ -224,9 +226,10 @@ static void greet(const struct server *s, struct str token)
     printf("Chronos %s · %.*s · %s\n", CHRONOS_VERSION, STR_ARG(s->config->db_path), url);
     if (token.p)
         printf("First administrator: %s/setup#t=%.*s (once, for an hour)\n", url, STR_ARG(token));
-    printf("Sign in:  chronos login --email YOU%s%s\n", httpd_port(s->httpd) == 8080 ? "" : " --url ",
-           httpd_port(s->httpd) == 8080 ? "" : url);
-    printf("Then try: chronos job create hello --dummy --every 5s && chronos run list --job hello\n");
+    const char *us = program_invocation_name; // as the reader can type it
+    bool usual = httpd_port(s->httpd) == HTTP_PORT_DEFAULT;
+    printf("Sign in:  %s login --email YOU%s%s\n", us, usual ? "" : " --url ", usual ? "" : url);
+    printf("Then try: %s job create hello --dummy --every 5s && %s run list --job hello\n", us, us);
     printf("Routes:   %s/openapi.json   Stop: Ctrl-C\n", url);
     fflush(stdout);
 }

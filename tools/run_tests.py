@@ -29,6 +29,8 @@ def build(args):
         options = ["--buildtype=debugoptimized"]
         if args.sanitize:
             options += [f"-Db_sanitize={args.sanitize}", "-Db_lundef=false", "-Dsanitized=true"]
+        if args.coverage:
+            options += ["-Db_coverage=true"]
         if run("meson", "setup", args.build, *options):
             return False
     return run("ninja", "-C", args.build) == 0
@@ -63,6 +65,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--build", default="build/test")
     parser.add_argument("--sanitize", default="")
+    parser.add_argument("--coverage", action="store_true", help="print which lines of src/ the tests reached")
     args = parser.parse_args()
     totals, skipped = {"passed": 0, "failed": 0, "skipped": 0}, []
     if not build(args):
@@ -84,6 +87,8 @@ def main():
         count(python_report, totals, skipped)
     if broken and totals["failed"] == 0:
         totals["failed"] = 1  # a runner failed without naming a test
+    if args.coverage:
+        run("gcovr", "--root", ".", "--object-directory", args.build, "--filter", "src/", "--exclude", ".*_test.c")
     for line in skipped:
         print("skipped:", line)
     print(f"{totals['passed']} passed, {totals['failed']} failed, {totals['skipped']} skipped")

@@ -11,6 +11,7 @@ fuzz="clang-14 libclang-rt-14-dev"
 
 want="$build $test"
 [ "${1:-}" = "--fuzz" ] && want="$want $fuzz"
+[ "${1:-}" = "--coverage" ] && want="$want gcovr"
 
 missing=""
 for package in $want; do

@@ -208,6 +208,10 @@ static bool check_args(const struct cli_line *l, struct err *err)
     if ((int)l->args_n > v->args_max)
         return ERR(err, ERR_INVALID, "\"%.*s\" is too much: chronos %s%s%s %s", STR_ARG(l->args[v->args_max]),
                    l->command->name, blank, verb, v->args);
+    for (size_t i = 0; i < l->args_n; i++)
+        if (l->args[i].n == 0) // what a shell makes of "$(command that printed nothing)"
+            return ERR(err, ERR_INVALID, "argument %zu is empty: chronos %s%s%s %s", i + 1, l->command->name, blank,
+                       verb, v->args);
     return true;
 }
 
