@@ -23,8 +23,8 @@
 enum {
     START_ARENA_BUDGET = 4 * 1024 * 1024,
     DATA_DIR_MODE = 0700,
-    HTTP_PORT_DEFAULT = 8080,    // of the command line, too
-    PRIVATE_UMASK = 0077, // the store, its log and the keys are nobody else's
+    HTTP_PORT_DEFAULT = 8080, // of the command line, too
+    PRIVATE_UMASK = 0077,     // the store, its log and the keys are nobody else's
     LOOPS_MAX = 16,
     MALLOC_ARENAS = 4,   // heaps shared by the threads: bounds what fragmentation can cost
     WATCH_PERIOD_S = 30, // how often the zone data is looked at
@@ -88,7 +88,8 @@ static bool open_store(struct server *s, struct err *err)
     const char *key = arena_fmt(&s->a, "%s/token.key", dir).p;
     must(path && key);
     if (!dir_make(dir, DATA_DIR_MODE, err))
-        return err_wrap(err, "data folder \"%s\"", dir);
+        return err_wrap(err, "data folder \"%s\" cannot be used, give this user permission or set data.dir",
+                        dir);
     enum store_durability durability =
         s->config->db_durability == DURABILITY_FULL ? STORE_DURABLE : STORE_RELAXED;
     return store_sqlite_open(path, durability, clock_now(s->clock), &s->store, err) &&

@@ -2,8 +2,11 @@
 """Bad requests and bad surroundings: a clear answer or a clean close, and the server lives."""
 import json
 import os
+import pathlib
+import shutil
 import socket
 import subprocess
+import tempfile
 
 import pytest
 
@@ -149,6 +152,22 @@ def test_a_corrupt_data_file_is_one_sentence(tmp_path):
     (folder / "chronos.db").write_bytes(os.urandom(8192))
     text = start_and_fail(tmp_path, 1)
     assert "chronos.db" in text
+
+
+def test_a_folder_it_may_not_write_is_one_sentence():
+    """Root may write everywhere, so the server runs as nobody here."""
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="chronos-read-only-"))
+    try:
+        folder.chmod(0o755)
+        binary = shutil.copy(BINARY, folder / "chronos")
+        who = {"user": 65534, "group": 65534, "extra_groups": []} if os.geteuid() == 0 else {}
+        (folder / "data").mkdir(mode=0o555)
+        result = subprocess.run([binary, "server"], capture_output=True, text=True, timeout=20 * SLOW,
+                                env={"CHRONOS_DATA_DIR": str(folder / "data"), "CHRONOS_HTTP_LISTEN": "127.0.0.1:0"}, **who)
+    finally:
+        shutil.rmtree(folder)
+    assert result.returncode == 1
+    assert "permission" in result.stderr.lower() and "data" in result.stderr
 
 
 def test_a_second_server_on_the_same_folder_is_refused(server, tmp_path):
