@@ -188,9 +188,11 @@ static int edit_run(struct cli *c)
     return code;
 }
 
-static int delete_run(struct cli *c)
+// One request for each job named; tells about those that went well and returns the last code that was not.
+static int each_job(struct cli *c, const char *method, const char *tail, const char *done)
 {
     int worst = CLI_OK;
+    bool gone = strcmp(method, "DELETE") == 0; // nothing is left to show
     struct client cl;
     struct err err;
     if (!client_open(c, &cl, &err))
@@ -200,40 +202,21 @@ static int delete_run(struct cli *c)
         CLEANUP_REPLY struct reply r = {0};
         int code = job_resolve(&cl, line_arg(c, i), &id);
         if (code == CLI_OK)
-            code = client_call(&cl, &(struct call){.method = "DELETE",
-                                                   .path = client_path(&c->arena, "jobs", id, "")}, &r);
-        if (code == CLI_OK)
-            output_done(&c->out, "deleted %.*s", STR_ARG(text_printable(line_arg(c, i), &c->arena)));
-        worst = code != CLI_OK ? code : worst;
-    }
-    return worst;
-}
-
-// pause, resume, cancel: one action, for each job named.
-static int action_run(struct cli *c, const char *tail, const char *done)
-{
-    int worst = CLI_OK;
-    struct client cl;
-    struct err err;
-    if (!client_open(c, &cl, &err))
-        return cli_fail(c, &err);
-    for (size_t i = 0; i < c->line.args_n; i++) {
-        struct str id;
-        CLEANUP_REPLY struct reply r = {0};
-        int code = job_resolve(&cl, line_arg(c, i), &id);
-        if (code == CLI_OK)
-            code = client_call(&cl, &(struct call){.method = "POST",
+            code = client_call(&cl, &(struct call){.method = method,
                                                    .path = client_path(&c->arena, "jobs", id, tail)}, &r);
-        if (code == CLI_OK)
+        if (code == CLI_OK && !gone)
             change_show(c, done, &r);
+        else if (code == CLI_OK)
+            output_done(&c->out, "%s %.*s", done, STR_ARG(text_printable(line_arg(c, i), &c->arena)));
         worst = code != CLI_OK ? code : worst;
     }
     return worst;
 }
 
-static int pause_run(struct cli *c) { return action_run(c, ":pause", "paused"); }
-static int resume_run(struct cli *c) { return action_run(c, ":resume", "resumed"); }
-static int cancel_run(struct cli *c) { return action_run(c, ":cancel", "cancelled"); }
+static int delete_run(struct cli *c) { return each_job(c, "DELETE", "", "deleted"); }
+static int pause_run(struct cli *c) { return each_job(c, "POST", ":pause", "paused"); }
+static int resume_run(struct cli *c) { return each_job(c, "POST", ":resume", "resumed"); }
+static int cancel_run(struct cli *c) { return each_job(c, "POST", ":cancel", "cancelled"); }
 
 // Body of run-now: {"parameters":{…}} from --param NAME=VALUE; absent without one.
 static bool parameters_body(struct cli *c, struct str *ret, struct err *err)
