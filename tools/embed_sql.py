@@ -3,12 +3,16 @@
 """Turns *.sql texts into C tables at build time, so that SQL lives in *.sql files only.
 
     embed_sql.py queries    PREFIX IN.sql OUT.h OUT.c
+    embed_sql.py dialects   PREFIX OUT.h OUT.c IN.sql POSTGRES.sql MYSQL.sql
     embed_sql.py migrations PREFIX OUT.h OUT.c IN.sql...
 
 queries: every "-- name: job_get" starts one statement; PREFIX_JOB_GET is its place in PREFIX_sql[].
 A name may hold {words} that "-- each word: a=text | b=text" lines below it expand: one statement per
 combination; {word} in the name becomes a, {word} in the statement its text. A text of several parts (x;y) gives
 {word} = x and {word.1} = y. "-- let word: text" gives {word} to every statement after it.
+dialects: PREFIX_sql[dialect][query]. The first file is SQLite's and names every statement; the others hold what their
+dialect says differently: a "let" of theirs replaces the one of that name everywhere, a statement the one of that name
+(as it is written there, with the same expansions). An empty statement is one the dialect has no use for.
 migrations: files NNNN_name.sql in order, as struct migration of db/migrate.h.
 """
 import itertools
@@ -40,14 +44,16 @@ def expand(name, each, body):
         yield n, b
 
 
-def parse_queries(path):
-    queries, lets, name, each, body = [], {}, None, {}, []
+def parse_queries(path, own_lets=None, outer_lets=None):
+    """own_lets: filled with the lets of the file; outer_lets: known before, and stronger than the file's."""
+    queries, name, each, body = [], None, {}, []
+    lets = {} if own_lets is None else own_lets
 
     def finish():
         if not name:
             return
         text = "\n".join(strip_comments(body))
-        for word, value in lets.items():
+        for word, value in {**lets, **(outer_lets or {})}.items():
             text = text.replace("{%s}" % word, value)
         for n, b in expand(name, each, text):
             if "{" in n + b:
@@ -75,6 +81,22 @@ def parse_queries(path):
     return queries
 
 
+def parse_dialect(base, path):
+    """Every statement of base, as the dialect of path says it."""
+    base_lets, own = {}, {}
+    parse_queries(base, base_lets)
+    for line in open(path, encoding="utf-8"):
+        let = re.match(r"-- let (\w+): (.*)$", line)
+        if let:
+            own[let.group(1)] = let.group(2)
+    theirs = dict(parse_queries(path, outer_lets={**base_lets, **own}))
+    ours = parse_queries(base, outer_lets=own)
+    unknown = set(theirs) - {n for n, _ in ours}
+    if unknown:
+        sys.exit("%s: %s has no query %s" % (path, base, ", ".join(sorted(unknown))))
+    return [(n, theirs.get(n, t)) for n, t in ours]
+
+
 def write(path, text):
     with open(path, "w", encoding="utf-8") as f:
         f.write(text)
@@ -90,6 +112,24 @@ def queries(prefix, source, header, code):
     body = "".join("    [%s_%s] = STR_INIT(\n        %s),\n" % (prefix.upper(), n.upper(), c_text(t)) for n, t in found)
     write(code, '%s#include "%s"\n\nconst struct str %s_sql[%s_QUERY_COUNT] = {\n%s};\n'
           % (HEAD, os.path.basename(header), prefix, prefix.upper(), body))
+
+
+DIALECTS = ["DB_SQLITE", "DB_POSTGRES", "DB_MYSQL"]
+
+
+def dialects(prefix, header, code, base, *others):
+    found = [parse_queries(base)] + [parse_dialect(base, path) for path in others]
+    guard = "%s_QUERIES_H" % prefix.upper()
+    rows = "".join("    %s_%s,\n" % (prefix.upper(), n.upper()) for n, _ in found[0])
+    table = "%s_sql[DB_DIALECTS][%s_QUERY_COUNT]" % (prefix, prefix.upper())
+    write(header, '%s#ifndef %s\n#define %s\n\n#include "db/db.h"\n\nenum %s_query {\n%s    %s_QUERY_COUNT\n};\n'
+          "extern const struct str %s;\n\n#endif\n" % (HEAD, guard, guard, prefix, rows, prefix.upper(), table))
+    body = ""
+    for dialect, texts in zip(DIALECTS, found):
+        lines = "".join("        [%s_%s] = STR_INIT(\n        %s),\n" % (prefix.upper(), n.upper(), c_text(t))
+                        for n, t in texts)
+        body += "    [%s] = {\n%s    },\n" % (dialect, lines)
+    write(code, '%s#include "%s"\n\nconst struct str %s = {\n%s};\n' % (HEAD, os.path.basename(header), table, body))
 
 
 def migrations(prefix, header, code, sources):
@@ -110,5 +150,7 @@ if __name__ == "__main__":
     mode, args = sys.argv[1], sys.argv[2:]
     if mode == "queries":
         queries(*args)
+    elif mode == "dialects":
+        dialects(*args)
     else:
         migrations(args[0], args[1], args[2], args[3:])

@@ -5,8 +5,9 @@
 set -eu
 
 build="gcc libc6-dev meson ninja-build pkg-config python3 libmicrohttpd-dev libuv1-dev libcurl4-openssl-dev libjansson-dev
-libyaml-dev libsqlite3-dev libcjose-dev libsodium-dev libssl-dev libcmocka-dev tzdata ca-certificates"
-test="python3-pytest nginx-light wrk"
+libyaml-dev libsqlite3-dev libcjose-dev libsodium-dev libssl-dev libpq-dev libmariadb-dev
+libhiredis-dev librdkafka-dev libcmocka-dev tzdata ca-certificates"
+test="python3-pytest nginx-light wrk postgresql mariadb-server galera-4 rsync redis-server iproute2 maven default-jre-headless"
 fuzz="clang-14 libclang-rt-14-dev"
 
 want="$build $test"
@@ -32,7 +33,7 @@ echo "Installing:$missing" >&2
 export DEBIAN_FRONTEND=noninteractive
 # shellcheck disable=SC2086
 $sudo apt-get update -qq || true
-# A freshly installed nginx would start a server on port 80; tests start their own.
+# Freshly installed servers would start themselves; tests start their own.
 $sudo sh -c 'printf "#!/bin/sh\nexit 101\n" > /usr/sbin/policy-rc.d.chronos && chmod 755 /usr/sbin/policy-rc.d.chronos
     if [ ! -e /usr/sbin/policy-rc.d ]; then mv /usr/sbin/policy-rc.d.chronos /usr/sbin/policy-rc.d; touch /run/chronos-policy; else rm /usr/sbin/policy-rc.d.chronos; fi'
 # shellcheck disable=SC2086

@@ -13,8 +13,17 @@
 
 struct db;
 struct db_stmt;
+struct db_url;
+
+// Whose SQL a statement is written in.
+enum db_dialect { DB_SQLITE, DB_POSTGRES, DB_MYSQL, DB_DIALECTS };
 
 struct db_config {
+    // A server:
+    const struct db_url *url;
+    const char *application;  // what the server shows as the owner of the connection
+    struct duration patience; // to connect, and of an answer that does not come: then the connection is lost
+    // A file:
     const char *path;
     // Exactly one connection of the process may be the writer of a file: it alone also does db_tidy.
     bool read_only;
@@ -24,11 +33,21 @@ struct db_config {
 };
 struct db_engine {
     const char *name;
+    enum db_dialect dialect;
     // Opens, or creates when it is the writer; the folder must exist. Errors name the path and the remedy:
-    // ERR_IO, ERR_CORRUPT (not a database, damaged), ERR_BUSY.
+    // ERR_IO, ERR_CORRUPT (not a database, damaged), ERR_BUSY; of a server ERR_UNAVAILABLE (not there now), ERR_CONFIG
+    // (refuses us, or is not what we need). No password in any text.
     bool (*open)(const struct db_config *c, struct db **ret, struct err *err);
 };
-extern const struct db_engine db_engine_sqlite;
+extern const struct db_engine db_engine_sqlite, db_engine_postgres, db_engine_mysql;
+
+// One value of a row that is given to a statement together with others.
+enum db_cell_kind { DB_CELL_NULL, DB_CELL_I64, DB_CELL_TEXT, DB_CELL_BLOB };
+struct db_cell {
+    enum db_cell_kind kind;
+    int64_t i;
+    struct str bytes; // TEXT, BLOB
+};
 
 struct db_ops {
     const char *name; // "sqlite"
@@ -57,12 +76,22 @@ struct db_ops {
     bool (*savepoint_release)(struct db *d, struct err *err);
     bool (*savepoint_rollback)(struct db *d, struct err *err);
     bool (*in_transaction)(struct db *d);
+    // Files only, else NULL.
     int64_t (*backlog)(struct db *d);
     bool (*tidy)(struct db *d, struct err *err);
+    // Servers only, else NULL.
+    bool (*alive)(struct db *d);
+    bool (*later)(struct db_stmt *s, struct err *err);
+    void (*bind_rows)(struct db_stmt *s, const struct db_cell *cells, size_t rows, size_t columns);
+    bool (*migrations_lock)(struct db *d, bool on, struct err *err);
+    // Notices of the server, where it has them, else NULL.
+    bool (*listen)(struct db *d, const char *channel, struct err *err);
+    bool (*wait)(struct db *d, struct duration at_most, bool *ret_heard, struct err *err);
 };
 
 struct db {
     const struct db_ops *ops;
+    enum db_dialect dialect;
     struct db_stmt **cache; // by slot; NULL = not prepared yet
     size_t cache_n;
 };
@@ -144,7 +173,34 @@ static inline bool db_savepoint_rollback(struct db *d, struct err *err)
 static inline bool db_in_transaction(struct db *d) { return d->ops->in_transaction(d); }
 
 // Work the engine has put off (SQLite: pages in the write-ahead log), and doing it. Outside transactions.
-static inline int64_t db_backlog(struct db *d) { return d->ops->backlog(d); }
-static inline bool db_tidy(struct db *d, struct err *err) { return d->ops->tidy(d, err); }
+static inline int64_t db_backlog(struct db *d) { return d->ops->backlog ? d->ops->backlog(d) : 0; }
+static inline bool db_tidy(struct db *d, struct err *err) { return !d->ops->tidy || d->ops->tidy(d, err); }
+
+// ---- servers -----------------------------------------------------------------------------------
+// Between statements, errors are: ERR_BUSY (deadlock, serialization, lock time-out: the transaction is gone, run it
+// again), ERR_UNAVAILABLE (connection lost or refused), ERR_UNKNOWN_COMMIT (lost while committing).
+
+// False once the connection is lost: close it and open another.
+static inline bool db_alive(struct db *d) { return !d->ops->alive || d->ops->alive(d); }
+// Runs a statement without rows whose count is of no interest. It may be sent together with later ones: its failure
+// then shows in the next db_step, db_later or db_commit. What is bound is copied.
+static inline bool db_later(struct db_stmt *s, struct err *err)
+{
+    return s->db->ops->later ? s->db->ops->later(s, err) : db_run(s, err);
+}
+// Whether db_put_rows is there.
+static inline bool db_takes_rows(const struct db *d) { return d->ops->bind_rows != NULL; }
+// Binds rows × columns cells (row by row) as all parameters of a statement whose text takes them as its dialect does:
+// PostgreSQL one array per column ($1 … $columns, unnest), MySQL one JSON array of arrays (?1, JSON_TABLE; blobs as
+// upper-case hex). The cells must live until the statement is done.
+static inline void db_put_rows(struct db_stmt *s, const struct db_cell *cells, size_t rows, size_t columns)
+{
+    s->db->ops->bind_rows(s, cells, rows, columns);
+}
+// Keeps other processes from migrating the same database until turned off (or the connection ends).
+static inline bool db_migrations_lock(struct db *d, bool on, struct err *err)
+{
+    return !d->ops->migrations_lock || d->ops->migrations_lock(d, on, err);
+}
 
 #endif

@@ -8,13 +8,13 @@ enum { AGEING_STEP_S = 60, LATE_STEPS = 4 };
 
 static bool node_less(const void *a, const void *b)
 {
-    const struct node *x = a, *y = b;
+    const struct agenda_node *x = a, *y = b;
     return x->key < y->key || (x->key == y->key && x->order < y->order);
 }
 
 static void node_set_pos(void *item, int pos)
 {
-    ((struct node *)item)->pos = pos;
+    ((struct agenda_node *)item)->pos = pos;
 }
 
 void agenda_init(struct agenda *a)
@@ -37,12 +37,12 @@ uint64_t node_order(struct ulid run_id)
     return order;
 }
 
-void node_init(struct node *n, enum node_kind kind)
+void node_init(struct agenda_node *n, enum node_kind kind)
 {
-    *n = (struct node){.pos = HEAP_NOWHERE, .list = AGENDA_NONE, .kind = (uint8_t)kind};
+    *n = (struct agenda_node){.pos = HEAP_NOWHERE, .list = AGENDA_NONE, .kind = (uint8_t)kind};
 }
 
-void agenda_put(struct agenda *a, struct node *n, enum agenda_list list, int64_t key)
+void agenda_put(struct agenda *a, struct agenda_node *n, enum agenda_list list, int64_t key)
 {
     if (n->list == list && n->key == key)
         return;
@@ -52,7 +52,7 @@ void agenda_put(struct agenda *a, struct node *n, enum agenda_list list, int64_t
     heap_push(&a->lists[list], n);
 }
 
-void agenda_drop(struct agenda *a, struct node *n)
+void agenda_drop(struct agenda *a, struct agenda_node *n)
 {
     if (n->list == AGENDA_NONE)
         return;
@@ -60,7 +60,7 @@ void agenda_drop(struct agenda *a, struct node *n)
     n->list = AGENDA_NONE;
 }
 
-struct node *agenda_top(const struct agenda *a, enum agenda_list list)
+struct agenda_node *agenda_top(const struct agenda *a, enum agenda_list list)
 {
     return heap_top(&a->lists[list]);
 }

@@ -20,7 +20,7 @@ enum agenda_list { AGENDA_DUE, AGENDA_READY, AGENDA_LATE, AGENDA_DEADLINES, AGEN
 enum node_kind { NODE_ENTRY, NODE_TASK };
 
 // First member of struct entry and struct task.
-struct node {
+struct agenda_node {
     int64_t key; // µs: DUE an instant, READY and LATE an urgency, DEADLINES monotonic
     uint64_t order; // decides between equal keys
     int pos;
@@ -34,13 +34,13 @@ struct agenda {
 
 void agenda_init(struct agenda *a);
 void agenda_release(struct agenda *a);
-void node_init(struct node *n, enum node_kind kind);
+void node_init(struct agenda_node *n, enum node_kind kind);
 // Place of a run among those of its scheduled instant.
 uint64_t node_order(struct ulid run_id);
 // Moves the node to the list, from wherever it stands.
-void agenda_put(struct agenda *a, struct node *n, enum agenda_list list, int64_t key);
-void agenda_drop(struct agenda *a, struct node *n); // no matter where it stands, if anywhere
-struct node *agenda_top(const struct agenda *a, enum agenda_list list); // NULL when empty
+void agenda_put(struct agenda *a, struct agenda_node *n, enum agenda_list list, int64_t key);
+void agenda_drop(struct agenda *a, struct agenda_node *n); // no matter where it stands, if anywhere
+struct agenda_node *agenda_top(const struct agenda *a, enum agenda_list list); // NULL when empty
 static inline size_t agenda_count(const struct agenda *a, enum agenda_list list) { return a->lists[list].n; }
 
 // Key of the READY and LATE lists. Late work starts a whole range of priorities lower.

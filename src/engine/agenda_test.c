@@ -24,7 +24,7 @@ static struct mono minute(int64_t m) { return (struct mono){m * 60 * US_PER_S}; 
 static void a_node_stands_in_one_list_at_most(void **state)
 {
     (void)state;
-    struct node n;
+    struct agenda_node n;
     node_init(&n, NODE_TASK);
     agenda_put(&a, &n, AGENDA_DUE, 5);
     agenda_put(&a, &n, AGENDA_READY, 3);
@@ -38,7 +38,7 @@ static void a_node_stands_in_one_list_at_most(void **state)
 static void among_equal_keys_the_run_ids_decide(void **state)
 {
     (void)state;
-    struct node n[3];
+    struct agenda_node n[3];
     const struct ulid ids[] = {{{[6] = 2}}, {{[6] = 1}}, {{[6] = 1, [13] = 1}}};
     for (int i = 0; i < 3; i++) {
         node_init(&n[i], NODE_ENTRY);
@@ -55,13 +55,13 @@ static void among_equal_keys_the_run_ids_decide(void **state)
 static void the_smallest_key_is_on_top(void **state)
 {
     (void)state;
-    struct node n[100];
+    struct agenda_node n[100];
     for (int i = 0; i < 100; i++) {
         node_init(&n[i], NODE_ENTRY);
         agenda_put(&a, &n[i], AGENDA_DUE, (i * 37) % 100);
     }
     for (int i = 0; i < 100; i++) {
-        struct node *top = agenda_top(&a, AGENDA_DUE);
+        struct agenda_node *top = agenda_top(&a, AGENDA_DUE);
         assert_int_equal(top->key, i);
         agenda_drop(&a, top);
     }

@@ -77,7 +77,7 @@ static void give_up(struct engine *e, struct task *t, struct moment now)
 
 void deadlines_check(struct engine *e, struct mono now)
 {
-    struct node *n;
+    struct agenda_node *n;
     while ((n = agenda_top(&e->agenda, AGENDA_DEADLINES)) != NULL && n->key <= now.us) {
         struct task *t = (struct task *)n;
         agenda_drop(&e->agenda, n);

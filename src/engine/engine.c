@@ -154,7 +154,7 @@ static void clock_check(struct engine *e, struct moment now)
 
 static void promote(struct engine *e, struct moment now)
 {
-    struct node *n;
+    struct agenda_node *n;
     for (int i = 0; i < PROMOTE_MAX; i++) {
         n = agenda_top(&e->agenda, AGENDA_DUE);
         if (!n || n->key > now.wall.us)
@@ -224,8 +224,8 @@ static struct instant next_wake(const struct engine *e, bool more)
 {
     struct moment now = engine_now(e);
     struct instant wake = INSTANT_NEVER;
-    const struct node *deadline = agenda_top(&e->agenda, AGENDA_DEADLINES);
-    const struct node *due = agenda_top(&e->agenda, AGENDA_DUE);
+    const struct agenda_node *deadline = agenda_top(&e->agenda, AGENDA_DEADLINES);
+    const struct agenda_node *due = agenda_top(&e->agenda, AGENDA_DUE);
     if (deadline)
         earlier(&wake, mono_to_wall((struct mono){deadline->key}, now));
     if (e->draining && !e->cancelled_all)

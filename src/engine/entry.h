@@ -14,7 +14,7 @@
 struct task;
 
 struct entry {
-    struct node node; // first member
+    struct agenda_node node; // first member
     struct ulid job_id;
     struct rule *rule;        // NULL: the schedule could not be read (follows is false then)
     struct duration phase;    // of its occurrences against the rule's

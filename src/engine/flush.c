@@ -8,11 +8,11 @@
 #include "engine/meters.h"
 
 // The most urgent of what is due; late work only within its share of the room.
-static struct node *take_most_urgent(struct engine *e, bool *ret_late)
+static struct agenda_node *take_most_urgent(struct engine *e, bool *ret_late)
 {
-    struct node *ready = agenda_top(&e->agenda, AGENDA_READY);
-    struct node *late = engine_has_late_room(e) ? agenda_top(&e->agenda, AGENDA_LATE) : NULL;
-    struct node *n = !ready || (late && late->key < ready->key) ? late : ready;
+    struct agenda_node *ready = agenda_top(&e->agenda, AGENDA_READY);
+    struct agenda_node *late = engine_has_late_room(e) ? agenda_top(&e->agenda, AGENDA_LATE) : NULL;
+    struct agenda_node *n = !ready || (late && late->key < ready->key) ? late : ready;
     if (!n)
         return NULL;
     *ret_late = n == late;
@@ -23,7 +23,7 @@ static struct node *take_most_urgent(struct engine *e, bool *ret_late)
 static void fill(struct engine *e)
 {
     struct moment now = engine_now(e);
-    struct node *n;
+    struct agenda_node *n;
     bool late;
     batch_logs(&e->batch, inbox_logs(&e->inbox));
     if (!e->draining)

@@ -27,7 +27,7 @@ enum queue_link { QUEUE_HEARD, QUEUE_ENDED, QUEUE_LINKS };
 struct log_tail;
 
 struct task {
-    struct node node; // first member
+    struct agenda_node node; // first member
     struct entry *entry;
     struct task *prev, *next;  // of the entry's runs
     struct task *queued_behind[QUEUE_LINKS]; // struct task_queue

@@ -11,6 +11,8 @@
 
 #include "model/dlq.h"
 #include "model/job.h"
+#include "model/node.h"
+#include "model/outbox.h"
 #include "model/plan.h"
 #include "model/run.h"
 #include "model/user.h"
@@ -55,6 +57,11 @@ struct flush {
     size_t n_finishes;
     const struct log_line *logs; // appended; a line whose (run, id) exists already is ignored
     size_t n_logs;
+    const struct change *changes; // to be told to other nodes (kind and subject)
+    size_t n_changes;
+    // Not 0: fires and claims are written only while this node's lease lasts, by the store's clock; else the whole
+    // flush fails with ERR_STALE and nothing of it is written.
+    int64_t node_token;
 };
 
 // ---- queries -----------------------------------------------------------------------------------
@@ -186,10 +193,55 @@ struct store_ops {
                         struct err *err); // ERR_NOT_FOUND
     bool (*setting_put)(struct store *s, struct str key, struct str value,
                         struct err *err); // absent value: delete
+
+    // -- the cluster. Leases are measured by the store's clock.
+    // A new member, its lease from now on. ERR_CONFLICT while another living node has this name.
+    bool (*node_register)(struct store *s, const struct node *n, struct duration lease, struct err *err);
+    // ERR_STALE when the lease has ended or the node is gone: the token is dead. On a connection of its own, so that
+    // no other work delays it.
+    bool (*node_renew)(struct store *s, int64_t token, struct duration lease, int64_t running,
+                       int64_t clock_offset_us, struct err *err);
+    // What the node acts upon from now on; others are told (CHANGE_NODES). ERR_STALE as above.
+    bool (*node_publish)(struct store *s, int64_t token, int state, struct str view, struct err *err);
+    bool (*node_leave)(struct store *s, int64_t token, struct err *err); // removes it; others are told; idempotent
+    // Asks every living node of this name to drain, or to take part again. ERR_NOT_FOUND.
+    bool (*node_want)(struct store *s, struct str name, bool drain, struct err *err);
+    // All rows, the ended ones of the last hour included (state NODE_DEAD), by name; and the store's clock.
+    bool (*nodes_list)(struct store *s, struct node **ret, size_t *ret_n, struct instant *ret_now, struct arena *a,
+                       struct err *err);
+    // Changes with seq > after in order. They are written by every operation that changes what an engine holds
+    // (jobs_insert … dlq_resolve) in its own transaction, and kept for ten minutes at least.
+    bool (*changes_read)(struct store *s, int64_t after, size_t max, struct change **ret, size_t *ret_n,
+                         struct arena *a, struct err *err);
+    // The highest seq now; a reader that loads everything afterwards starts from it.
+    bool (*changes_last)(struct store *s, int64_t *ret, struct err *err);
+    // Removes what is older than `age` by the store's clock.
+    bool (*changes_trim)(struct store *s, struct duration age, struct err *err);
+    // Returns when somebody else changed something, or after at_most; NULL where the store cannot tell.
+    bool (*changes_wait)(struct store *s, struct duration at_most, struct err *err);
+    // Takes or keeps a duty that only one node may have. *ret_term counts holders up: work done under an older
+    // term is void.
+    bool (*duty_hold)(struct store *s, struct str name, int64_t token, struct duration lease, bool *ret_held,
+                      int64_t *ret_term, struct err *err);
+    bool (*duty_release)(struct store *s, struct str name, int64_t token, struct err *err);
+
+    // -- events for readers outside. Off until turned on; every node of a cluster must agree.
+    void (*events_enable)(struct store *s, bool on);
+    // The oldest, in order; and those passed on are removed.
+    bool (*events_read)(struct store *s, size_t max, struct outbox_event **ret, size_t *ret_n, struct arena *a,
+                        struct err *err);
+    bool (*events_remove)(struct store *s, const int64_t *seqs, size_t n, struct err *err);
+
+    // -- retention: removes at most max final runs scheduled before an instant, with their logs, and resolved dead
+    // letters that old; the newest run of a job stays. *ret_more: there may be more to remove.
+    bool (*history_trim)(struct store *s, struct instant before, size_t max, size_t *ret_n, bool *ret_more,
+                         struct err *err);
 };
 
 struct store {
     const struct store_ops *ops;
+    // One process only can use it: there are no other nodes, and what ran before ran in a process that is gone.
+    bool exclusive;
 };
 
 #endif

@@ -30,6 +30,7 @@ ARROWS = {
     "jobs": {"model", "net", "db/db.h"},
     "engine": {"model", "sched", "store/store.h", "jobs/job_type.h"},
     "app": {"model", "sched", "auth", "store/store.h", "engine/engine.h", "jobs/job_type.h"},
+    "stream": {"model", "net", "store/store.h", "app"},
     "api": {"model", "auth", "app", "httpd"},
     "cli": {"model", "sched", "net/http.h", "config.h"},
 }
@@ -37,6 +38,10 @@ ARROWS = {
 LIBRARY_HOMES = {
     "microhttpd.h": r"^src/httpd/",
     "sqlite3.h": r"^src/db/sqlite/",
+    "libpq-fe.h": r"^src/db/postgres/",
+    "mysql.h": r"^src/db/mysql/",
+    "hiredis/": r"^src/net/",
+    "librdkafka/": r"^src/net/",
     "curl/curl.h": r"^src/net/",
     "uv.h": r"^src/net/",
     "cjose/": r"^src/auth/",

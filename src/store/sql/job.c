@@ -103,7 +103,7 @@ static bool missed(struct db *d, struct ulid id, struct err *err)
                ulid_format(id, text));
 }
 
-struct change {
+struct edit {
     const struct job *job;
     const struct plan *plan;
     struct str text;
@@ -112,7 +112,7 @@ struct change {
 
 static bool change_write(struct db *d, void *arg, struct err *err)
 {
-    const struct change *w = arg;
+    const struct edit *w = arg;
     struct db_stmt *s;
     if (!sql_query(d, STORE_JOB_CHANGE, &s, err))
         return false;
@@ -143,7 +143,7 @@ bool sql_job_update(struct store *s, const struct job *j, const struct plan *p, 
 {
     struct arena a CLEANUP(arena_release);
     arena_init(&a, TEXTS_BUDGET);
-    struct change w = {.job = j, .plan = p, .expect = expect};
+    struct edit w = {.job = j, .plan = p, .expect = expect};
     return job_text_write(j, &w.text, &a, err) && sql_write(s, change_write, &w, 2, err);
 }
 

@@ -12,7 +12,7 @@
 #include "db/migrate.h"
 #include "store/sql/sql.h"
 #include "store/sql/store_sql.h"
-#include "store/sql/store_migrations.h"
+#include "store/sql/store_sqlite_migrations.h"
 
 enum {
     PATH_BYTES_MAX = 4096,
@@ -79,7 +79,7 @@ static bool open_writer(struct sqlite_home *h, enum store_durability durability,
     struct db *d;
     if (!take_lock(h, err) || !check_file(h->path, err) || !db_engine_sqlite.open(&c, &d, err))
         return false;
-    if (db_migrate(d, STORE_QUERY_COUNT, store_migrations, store_migrations_n, now, err)) {
+    if (db_migrate(d, STORE_QUERY_COUNT, store_sqlite_migrations, store_sqlite_migrations_n, now, err)) {
         *ret = d;
         return true;
     }

@@ -7,7 +7,7 @@
 
 bool sql_query(struct db *d, enum store_query q, struct db_stmt **ret, struct err *err)
 {
-    return db_stmt_at(d, q, store_sql[q], ret, err);
+    return db_stmt_at(d, q, store_sql[d->dialect][q], ret, err);
 }
 
 bool sql_write(struct store *s, group_fn fn, void *arg, size_t weight, struct err *err)

@@ -1,0 +1,2 @@
+-- SPDX-License-Identifier: Apache-2.0
+-- The schema of MySQL and MariaDB; see ../sqlite for the reasons of the tables.

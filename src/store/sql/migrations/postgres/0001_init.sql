@@ -1,0 +1,2 @@
+-- SPDX-License-Identifier: Apache-2.0
+-- The schema of PostgreSQL; see ../sqlite for the reasons of the tables.
