@@ -55,6 +55,11 @@ HANDLER(api_health);
 HANDLER(api_live);
 HANDLER(api_metrics);
 HANDLER(api_job_stats);
+// cluster.c
+HANDLER(api_nodes_list);
+HANDLER(api_node_drain);
+HANDLER(api_node_resume);
+HANDLER(api_cluster_info);
 // openapi.c
 HANDLER(api_openapi);
 HANDLER(api_root_page);

@@ -2,6 +2,7 @@
 // THE table of routes. Dispatch, sign-in and rights, the OpenAPI document and the figures per route follow from it; a
 // new endpoint is a handler and a row here. Paths are below /api/v1 and /api, ROUTE_ROOT apart.
 #include "api/handlers.h"
+#include "app/cluster.h"
 #include "app/dlq.h"
 #include "app/schedule.h"
 #include "app/setup.h"
@@ -125,6 +126,13 @@ const struct route routes[] = {
     {"GET", "/events", ACTION_RUN_READ, 200, api_events, ANSWER_STREAM,
      .doc = "Changes of the runs the caller may see, as they happen."},
 
+    {"GET", "/cluster/nodes", ACTION_CLUSTER_READ, 200, api_nodes_list, ANSWER_LIST, .response = &cluster_node_fields,
+     .doc = "Lists the nodes, those that ended in the last hour included."},
+    {"POST", "/cluster/nodes/{name}:drain", ACTION_CLUSTER_WRITE, 202, api_node_drain, ANSWER_ONE,
+     .response = &cluster_node_fields, .doc = "Asks a node to hand its jobs over and to finish what it runs."},
+    {"POST", "/cluster/nodes/{name}:resume", ACTION_CLUSTER_WRITE, 202, api_node_resume, ANSWER_ONE,
+     .response = &cluster_node_fields, .doc = "Asks a draining node to take part again."},
+
     {"GET", "/actuator/health", ACTION_PUBLIC, 200, api_health, ANSWER_OTHER, .flags = ROUTE_ROOT,
      .doc = "Whether the server can do its work."},
     {"GET", "/actuator/health/liveness", ACTION_PUBLIC, 200, api_live, ANSWER_OTHER, .flags = ROUTE_ROOT,
@@ -141,6 +149,8 @@ const struct route routes[] = {
      .flags = ROUTE_ROOT | ROUTE_CALLER, .doc = "As /metrics."},
     {"GET", "/actuator/job-stats", ACTION_METRICS_READ, 200, api_job_stats, ANSWER_OTHER, .flags = ROUTE_ROOT,
      .doc = "How many jobs are scheduled and how many runs are active on this node."},
+    {"GET", "/actuator/cluster-info", ACTION_METRICS_READ, 200, api_cluster_info, ANSWER_ONE,
+     .response = &cluster_info_fields, .flags = ROUTE_ROOT, .doc = "This node's part in the cluster."},
     {"GET", "/openapi.json", ACTION_PUBLIC, 200, api_openapi, ANSWER_OTHER, .flags = ROUTE_ROOT,
      .doc = "This interface as an OpenAPI 3.1 document."},
     {"GET", "/v3/api-docs", ACTION_PUBLIC, 200, api_openapi, ANSWER_OTHER, .flags = ROUTE_ROOT,

@@ -17,11 +17,14 @@ void app_init(struct app *app, const struct app_parts *parts)
 {
     *app = (struct app){.store = parts->store, .clock = parts->clock, .key = parts->key, .zones = parts->zones,
                         .settings = parts->settings};
+    app->cluster = (struct app_cluster){.name = STR("chronos"), .since = clock_now(parts->clock)};
     app->throttle = throttle_new();
     app->topic = topic_new();
 }
 
 void app_set_engine(struct app *app, struct engine *engine) { app->engine = engine; }
+
+void app_set_cluster(struct app *app, const struct app_cluster *c) { app->cluster = *c; }
 
 static void on_run_changed(void *ctx, struct ulid run_id, struct ulid job_id, int status)
 {

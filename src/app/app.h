@@ -33,6 +33,16 @@ struct app_settings {
     const char *version;           // of this program
 };
 
+struct cluster;
+struct cluster_status;
+// This server as a node of the cluster.
+struct app_cluster {
+    struct str name, address;
+    struct instant since;    // it runs
+    struct cluster *cluster; // of engine/cluster.h
+    void (*status)(struct cluster *c, struct cluster_status *ret); // cluster_status; NULL: it is no member
+};
+
 struct app {
     struct store *store;
     struct engine *engine;       // NULL: works on the store without a server; nobody is told
@@ -42,6 +52,7 @@ struct app {
     struct throttle *throttle;
     struct topic *topic;
     struct app_settings settings;
+    struct app_cluster cluster;
     _Atomic int64_t setup_minute, setup_tries; // app/setup.c
 };
 
@@ -58,6 +69,8 @@ struct app_parts {
 // Fills *app. The engine is set afterwards by app_set_engine, because the engine wants app_listener first.
 void app_init(struct app *app, const struct app_parts *parts);
 void app_set_engine(struct app *app, struct engine *engine);
+// Before requests are answered; the texts must outlive the app.
+void app_set_cluster(struct app *app, const struct app_cluster *c);
 // What engine_new is to be given: commits wake the event streams.
 struct engine_listener app_listener(struct app *app);
 void app_release(struct app *app);

@@ -25,6 +25,7 @@ static const struct {
     [ACTION_AUDIT_READ] = {"audit.read",             {ALL,  NONE,   NONE, NONE, ALL}},
     [ACTION_METRICS_READ] = {"metrics.read",         {ALL,  ALL,    NONE, ALL,  ALL}},
     [ACTION_CLUSTER_READ] = {"cluster.read",         {ALL,  NONE,   NONE, NONE, NONE}},
+    [ACTION_CLUSTER_WRITE] = {"cluster.write",       {ALL,  NONE,   NONE, NONE, NONE}},
     [ACTION_USER_ADMIN] = {"user.admin",             {ALL,  NONE,   NONE, NONE, NONE}},
 };
 

@@ -24,6 +24,7 @@ enum action {
     ACTION_AUDIT_READ,
     ACTION_METRICS_READ,     // figures of the whole server
     ACTION_CLUSTER_READ,
+    ACTION_CLUSTER_WRITE,    // drain and resume nodes
     ACTION_USER_ADMIN,
     ACTION_COUNT
 };

@@ -24,6 +24,7 @@ static const char *const expected[ACTION_COUNT] = {
     [ACTION_AUDIT_READ] = "A---A",
     [ACTION_METRICS_READ] = "AA-AA",
     [ACTION_CLUSTER_READ] = "A----",
+    [ACTION_CLUSTER_WRITE] = "A----",
     [ACTION_USER_ADMIN] = "A----",
 };
 
