@@ -46,6 +46,9 @@ class Answer:
 class Server:
     """One chronos process on a data folder; may be killed and started again on it."""
 
+    host = "127.0.0.1"
+    prefix = ()  # of the command that starts it
+
     def __init__(self, folder, **settings):
         self.folder = pathlib.Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -56,20 +59,20 @@ class Server:
 
     @property
     def url(self):
-        return f"http://127.0.0.1:{self.port}"
+        return f"http://{self.host}:{self.port}"
 
     def environment(self):
         password = self.folder / "admin-password"
         password.write_text(PASSWORD)
         env = {k: v for k, v in os.environ.items() if not k.startswith("CHRONOS_")}
-        env.update(CHRONOS_DATA_DIR=str(self.folder / "data"), CHRONOS_HTTP_LISTEN=f"127.0.0.1:{self.port}",
+        env.update(CHRONOS_DATA_DIR=str(self.folder / "data"), CHRONOS_HTTP_LISTEN=f"{self.host}:{self.port}",
                    CHRONOS_ADMIN_EMAIL=EMAIL, CHRONOS_ADMIN_PASSWORD_FILE=str(password),
                    CHRONOS_LOG_FORMAT="json")
         env.update(self.settings)
         return env
 
     def start(self, wait=True):
-        self.process = subprocess.Popen([BINARY, "server"], env=self.environment(), stdout=self.log,
+        self.process = subprocess.Popen([*self.prefix, BINARY, "server"], env=self.environment(), stdout=self.log,
                                         stderr=self.log, stdin=subprocess.DEVNULL)
         if wait:
             wait_until(self.ready, what="readiness of the server")
@@ -161,6 +164,10 @@ class Server:
 class Nginx:
     """The target: answers 204 (or what `answers` says) and writes one log line a request, the evidence of each call."""
 
+    host = "127.0.0.1"
+    modules = ""  # lines of the configuration
+    log_format = "$msec $request_uri $http_chronos_run_key $http_chronos_attempt $http_chronos_run_id"
+
     def __init__(self, folder, answers="return 204;"):
         self.folder = pathlib.Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -170,21 +177,22 @@ class Nginx:
 
     @property
     def url(self):
-        return f"http://127.0.0.1:{self.port}"
+        return f"http://{self.host}:{self.port}"
 
     def start(self):
         for name in ("body", "proxy", "fastcgi", "uwsgi", "scgi"):
             (self.folder / name).mkdir(exist_ok=True)
         (self.folder / "nginx.conf").write_text(f"""
+{self.modules}
 daemon off; master_process off; worker_processes 1; worker_rlimit_nofile 20000;
 pid {self.folder}/nginx.pid; error_log {self.folder}/error.log warn;
 events {{ worker_connections 12000; }}
 http {{
-  log_format evidence '$msec $request_uri $http_chronos_run_key $http_chronos_attempt $http_chronos_run_id';
+  log_format evidence '{self.log_format}';
   access_log {self.folder}/access.log evidence;
   client_body_temp_path {self.folder}/body; proxy_temp_path {self.folder}/proxy; fastcgi_temp_path {self.folder}/fastcgi;
   uwsgi_temp_path {self.folder}/uwsgi; scgi_temp_path {self.folder}/scgi; keepalive_requests 1000000;
-  server {{ listen 127.0.0.1:{self.port} backlog=4096; location / {{ {self.answers} }} }}
+  server {{ listen {self.host}:{self.port} backlog=4096; location / {{ {self.answers} }} }}
 }}""")
         self.process = subprocess.Popen(["/usr/sbin/nginx", "-p", str(self.folder), "-c", str(self.folder / "nginx.conf")],
                                         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -193,7 +201,7 @@ http {{
 
     def listening(self):
         with socket.socket() as s:
-            return s.connect_ex(("127.0.0.1", self.port)) == 0
+            return s.connect_ex((self.host, self.port)) == 0
 
     def stop(self):
         if self.process:
