@@ -7,7 +7,8 @@
 enum {
     BATCH_ARENA_BUDGET = 64 * 1024 * 1024,
     LOG_LINES_PER_ROW = 4,          // log lines per flush, as a multiple of the rows
-    LOG_BYTES_MAX = 2 * 1024 * 1024 // and their text
+    LOG_BYTES_MAX = 2 * 1024 * 1024, // and their text
+    CHANGES_PER_ROW = 3,
 };
 
 void batch_init(struct batch *b, size_t max)
@@ -21,6 +22,8 @@ void batch_init(struct batch *b, size_t max)
     b->started = mem_array(max, sizeof(struct task **));
     b->claimed = mem_array(max, sizeof(struct task *));
     b->finished = mem_array(max, sizeof(struct task *));
+    b->changes = mem_array(max, CHANGES_PER_ROW * sizeof(struct change));
+    b->flush.changes = b->changes;
 }
 
 void batch_release(struct batch *b)
@@ -32,12 +35,15 @@ void batch_release(struct batch *b)
     mem_free((void *)b->started);
     mem_free((void *)b->claimed);
     mem_free((void *)b->finished);
+    mem_free(b->changes);
     arena_release(&b->arena);
 }
 
 void batch_clear(struct batch *b)
 {
     b->flush.n_fires = b->flush.n_claims = b->flush.n_finishes = b->flush.n_logs = 0;
+    b->flush.n_changes = 0;
+    b->flush.node_token = 0;
     b->flush.logs = NULL;
     b->logs = NULL;
     b->rows = 0;
@@ -103,6 +109,12 @@ struct finish *batch_finish(struct batch *b, struct task *t)
     struct finish *f = &b->flush.finishes[b->flush.n_finishes++];
     *f = (struct finish){.run = r, .plan_next = INSTANT_NEVER};
     return f;
+}
+
+void batch_change(struct batch *b, enum change_kind kind, struct ulid subject)
+{
+    must(b->flush.n_changes < CHANGES_PER_ROW * b->max);
+    b->changes[b->flush.n_changes++] = (struct change){.kind = (int)kind, .subject = subject};
 }
 
 void batch_logs(struct batch *b, struct log_buffer *logs)

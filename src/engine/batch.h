@@ -19,6 +19,7 @@ struct batch {
     struct task ***started;   // [fire][run]: the task of a RUNNING row; NULL for other rows
     struct task **claimed;
     struct task **finished;
+    struct change *changes;   // flush.changes
     struct log_buffer *logs;  // flush.logs are its lines from `sent` on
 };
 
@@ -36,6 +37,8 @@ struct run *batch_fire_run(struct batch *b, const struct run *r, struct task *ta
 // The next claim or finish; the run row is zeroed. NULL when the arena is used up.
 struct claim *batch_claim(struct batch *b, struct task *t);
 struct finish *batch_finish(struct batch *b, struct task *t);
+// Tells other nodes, at most once or twice for each finish.
+void batch_change(struct batch *b, enum change_kind kind, struct ulid subject);
 // Takes the next lines of the log within bounds of count and bytes.
 void batch_logs(struct batch *b, struct log_buffer *logs);
 

@@ -95,6 +95,8 @@ static void task_block(struct engine *e, struct task *t)
     for (struct task *o = t->entry->tasks; o; o = o->next)
         if (o->state == TASK_RUNNING)
             dispatch_cancel(e, o, CANCEL_BY_REPLACE);
+        else if (o->state == TASK_ELSEWHERE)
+            ids_add(&e->asks, &o->id, 1);
 }
 
 void overlap_release(struct engine *e, struct entry *p)

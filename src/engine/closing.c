@@ -25,9 +25,10 @@ static void result_set(struct task *t, int status, struct str error_class, struc
 static void result_correct(struct task *t)
 {
     bool heard = t->attempt_ref && !t->given_up; // the executor's fields are ours to read
-    if (t->result.status == RUN_CANCELLED && t->cancel_why == CANCEL_BY_SHUTDOWN) {
+    bool lease = t->cancel_why == CANCEL_BY_LEASE;
+    if (t->result.status == RUN_CANCELLED && (lease || t->cancel_why == CANCEL_BY_SHUTDOWN)) {
         t->handed_back = true;
-        result_set(t, RUN_LOST, REASON_LOST, MESSAGE_HANDED_BACK);
+        result_set(t, RUN_LOST, REASON_LOST, lease ? MESSAGE_LEASE_LOST : MESSAGE_HANDED_BACK);
     } else if (heard && t->load == LOAD_GONE) {
         result_set(t, RUN_CANCELLED, REASON_JOB_DELETED, MESSAGE_JOB_DELETED);
     } else if (heard && t->load == LOAD_FAILED && run_status_failed(t->result.status)) {

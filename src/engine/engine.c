@@ -107,6 +107,7 @@ void engine_free(struct engine *e)
     ids_release(&e->todo.runs);
     ids_release(&e->todo.cancels);
     ids_release(&e->rezone.moving);
+    ids_release(&e->asks);
     zones_free(e->own_zones);
     mem_free((void *)e->starting);
     mem_free((void *)(uintptr_t)e->node_name.p);
@@ -206,7 +207,8 @@ static bool work(struct engine *e)
         return false;
     promote(e, engine_now(e));
     bool more = flush_run(e) || e->todo.jobs.n + e->todo.runs.n > 0;
-    return rezone_step(e) || more; // after what is due
+    more = share_step(e) || more; // after what is due
+    return rezone_step(e) || more;
 }
 
 static void earlier(struct instant *t, struct instant other)
@@ -230,6 +232,8 @@ static struct instant next_wake(const struct engine *e, bool more)
         earlier(&wake, mono_to_wall((struct mono){deadline->key}, now));
     if (e->draining && !e->cancelled_all)
         earlier(&wake, mono_to_wall(e->drain_until, now));
+    if (share_deadline(e).us != INT64_MAX)
+        earlier(&wake, mono_to_wall(share_deadline(e), now));
     if (store_resting(e, now.mono)) {
         earlier(&wake, mono_to_wall(e->store_retry, now));
         return wake;
@@ -248,6 +252,7 @@ static void status_publish(struct engine *e, struct instant wake)
         .ready = (int64_t)(agenda_count(&e->agenda, AGENDA_READY) + agenda_count(&e->agenda, AGENDA_LATE)),
         .running = e->in_flight,
         .queued = e->queued,
+        .slots = slots_count(&e->entries.slots),
         .next_wake = wake,
         .last_tick = e->last_wall,
         .store_ok = e->store_failures == 0,
@@ -264,6 +269,8 @@ struct instant engine_tick(struct engine *e)
     bool more = false;
     clock_check(e, now);
     take_inbox(e, now);
+    share_apply(e);
+    share_watch_lease(e, now.mono);
     deadlines_check(e, now.mono);
     if (!store_resting(e, now.mono))
         more = work(e);

@@ -8,6 +8,7 @@
 #ifndef ENGINE_ENGINE_H
 #define ENGINE_ENGINE_H
 
+#include "engine/slots.h"
 #include "jobs/job_type.h"
 #include "store/store.h"
 
@@ -22,6 +23,14 @@ struct engine_config {
     struct zones *zones;      // must outlive the engine; NULL: it keeps its own
 };
 
+// What an engine decides for when it is not alone. Without one it decides for every job, for ever.
+struct engine_share {
+    struct slots slots;
+    int64_t token;           // of claims from now on; the store knows it as a living node's
+    struct mono lease_until; // nothing is fired or claimed from then on
+    int64_t generation;      // rising
+};
+
 // What others may want to know after a commit. Called on the engine's thread; must not block.
 struct engine_listener {
     void (*run_changed)(void *ctx, struct ulid run_id, struct ulid job_id, int status);
@@ -33,6 +42,7 @@ struct engine_status {
     int64_t plans;            // held in memory
     int64_t ready, running;   // due and waiting for room; in flight
     int64_t queued;           // retries and manual runs waiting for their time
+    int64_t slots;            // decided for
     struct instant next_wake;
     struct instant last_tick;
     bool store_ok;            // the last flush succeeded
@@ -65,6 +75,15 @@ void engine_cancel_run(struct engine *e, struct ulid run_id);
 // The zones' data was reloaded and some of it changed: future fires are moved accordingly, in portions. What is due
 // already is decided as it stands.
 void engine_zones_changed(struct engine *e);
+// In a cluster. A share takes effect at the next tick with no flush in the air: slots that are not in it any more are
+// left at once, new ones are loaded from the store first. A token other than before means that the lease was lost:
+// give an empty share first, so that what is held is forgotten.
+void engine_take_share(struct engine *e, const struct engine_share *s);
+int64_t engine_share_taken(struct engine *e); // the generation in effect
+// The lease was renewed. Before it ends the engine stops what it runs: somebody else may start it after that.
+void engine_lease(struct engine *e, struct mono until);
+// Look again at everything unfinished in the share, because a node is gone or it is time to; with plans: at them, too.
+void engine_sweep(struct engine *e, bool plans);
 // Stop planning and claiming; finish what is in flight within grace, then cancel it and hand it back.
 void engine_stop(struct engine *e, struct duration grace);
 void engine_status(struct engine *e, struct engine_status *ret);

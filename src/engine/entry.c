@@ -9,6 +9,7 @@ void entries_init(struct entries *es, struct zones *zones)
     map_init(&es->by_id);
     slab_init(&es->slab, sizeof(struct entry));
     rules_init(&es->rules, zones);
+    slots_fill(&es->slots);
 }
 
 void entries_release(struct entries *es)
@@ -37,6 +38,7 @@ struct entry *entries_add(struct entries *es, struct ulid job_id)
     e->next_fire = INSTANT_NEVER;
     e->priority = PRIORITY_MEDIUM;
     e->gone = true;
+    e->foreign = !slots_has(&es->slots, slot_of(job_id));
     (void)map_put(&es->by_id, job_id, e);
     return e;
 }
@@ -72,12 +74,13 @@ void entries_remove(struct entries *es, struct entry *e)
 
 struct instant entry_wake(const struct entry *e)
 {
-    if (!e->follows || e->gone || instant_is_never(e->next_fire))
+    if (!e->follows || e->gone || e->foreign || instant_is_never(e->next_fire))
         return INSTANT_NEVER;
     return schedule_due(e->rule->schedule, schedule_seed(e->job_id), e->next_fire);
 }
 
 bool entry_stalled(const struct entry *e)
 {
-    return e->follows && !e->gone && !e->tasks && instant_is_never(e->next_fire) && rule_waits_for_end(e->rule);
+    bool idle = e->follows && !e->gone && !e->foreign && !e->tasks;
+    return idle && instant_is_never(e->next_fire) && rule_waits_for_end(e->rule);
 }

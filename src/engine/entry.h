@@ -10,6 +10,7 @@
 #include "engine/agenda.h"
 #include "engine/rule.h"
 #include "engine/slab.h"
+#include "engine/slots.h"
 
 struct task;
 
@@ -25,6 +26,7 @@ struct entry {
     uint8_t priority, concurrency;
     bool follows; // enabled and ACTIVE: the schedule is followed
     bool gone;    // the job was deleted
+    bool foreign; // another node decides for the job; it is held because of runs under way
     bool repeats; // an occurrence to decide has a run already: leave those out of the next fire
     bool moves;   // a fire under way moves the next fire to where changed zone data has it
     uint8_t type; // of the job, meter_type
@@ -34,6 +36,7 @@ struct entries {
     struct map by_id;
     struct slab slab;
     struct rules rules;
+    struct slots slots; // of the jobs that are decided for here
 };
 
 void entries_init(struct entries *es, struct zones *zones);

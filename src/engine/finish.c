@@ -141,6 +141,7 @@ static bool finish_build(struct engine *e, struct task *t)
     f->dead = dead;
     if (!retry)
         f->plan_next = next_after_end(t);
+    share_tell(e, f, t->entry);
     return true;
 }
 
@@ -165,8 +166,8 @@ static void retry_take(struct engine *e, struct entry *p, const struct run *retr
 {
     meter_retry();
     engine_report_run(e, retry->id, retry->job_id, RUN_QUEUED);
-    if (tasks_find(&e->tasks, retry->id))
-        return; // a poke was faster
+    if (p->foreign || tasks_find(&e->tasks, retry->id))
+        return; // another node was told, or a poke was faster
     e->queued++;
     task_enqueue(e, task_new(&e->tasks, p, retry), now);
 }

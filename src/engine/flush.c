@@ -26,16 +26,19 @@ static void fill(struct engine *e)
     struct agenda_node *n;
     bool late;
     batch_logs(&e->batch, inbox_logs(&e->inbox));
-    if (!e->draining)
+    bool decides = !e->draining && share_may_decide(e, now.mono);
+    if (decides)
         while (batch_open(&e->batch) && engine_has_room(e) && (n = take_most_urgent(e, &late)) != NULL) {
             if (n->kind == NODE_ENTRY)
                 plan_decide(e, (struct entry *)n, late, now);
             else
                 claim_decide(e, (struct task *)n, now);
         }
-    if (!e->draining)
+    if (decides)
         rezone_fill(e, now);
     finish_fill(e); // last: claims that were refused above end in the same flush
+    if (e->share.clustered && e->batch.flush.n_fires + e->batch.flush.n_claims > 0)
+        e->batch.flush.node_token = e->token;
 }
 
 static void task_discard(struct engine *e, struct task *t)
@@ -168,6 +171,11 @@ bool flush_run(struct engine *e)
         store_worked(e);
         flush_act(e);
         return true;
+    }
+    if (err.code == ERR_STALE) {
+        share_fenced(e);
+        flush_abandon(e);
+        return true; // ends can be written
     }
     store_failed(e, "write a batch", &err);
     if (err.code == ERR_UNKNOWN_COMMIT)

@@ -10,6 +10,7 @@
 #define ENGINE_INBOX_H
 
 #include "base/sync.h"
+#include "engine/engine.h"
 #include "engine/ids.h"
 #include "engine/task.h"
 
@@ -29,6 +30,14 @@ struct inbox_content {
     bool zones;              // time zone data changed
 };
 
+// What the cluster wants of the engine.
+struct share_order {
+    bool given, sweep, sweep_plans;
+    struct engine_share share;
+    struct mono lease_until;
+    int64_t taken; // generation in effect
+};
+
 struct inbox {
     struct mutex lock;
     struct waker waker;
@@ -39,6 +48,7 @@ struct inbox {
     int64_t log_seq;       // lines accepted so far, over all runs
     bool stopping;
     struct duration grace;
+    struct share_order share; // written by engine_take_share and its kin, taken by share_apply
 };
 
 void inbox_init(struct inbox *b);

@@ -57,12 +57,25 @@ bool poke_reload(struct engine *e, const struct ulid *ids, size_t n, struct err 
 static bool poke_jobs(struct engine *e, struct err *err)
 {
     struct ids *l = &e->todo.jobs;
-    size_t n = l->n < POKE_BATCH ? l->n : POKE_BATCH;
-    if (n == 0)
-        return true;
-    if (!poke_reload(e, l->v, n, err))
+    struct ulid wanted[POKE_BATCH];
+    size_t n = 0, seen = 0;
+    for (; seen < l->n && n < POKE_BATCH; seen++) // jobs of other nodes concern us only while they have runs here
+        if (slots_has(&e->entries.slots, slot_of(l->v[seen])) || entries_find(&e->entries, l->v[seen]))
+            wanted[n++] = l->v[seen];
+    if (n > 0 && !poke_reload(e, wanted, n, err))
         return false;
-    ids_shift(l, n);
+    ids_shift(l, seen);
+    return true;
+}
+
+// Runs on other nodes that a newer run of their job is to replace.
+static bool poke_asks(struct engine *e, struct err *err)
+{
+    enum run_cancel_result result;
+    struct ids *l = &e->asks;
+    for (; l->n > 0; ids_shift(l, 1))
+        if (!e->store->ops->run_cancel(e->store, l->v[0], engine_now(e).wall, &result, err))
+            return false;
     return true;
 }
 
@@ -71,14 +84,15 @@ void poke_take_run(struct engine *e, const struct run *r)
     struct task *t = tasks_find(&e->tasks, r->id);
     if (t) {
         bool lost_claim = t->state == TASK_QUEUED && t->node.list == AGENDA_NONE;
-        if (task_waits(t) && r->status != RUN_QUEUED)
+        bool over = t->state == TASK_ELSEWHERE && run_status_final(r->status);
+        if (over || (task_waits(t) && r->status != RUN_QUEUED))
             task_forget(e, t);
         else if (lost_claim)
             task_postpone(e, t, engine_now(e));
         return;
     }
     struct entry *p = entries_find(&e->entries, r->job_id);
-    if (r->status != RUN_QUEUED || !p)
+    if (r->status != RUN_QUEUED || !p || p->foreign)
         return;
     e->queued++;
     task_enqueue(e, task_new(&e->tasks, p, r), engine_now(e));
@@ -96,11 +110,13 @@ static bool poke_run(struct engine *e, struct ulid id, struct err *err)
             *err = why;
             return false;
         }
-        if (t && task_waits(t))
+        if (t && (task_waits(t) || t->state == TASK_ELSEWHERE))
             task_forget(e, t);
         return true;
     }
-    if (r.status == RUN_QUEUED && !entries_find(&e->entries, r.job_id) && !poke_load_plans(e, &r.job_id, 1, err))
+    bool ours = slots_has(&e->entries.slots, slot_of(r.job_id));
+    if (ours && r.status == RUN_QUEUED && !entries_find(&e->entries, r.job_id) &&
+        !poke_load_plans(e, &r.job_id, 1, err))
         return false;
     poke_take_run(e, &r);
     return true;
@@ -134,6 +150,6 @@ void poke_apply(struct engine *e)
 {
     struct err err = {0};
     poke_cancels(e);
-    if (!poke_jobs(e, &err) || !poke_runs(e, &err))
+    if (!poke_jobs(e, &err) || !poke_runs(e, &err) || !poke_asks(e, &err))
         store_failed(e, "read what changed", &err);
 }

@@ -21,6 +21,7 @@
 #define MESSAGE_JOB_DELETED STR("the job was deleted before it could start")
 #define MESSAGE_LOST STR("the node that ran it was lost before the result was recorded")
 #define MESSAGE_HANDED_BACK STR("the node was shut down before the run had ended; it is repeated")
+#define MESSAGE_LEASE_LOST STR("the node could not renew its lease and stopped the run; it is repeated")
 #define MESSAGE_GIVEN_UP STR("the attempt did not end within its timeout and the grace after it")
 #define MESSAGE_CANCELLED STR("the run was cancelled by a user")
 #define MESSAGE_LOAD_FAILED STR("the definition of the job could not be read; it is tried again")

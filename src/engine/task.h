@@ -18,6 +18,7 @@ enum task_state {
     TASK_RUNNING,  // ours; the executor has the attempt
     TASK_ENDED,    // result known, not yet recorded
     TASK_STRAY,    // recorded without the executor's word; it still holds the attempt
+    TASK_ELSEWHERE, // another living node runs it
 };
 enum task_load { LOAD_NOT_TRIED, LOAD_DONE, LOAD_GONE, LOAD_FAILED }; // of the job's definition
 
@@ -77,7 +78,7 @@ void task_attempt_give(struct tasks *ts, struct task *t);
 
 static inline bool task_in_way(const struct task *t) // for other starts of its job
 {
-    return t->state == TASK_CLAIMING || t->state == TASK_RUNNING;
+    return t->state == TASK_CLAIMING || t->state == TASK_RUNNING || t->state == TASK_ELSEWHERE;
 }
 static inline bool task_waits(const struct task *t)
 {

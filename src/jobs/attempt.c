@@ -52,6 +52,7 @@ void attempt_cancelled(struct attempt *a, enum cancel_why why)
         [CANCEL_BY_USER] = "cancelled by a user",
         [CANCEL_BY_REPLACE] = "cancelled: a newer run of the job replaces it",
         [CANCEL_BY_SHUTDOWN] = "cancelled: the server is stopping",
+        [CANCEL_BY_LEASE] = "cancelled: the node lost its lease",
     };
     a->result.status = why == CANCEL_BY_TIMEOUT ? RUN_TIMED_OUT : RUN_CANCELLED;
     a->result.error_class = why == CANCEL_BY_TIMEOUT ? STR("TIMEOUT") : STR("CANCELLED");

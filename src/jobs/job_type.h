@@ -15,7 +15,7 @@
 struct attempt;
 struct job_env; // jobs/runner.h: loops, HTTP client, spawner, settings
 
-enum cancel_why { CANCEL_BY_USER, CANCEL_BY_TIMEOUT, CANCEL_BY_REPLACE, CANCEL_BY_SHUTDOWN };
+enum cancel_why { CANCEL_BY_USER, CANCEL_BY_TIMEOUT, CANCEL_BY_REPLACE, CANCEL_BY_SHUTDOWN, CANCEL_BY_LEASE };
 
 struct attempt_result {
     int status;                  // RUN_SUCCEEDED, RUN_FAILED, RUN_TIMED_OUT or RUN_CANCELLED
