@@ -101,22 +101,16 @@ class Cluster:
         return self
 
     def complete(self):
-        """Whether every node sees every node."""
-        for node in self.nodes:
-            answer = node.call("GET", "/cluster/nodes")
-            if answer.status == 404:
-                return True  # nothing to ask yet
-            if sum(one.get("state") == "ACTIVE" for one in nodes_of(answer.json)) != len(self.nodes):
-                return False
-        return True
+        """Whether every node divides the jobs among all nodes."""
+        return all(node.call("GET", "/actuator/cluster-info", base="").json.items()
+                   >= {"nodes": len(self.nodes), "viewAgreed": True}.items() for node in self.nodes)
 
     def stop(self):
         for node in self.nodes:
             if node.running:
                 node.freeze(False)
                 node.process.terminate()
-        ends = [node.stop() for node in self.nodes if node.process]
-        return ends
+        return [node.stop() for node in self.nodes if node.process]
 
     def close(self):
         with contextlib.suppress(AssertionError):
@@ -139,10 +133,6 @@ class Cluster:
         return [run for status in ("RUNNING", "QUEUED") for run in self.any().runs(status=status)]
 
 
-def nodes_of(body):
-    return body if isinstance(body, list) else body.get("content", body.get("nodes", []))
-
-
 class Load:
     """Jobs made through the API together with what is expected of them, from begin to end (ms)."""
 
@@ -158,6 +148,11 @@ class Load:
     def body(self, name, schedule, path="now", **more):
         return {"name": name, "type": "HTTP", "payload": {"httpUrl": f"{self.target.url}/{path}", "timeoutSeconds": 30},
                 "schedule": {"misfirePolicy": "FIRE_ALL", "maxCatchUp": 1000, **schedule}, **more}
+
+    def manuals(self, count):
+        """Jobs that only run when asked to; nothing is expected of them here."""
+        return self.add([{**self.body(f"by hand {i}", {}), "schedule": {"scheduleType": "MANUAL"}} for i in range(count)],
+                        [{}] * count)
 
     def grids(self, count, steps=STEPS_MS):
         """Recurring jobs of those steps in turn, spread over the first second; every third call takes half a second."""
