@@ -266,7 +266,7 @@ static void flags_clear(struct flush *f)
 bool sql_flush(struct store *s, struct flush *f, struct err *err)
 {
     size_t weight = f->n_fires + f->n_claims + f->n_finishes + f->n_logs;
-    if (sql_write(s, flush_write, f, weight, err))
+    if (sql_write_in(s, LANE_ENGINE, flush_write, f, weight, err))
         return true;
     flags_clear(f);
     return false;

@@ -8,7 +8,7 @@
 // checkpoint.
 #include "store/sql/group.h"
 
-enum { TIDY_PAGES = 8192, TIDY_IDLE_S = 1 };
+enum { TIDY_PAGES = 8192, TIDY_IDLE_S = 1, LOST_TRIES = 1, BUSY_TRIES = 5, BUSY_PAUSE_MS_MAX = 40 };
 
 enum op_state { OP_WAITING, OP_LEADING, OP_DONE };
 struct group_op {
@@ -30,74 +30,155 @@ static bool store_error(struct err *err)
     return false;
 }
 
-enum op_end { OP_KEPT, OP_HARMLESS, OP_BROKE };
+enum op_end { OP_KEPT, OP_HARMLESS, OP_BROKE, OP_LOST, OP_BUSY };
+
+// What a failure means for the group: on a server also a whole one may have to run again.
+static enum op_end end_of_failure(struct group *g, const struct err *err, enum op_end otherwise)
+{
+    if (!connector_of_server(g->connector))
+        return otherwise;
+    return !db_alive(g->db) ? OP_LOST : err->code == ERR_BUSY ? OP_BUSY : otherwise;
+}
 
 // Runs one operation; tells whether the transaction still is what it should be.
-static enum op_end run_one(struct db *d, struct group_op *op, bool guarded)
+static enum op_end run_one(struct group *g, struct group_op *op, bool guarded)
 {
+    struct db *d = g->db;
     int64_t before = db_changes_total(d);
     struct err ignored;
-    if (guarded && !db_savepoint(d, op->err)) {
-        op->ok = false;
-        return OP_BROKE;
+    if (guarded && !db_savepoint(d, op->err))
+        return end_of_failure(g, op->err, OP_BROKE);
+    if (op->fn(d, op->arg, op->err) && (!guarded || db_savepoint_release(d, op->err))) {
+        op->ok = true;
+        return OP_KEPT;
     }
-    op->ok = op->fn(d, op->arg, op->err);
-    if (op->ok)
-        return !guarded || db_savepoint_release(d, &ignored) ? OP_KEPT : OP_BROKE;
-    (void)store_error(op->err);
-    if (!db_in_transaction(d))
-        return OP_BROKE;
+    enum op_end end = end_of_failure(g, op->err, OP_BROKE);
+    if (end != OP_BROKE || !db_in_transaction(d))
+        return end;
     if (guarded)
-        return db_savepoint_rollback(d, &ignored) ? OP_HARMLESS : OP_BROKE;
-    return db_changes_total(d) == before ? OP_HARMLESS : OP_BROKE;
+        return db_savepoint_rollback(d, &ignored) ? OP_HARMLESS : end_of_failure(g, &ignored, OP_BROKE);
+    // A server may have put off statements of operations before: whose failure it was shows with savepoints only.
+    return !connector_of_server(g->connector) && db_changes_total(d) == before ? OP_HARMLESS : OP_BROKE;
+}
+
+static void op_fail(struct group_op *op)
+{
+    (void)store_error(op->err);
+    op->ended = true;
+    op->ok = false;
 }
 
 static void fail_rest(struct group_op *first, const struct err *err)
 {
     for (struct group_op *op = first; op; op = op->next)
         if (!op->ended) {
-            op->ok = false;
             *op->err = *err;
+            op_fail(op);
         }
 }
 
-// One try at the whole group. False: an operation broke the transaction; it has ended, the others are to run
-// again.
-static bool try_group(struct db *d, struct group_op *first, bool guarded)
+static bool is_only_one(const struct group_op *first)
 {
-    struct err err;
-    if (!db_begin(d, &err)) {
-        (void)store_error(&err);
-        fail_rest(first, &err);
-        return true;
+    int n = 0;
+    for (const struct group_op *op = first; op; op = op->next)
+        n += !op->ended;
+    return n == 1;
+}
+
+enum group_end { GROUP_DONE, GROUP_BROKE, GROUP_LOST, GROUP_BUSY };
+
+// An operation failed and the transaction with it. Who is to blame ends; the others run again.
+static enum group_end after_break(struct group *g, struct group_op *first, struct group_op *op, enum op_end end,
+                                  bool guarded, struct err *ret_why)
+{
+    *ret_why = *op->err;
+    db_rollback(g->db);
+    if (end == OP_LOST)
+        return GROUP_LOST;
+    if (end == OP_BUSY)
+        return GROUP_BUSY;
+    if (guarded || is_only_one(first) || !connector_of_server(g->connector))
+        op_fail(op);
+    return GROUP_BROKE;
+}
+
+static enum group_end after_commit(struct group *g, const struct group_op *first, bool guarded,
+                                   const struct err *err)
+{
+    if (!connector_of_server(g->connector) || err->code == ERR_UNKNOWN_COMMIT)
+        return GROUP_DONE;
+    if (!db_alive(g->db))
+        return GROUP_LOST;
+    if (err->code == ERR_BUSY)
+        return GROUP_BUSY;
+    return guarded || is_only_one(first) ? GROUP_DONE : GROUP_BROKE;
+}
+
+// One try at the whole group. Not GROUP_DONE: the transaction has ended, those that have not are to run again.
+static enum group_end try_group(struct group *g, struct group_op *first, bool guarded, struct err *ret_why)
+{
+    if (!connector_keep(g->connector, false, &g->db, ret_why)) {
+        fail_rest(first, ret_why);
+        return GROUP_DONE;
+    }
+    if (!db_begin(g->db, ret_why)) {
+        if (connector_of_server(g->connector) && !db_alive(g->db))
+            return GROUP_LOST;
+        fail_rest(first, ret_why);
+        return GROUP_DONE;
     }
     for (struct group_op *op = first; op; op = op->next) {
         if (op->ended)
             continue;
-        enum op_end end = run_one(d, op, guarded);
-        op->ended = !op->ok;
-        if (end == OP_BROKE) {
-            op->ended = true;
-            op->ok = false;
-            db_rollback(d);
-            return false;
-        }
+        enum op_end end = run_one(g, op, guarded);
+        if (end == OP_HARMLESS)
+            op_fail(op);
+        else if (end != OP_KEPT)
+            return after_break(g, first, op, end, guarded, ret_why);
     }
-    if (!db_commit(d, &err)) {
-        (void)store_error(&err);
-        fail_rest(first, &err);
-    }
-    return true;
+    if (db_commit(g->db, ret_why))
+        return GROUP_DONE;
+    enum group_end end = after_commit(g, first, guarded, ret_why);
+    if (end == GROUP_DONE)
+        fail_rest(first, ret_why);
+    return end;
 }
 
-static void run_group(struct db *d, struct group_op *first)
+// Nobody signals a group of a server without a tidier.
+static void pause_before_next(struct group *g)
+{
+    int64_t ms = 1 + (int64_t)rng_below(&g->rng, BUSY_PAUSE_MS_MAX);
+    WITH_LOCK(&g->lock);
+    (void)cond_wait_for(&g->changed, &g->lock, duration_ms(ms));
+}
+
+static bool any_left(const struct group_op *first)
+{
+    for (const struct group_op *op = first; op; op = op->next)
+        if (!op->ended)
+            return true;
+    return false;
+}
+
+static void run_group(struct group *g, struct group_op *first)
 {
     if (!first->fn) {
-        first->ok = db_tidy(d, first->err) || store_error(first->err);
+        first->ok = db_tidy(g->db, first->err) || store_error(first->err);
         return;
     }
-    for (bool guarded = false; !try_group(d, first, guarded); guarded = true)
-        ;
+    struct err why;
+    bool guarded = false;
+    int busy = 0, lost = 0;
+    enum group_end end;
+    while (any_left(first) && (end = try_group(g, first, guarded, &why)) != GROUP_DONE) {
+        guarded |= end == GROUP_BROKE;
+        if ((end == GROUP_LOST && ++lost > LOST_TRIES) || (end == GROUP_BUSY && ++busy > BUSY_TRIES)) {
+            fail_rest(first, &why);
+            return;
+        }
+        if (end == GROUP_BUSY)
+            pause_before_next(g);
+    }
 }
 
 // Cuts off the front of the queue: as many as fit; what runs outside of transactions goes alone. Lock held.
@@ -121,8 +202,8 @@ static void lead(struct group *g, const struct group_op *self)
     mutex_lock(&g->lock);
     struct group_op *taken = take_front(g);
     mutex_unlock(&g->lock);
-    run_group(g->db, taken);
-    int64_t backlog = db_backlog(g->db);
+    run_group(g, taken);
+    int64_t backlog = g->db ? db_backlog(g->db) : 0;
     mutex_lock(&g->lock);
     // The tidier sleeps while there is nothing to move, and looks by itself once a second while there is something.
     bool rouse = (g->backlog == 0 && backlog > 0) || (g->backlog < TIDY_PAGES && backlog >= TIDY_PAGES);
@@ -211,12 +292,14 @@ static void *tidier_main(void *arg)
     return NULL;
 }
 
-void group_init(struct group *g, struct db *d)
+void group_init(struct group *g, struct connector *c, struct db *d)
 {
-    *g = (struct group){.db = d};
+    *g = (struct group){.connector = c, .db = d, .tidies = d && d->ops->tidy};
+    rng_init_random(&g->rng);
     mutex_init(&g->lock, LOCK_STORE_GROUP);
     cond_init(&g->changed);
-    g->tidier = thread_start("store-tidier", tidier_main, g);
+    if (g->tidies)
+        g->tidier = thread_start("store-tidier", tidier_main, g);
 }
 
 void group_release(struct group *g)
@@ -225,8 +308,10 @@ void group_release(struct group *g)
     g->stop = true;
     cond_signal(&g->changed);
     mutex_unlock(&g->lock);
-    (void)pthread_join(g->tidier, NULL);
+    if (g->tidies)
+        (void)pthread_join(g->tidier, NULL);
     must(!g->first && !g->led);
     cond_release(&g->changed);
     mutex_release(&g->lock);
+    db_close(g->db);
 }

@@ -18,6 +18,7 @@ enum {
     PATH_BYTES_MAX = 4096,
     WRITER_CACHE_KIB = 32 * 1024,
     READER_CACHE_KIB = 2 * 1024,
+    SQLITE_READERS = 4,
     LOCK_FILE_MODE = 0600
 };
 
@@ -54,8 +55,9 @@ static bool check_file(const char *path, struct err *err)
                path);
 }
 
-static bool open_reader(void *ctx, struct db **ret, struct err *err)
+static bool open_reader(void *ctx, bool read_only, struct db **ret, struct err *err)
 {
+    must(read_only); // the writer is there as long as the store
     const struct sqlite_home *h = ctx;
     struct db_config c = {
         .path = h->path, .read_only = true, .cache_kib = READER_CACHE_KIB, .slots = STORE_QUERY_COUNT};
@@ -102,6 +104,12 @@ bool store_sqlite_open(const char *path, enum store_durability durability, struc
         home_free(h);
         return false;
     }
-    *ret = sql_new(&sql_ops, writer, open_reader, home_free, h);
+    struct sql_config config = {.ops = &sqlite_store_ops,
+                                .first = writer,
+                                .open = open_reader,
+                                .closed = home_free,
+                                .ctx = h,
+                                .readers = SQLITE_READERS};
+    *ret = sql_new(&config);
     return true;
 }

@@ -10,6 +10,14 @@
 -- let dlq: d.id, d.job_id, d.job_name, d.last_run_id, d.run_key, d.scheduled, d.reason, d.error_class, d.attempts, d.job_version, d.inputs, d.created_at, d.resolved, d.resolved_at, d.resolved_by, d.resolution, d.replay_run_id, d.definition
 -- let user: u.id, u.email, u.password_hash, u.roles, u.enabled, u.session_epoch, u.created_at
 
+-- The store's clock, in microseconds: the moment itself, not when the transaction or the statement began, so that a
+-- lease is judged after waiting for a lock. SQLite's has a resolution of a millisecond.
+-- let now: (CAST(strftime('%s', 'now') AS INTEGER) * 1000000 + CAST(substr(strftime('%f', 'now'), 4) AS INTEGER) * 1000)
+
+-- One row per setting by which a server may lose what it has acknowledged, as a sentence: "fsync is off".
+-- name: shortcomings
+SELECT NULL WHERE 0
+
 -- ---- the hot path ----
 
 -- name: fire_get

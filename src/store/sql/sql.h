@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Inside of the sql store: one writing connection behind group commit, a few reading ones, operations by
+// Inside of the sql store: connections for writing, each behind a group commit, some for reading, operations by
 // noun. Functions named sql_* are the store's operations.
 #ifndef STORE_SQL_SQL_H
 #define STORE_SQL_SQL_H
@@ -10,35 +10,51 @@
 #include "store/sql/store_queries.h"
 #include "store/sql/user_memory.h"
 
-enum { READERS_MAX = 4 };
+enum { READERS_MAX = 64 };
 
-// Opens one more connection for reading.
-typedef bool (*reader_open)(void *ctx, struct db **ret, struct err *err);
+// Who waits for whom: writes of one lane share commits and a connection. A file has one lane for all.
+enum sql_lane {
+    LANE_ENGINE,  // the engine's flush, so that no other write delays it
+    LANE_LEASE,   // the renewal of the node's lease
+    LANE_WRITES,  // everything else,
+    LANE_WRITES2, // by turns
+    LANES
+};
 
 struct sql {
     struct store base; // first
-    struct group group;
-    struct db *writer;
+    struct connector connector;
+    struct group lanes[LANES];
+    size_t n_lanes; // 1 or LANES
+    _Atomic unsigned turn;
     struct mutex readers_lock;
     // under readers_lock:
     struct db *idle[READERS_MAX];
     size_t n_idle, n_open;
     struct cond returned;
-    struct user_memory users; // has its own lock
+    _Atomic unsigned readers_lost; // counts connections for reading that were lost
+    struct user_memory users;      // exclusive stores only; has its own lock
     // constant:
-    reader_open open;
+    size_t readers_max;
     void (*closed)(void *ctx); // called last
-    void *ctx;
 };
 
-extern const struct store_ops sql_ops;
-// Takes the writer over (migrated already).
-struct store *sql_new(const struct store_ops *ops, struct db *writer, reader_open open,
-                      void (*closed)(void *ctx), void *ctx);
+extern const struct store_ops sqlite_store_ops, postgres_store_ops, mysql_store_ops;
+struct sql_config {
+    const struct store_ops *ops;
+    struct db *first; // a connection for writing, migrated already; taken over
+    connect_fn open;
+    void (*closed)(void *ctx);
+    void *ctx;
+    const struct clock *clock; // of a server; NULL: a file of this process alone
+    size_t readers;            // at most READERS_MAX
+};
+struct store *sql_new(const struct sql_config *c);
 
 // The statement of a query on a connection.
 bool sql_query(struct db *d, enum store_query q, struct db_stmt **ret, struct err *err);
-// Runs fn on the writer, in a shared transaction.
+// Runs fn in a shared transaction; sql_write chooses among the lanes of LANE_WRITES.
+bool sql_write_in(struct store *s, enum sql_lane lane, group_fn fn, void *arg, size_t weight, struct err *err);
 bool sql_write(struct store *s, group_fn fn, void *arg, size_t weight, struct err *err);
 // A reading connection for this thread alone, until given back; waits for one. NULL: *err says why.
 struct db *sql_reader(struct store *s, struct err *err);

@@ -10,22 +10,29 @@ bool sql_query(struct db *d, enum store_query q, struct db_stmt **ret, struct er
     return db_stmt_at(d, q, store_sql[d->dialect][q], ret, err);
 }
 
+bool sql_write_in(struct store *s, enum sql_lane lane, group_fn fn, void *arg, size_t weight, struct err *err)
+{
+    struct sql *q = (struct sql *)s;
+    return group_run(&q->lanes[q->n_lanes == 1 ? 0 : lane], fn, arg, weight, err);
+}
+
 bool sql_write(struct store *s, group_fn fn, void *arg, size_t weight, struct err *err)
 {
-    return group_run(&((struct sql *)s)->group, fn, arg, weight, err);
+    unsigned turn = atomic_fetch_add_explicit(&((struct sql *)s)->turn, 1, memory_order_relaxed);
+    return sql_write_in(s, turn % 2 ? LANE_WRITES2 : LANE_WRITES, fn, arg, weight, err);
 }
 
 struct db *sql_reader(struct store *s, struct err *err)
 {
     struct sql *q = (struct sql *)s;
     mutex_lock(&q->readers_lock);
-    while (q->n_idle == 0 && q->n_open == READERS_MAX)
+    while (q->n_idle == 0 && q->n_open == q->readers_max)
         cond_wait(&q->returned, &q->readers_lock);
     struct db *d = q->n_idle ? q->idle[--q->n_idle] : NULL;
     if (!d)
         q->n_open++;
     mutex_unlock(&q->readers_lock);
-    if (d || q->open(q->ctx, &d, err))
+    if (d || connector_open(&q->connector, true, &d, err))
         return d;
     mutex_lock(&q->readers_lock);
     q->n_open--;
@@ -36,9 +43,29 @@ struct db *sql_reader(struct store *s, struct err *err)
     return NULL;
 }
 
+// A lost connection goes, and the idle ones with it: what ended one has most likely ended all.
+static void reader_drop(struct sql *q, struct db *d)
+{
+    struct db *gone[READERS_MAX + 1] = {d};
+    size_t n = 1;
+    mutex_lock(&q->readers_lock);
+    for (; q->n_idle > 0; n++)
+        gone[n] = q->idle[--q->n_idle];
+    q->n_open -= n;
+    cond_broadcast(&q->returned);
+    mutex_unlock(&q->readers_lock);
+    (void)atomic_fetch_add(&q->readers_lost, 1);
+    while (n > 0)
+        db_close(gone[--n]);
+}
+
 void sql_reader_done(struct store *s, struct db *d)
 {
     struct sql *q = (struct sql *)s;
+    if (!db_alive(d)) {
+        reader_drop(q, d);
+        return;
+    }
     WITH_LOCK(&q->readers_lock);
     q->idle[q->n_idle++] = d;
     cond_signal(&q->returned);
@@ -82,16 +109,18 @@ bool sql_no_memory(struct err *err)
 static void sql_free(struct store *s)
 {
     struct sql *q = (struct sql *)s;
-    group_release(&q->group);
-    user_memory_release(&q->users);
     must(q->n_idle == q->n_open);
     for (size_t i = 0; i < q->n_idle; i++)
         db_close(q->idle[i]);
-    db_close(q->writer); // last, so that it alone moves the log into the file
+    for (size_t i = 0; i < q->n_lanes; i++)
+        group_release(&q->lanes[i]); // a file's last connection, so that it alone moves the log into the file
+    user_memory_release(&q->users);
     cond_release(&q->returned);
     mutex_release(&q->readers_lock);
+    void *ctx = q->connector.ctx;
+    connector_release(&q->connector);
     if (q->closed)
-        q->closed(q->ctx);
+        q->closed(ctx);
     mem_free(q);
 }
 
@@ -104,55 +133,58 @@ static bool sql_check(struct store *s, struct err *err)
            sql_setting_get(s, STR("store.check"), &back, &a, err);
 }
 
-const struct store_ops sql_ops = {
-    .name = "sqlite",
-    .free = sql_free,
-    .check = sql_check,
-    .flush = sql_flush,
-    .plans_page = sql_plans_page,
-    .plans_get = sql_plans_get,
-    .runs_unfinished = sql_runs_unfinished,
-    .job_definition = sql_job_definition,
-    .jobs_insert = sql_jobs_insert,
-    .job_update = sql_job_update,
-    .job_delete = sql_job_delete,
-    .job_set_state = sql_job_set_state,
-    .job_get = sql_job_get,
-    .jobs_list = sql_jobs_list,
-    .run_insert = sql_run_insert,
-    .run_get = sql_run_get,
-    .runs_list = sql_runs_list,
-    .run_cancel = sql_run_cancel,
-    .logs_read = sql_logs_read,
-    .dlq_get = sql_dlq_get,
-    .dlq_list = sql_dlq_list,
-    .dlq_resolve = sql_dlq_resolve,
-    .user_insert = sql_user_insert,
-    .user_insert_first_admin = sql_user_insert_first_admin,
-    .user_get = sql_user_get,
-    .user_by_email = sql_user_by_email,
-    .user_update = sql_user_update,
-    .admin_exists = sql_admin_exists,
-    .session_insert = sql_session_insert,
-    .session_rotate = sql_session_rotate,
-    .session_end = sql_session_end,
-    .sessions_end_all = sql_sessions_end_all,
-    .setting_get = sql_setting_get,
-    .setting_put = sql_setting_put,
-};
+#define SQL_OPS                                                                                              \
+.free = sql_free,                                                                                            \
+    .check = sql_check,                                                                                      \
+    .flush = sql_flush,                                                                                      \
+    .plans_page = sql_plans_page,                                                                            \
+    .plans_get = sql_plans_get,                                                                              \
+    .runs_unfinished = sql_runs_unfinished,                                                                  \
+    .job_definition = sql_job_definition,                                                                    \
+    .jobs_insert = sql_jobs_insert,                                                                          \
+    .job_update = sql_job_update,                                                                            \
+    .job_delete = sql_job_delete,                                                                            \
+    .job_set_state = sql_job_set_state,                                                                      \
+    .job_get = sql_job_get,                                                                                  \
+    .jobs_list = sql_jobs_list,                                                                              \
+    .run_insert = sql_run_insert,                                                                            \
+    .run_get = sql_run_get,                                                                                  \
+    .runs_list = sql_runs_list,                                                                              \
+    .run_cancel = sql_run_cancel,                                                                            \
+    .logs_read = sql_logs_read,                                                                              \
+    .dlq_get = sql_dlq_get,                                                                                  \
+    .dlq_list = sql_dlq_list,                                                                                \
+    .dlq_resolve = sql_dlq_resolve,                                                                          \
+    .user_insert = sql_user_insert,                                                                          \
+    .user_insert_first_admin = sql_user_insert_first_admin,                                                  \
+    .user_get = sql_user_get,                                                                                \
+    .user_by_email = sql_user_by_email,                                                                      \
+    .user_update = sql_user_update,                                                                          \
+    .admin_exists = sql_admin_exists,                                                                        \
+    .session_insert = sql_session_insert,                                                                    \
+    .session_rotate = sql_session_rotate,                                                                    \
+    .session_end = sql_session_end,                                                                          \
+    .sessions_end_all = sql_sessions_end_all,                                                                \
+    .setting_get = sql_setting_get,                                                                          \
+    .setting_put = sql_setting_put
 
-struct store *sql_new(const struct store_ops *ops, struct db *writer, reader_open open,
-                      void (*closed)(void *ctx), void *ctx)
+const struct store_ops sqlite_store_ops = {.name = "sqlite", SQL_OPS};
+const struct store_ops postgres_store_ops = {.name = "postgresql", SQL_OPS};
+const struct store_ops mysql_store_ops = {.name = "mysql", SQL_OPS};
+
+struct store *sql_new(const struct sql_config *c)
 {
     struct sql *q = mem_new(struct sql);
-    q->base.ops = ops;
-    q->writer = writer;
-    q->open = open;
-    q->closed = closed;
-    q->ctx = ctx;
+    q->base.ops = c->ops;
+    q->base.exclusive = c->clock == NULL;
+    q->closed = c->closed;
+    q->readers_max = c->readers;
+    q->n_lanes = q->base.exclusive ? 1 : LANES;
+    connector_init(&q->connector, c->open, c->ctx, c->clock);
     mutex_init(&q->readers_lock, LOCK_STORE_READERS);
     cond_init(&q->returned);
     user_memory_init(&q->users);
-    group_init(&q->group, writer);
+    for (size_t i = 0; i < q->n_lanes; i++)
+        group_init(&q->lanes[i], &q->connector, i == LANE_ENGINE ? c->first : NULL);
     return &q->base;
 }

@@ -113,7 +113,7 @@ bool sql_user_get(struct store *s, struct ulid id, struct user *ret, struct aren
 {
     struct user_memory *memory = &((struct sql *)s)->users;
     int64_t changes;
-    if (user_memory_get(memory, id, ret, &changes, a))
+    if (s->exclusive && user_memory_get(memory, id, ret, &changes, a))
         return true;
     struct sql_read r;
     if (!sql_read(&r, s, STORE_USER_GET, err))
@@ -121,7 +121,7 @@ bool sql_user_get(struct store *s, struct ulid id, struct user *ret, struct aren
     db_put_id(r.s, 1, &id);
     bool ok = user_read(&r, ret, a, err);
     sql_read_end(&r);
-    if (ok)
+    if (ok && s->exclusive)
         user_memory_put(memory, ret, changes);
     return ok;
 }
@@ -159,7 +159,8 @@ bool sql_user_update(struct store *s, const struct user *u, struct err *err)
 {
     bool ok = sql_write(s, change_write, &u, 1, err);
     // Also after a failure: a commit may have succeeded without our learning it.
-    user_memory_forget(&((struct sql *)s)->users, u->id);
+    if (s->exclusive)
+        user_memory_forget(&((struct sql *)s)->users, u->id);
     return ok;
 }
 
