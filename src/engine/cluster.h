@@ -65,6 +65,7 @@ struct cluster_status {
     int64_t slots;             // we decide for
     struct duration offset;    // of our clock against the store's
     bool leased;               // the lease holds
+    bool settled;              // all that our view gives us is ours alone
     bool draining;
     bool clock_refused;        // too far from the store's: nothing is claimed
 };
