@@ -14,6 +14,10 @@
 -- lease is judged after waiting for a lock. SQLite's has a resolution of a millisecond.
 -- let now: (CAST(strftime('%s', 'now') AS INTEGER) * 1000000 + CAST(substr(strftime('%f', 'now'), 4) AS INTEGER) * 1000)
 
+-- let outbox_run: of_kind, what, at, job_id, run_id, run_key, job_version, attempt, scheduled, started, ended, exit_code, worker, error_class, error_message
+
+-- Statements named …_rows take many rows at once (db_put_rows): only servers have them, others run the one without it.
+
 -- One row per setting by which a server may lose what it has acknowledged, as a sentence: "fsync is off".
 -- name: shortcomings
 SELECT NULL WHERE 0
@@ -232,3 +236,101 @@ SELECT s.value FROM settings s WHERE s.name = ?1
 INSERT INTO settings VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = ?2
 -- name: setting_remove
 DELETE FROM settings WHERE name = ?1
+
+-- ---- the cluster ----
+
+-- The name goes to whoever writes it into holds, which is unique: of two that register at once one finds it taken.
+-- name: node_free_name
+UPDATE nodes SET holds = NULL WHERE holds = ?1 AND lease_until <= {now}
+-- name: node_put
+INSERT INTO nodes (token, name, holds, address, version, process, state, drain_wanted, slot_view, running,
+                   clock_offset_us, started_at, renewed_at, lease_until)
+VALUES (?1, ?2, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, {now}, {now}, {now} + ?11) ON CONFLICT DO NOTHING
+-- name: nodes_remove_ended
+DELETE FROM nodes WHERE lease_until <= {now} - ?1
+-- name: node_renew
+UPDATE nodes SET lease_until = {now} + ?2, renewed_at = {now}, running = ?3, clock_offset_us = ?4
+WHERE token = ?1 AND lease_until > {now}
+-- name: node_publish
+UPDATE nodes SET state = ?2, slot_view = ?3 WHERE token = ?1 AND lease_until > {now}
+-- name: node_remove
+DELETE FROM nodes WHERE token = ?1
+-- name: node_want
+UPDATE nodes SET drain_wanted = ?2 WHERE name = ?1 AND lease_until > {now}
+-- One row when the lease of a node lasts. It takes no lock: the renewal must not wait for a flush.
+-- name: node_leased
+SELECT 1 FROM nodes WHERE token = ?1 AND lease_until > {now}
+-- One row with an absent token when there are no nodes: the clock is asked for too.
+-- name: nodes_list
+SELECT {now}, n.token, n.name, n.address, n.version, n.process, n.state, n.drain_wanted, n.slot_view, n.running,
+    n.clock_offset_us, n.started_at, n.renewed_at, n.lease_until
+FROM (SELECT 1 AS one) o LEFT JOIN nodes n ON o.one = 1
+ORDER BY n.name, n.started_at, n.token
+
+-- name: change_put
+INSERT INTO changes (kind, subject, sender, at) VALUES (?1, ?2, ?3, {now})
+-- Columns: kind, subject, sender.
+-- name: change_put_rows
+-- Wakes those who wait for changes, at the commit; where the store can tell.
+-- name: changes_notify
+-- name: changes_read
+SELECT c.seq, c.kind, c.subject, c.sender, c.at FROM changes c WHERE c.seq > ?1 ORDER BY c.seq LIMIT ?2
+-- name: changes_last
+SELECT coalesce(max(c.seq), 0) FROM changes c
+-- The highest seq to remove; found without locks, so that nobody who writes a change waits.
+-- name: changes_old
+SELECT coalesce(max(c.seq), 0) FROM changes c WHERE c.at <= {now} - ?1
+-- name: changes_remove
+DELETE FROM changes WHERE seq <= ?1 AND at <= {now} - ?2
+
+-- Takes a duty that is free or whose lease has ended, or keeps one's own; else it changes nothing.
+-- name: duty_take
+INSERT INTO duties (name, token, term, lease_until) VALUES (?1, ?2, 1, {now} + ?3)
+ON CONFLICT (name) DO UPDATE SET
+    term = duties.term + CASE WHEN duties.lease_until > {now} THEN 0 ELSE 1 END, token = ?2, lease_until = {now} + ?3
+WHERE duties.token = ?2 OR duties.lease_until <= {now}
+-- name: duty_get
+SELECT d.token, d.term FROM duties d WHERE d.name = ?1
+-- name: duty_release
+UPDATE duties SET lease_until = 0 WHERE name = ?1 AND token = ?2 AND lease_until > {now}
+
+-- ---- events for readers outside ----
+
+-- name: outbox_put_job
+INSERT INTO outbox (of_kind, what, at, job_id, job_version, attempt) VALUES (0, ?1, {now}, ?2, ?3, 0)
+-- The event of a change of status: what the row of the run holds after it.
+-- name: outbox_put_run
+INSERT INTO outbox ({outbox_run})
+SELECT 1, r.status, {now}, r.job_id, r.id, r.run_key, r.job_version, r.attempt, r.scheduled, r.started, r.ended,
+    r.exit_code, r.worker, r.error_class, r.error_message
+FROM runs r WHERE r.id = ?1
+-- Column: id of the run. Events in the order of the rows given.
+-- name: outbox_put_run_rows
+-- Before runs_cancel_queued, with the same parameters: what it will do. Its rows must stay QUEUED meanwhile.
+-- name: outbox_put_cancelled
+INSERT INTO outbox ({outbox_run})
+SELECT 1, 5, {now}, r.job_id, r.id, r.run_key, r.job_version, r.attempt, r.scheduled, r.started, ?2,
+    r.exit_code, r.worker, ?3, ?4
+FROM runs r INDEXED BY runs_unfinished WHERE r.status < 2 AND r.status = 0 AND r.job_id = ?1
+-- name: outbox_read
+SELECT o.seq, {outbox_run} FROM outbox o ORDER BY o.seq LIMIT ?1
+-- name: outbox_remove
+DELETE FROM outbox WHERE seq = ?1
+-- Column: seq.
+-- name: outbox_remove_rows
+
+-- ---- retention ----
+
+-- Runs of a range of ids, oldest first; whether each is the newest of its job, and whether the one before it exists.
+-- name: trim_page
+SELECT r.id, r.prev_run, r.status, EXISTS (SELECT 1 FROM plans p WHERE p.job_id = r.job_id AND p.last_run = r.id),
+    EXISTS (SELECT 1 FROM runs b WHERE b.id = r.prev_run)
+FROM runs r WHERE r.id > ?1 AND r.id < ?2 ORDER BY r.id LIMIT ?3
+-- name: logs_remove
+DELETE FROM run_logs WHERE run_id = ?1
+-- Columns: id of the run.
+-- name: run_remove_rows
+-- name: logs_remove_rows
+-- name: dlq_trim
+DELETE FROM dead_letters WHERE id IN
+    (SELECT d.id FROM dead_letters d WHERE d.resolved = 1 AND d.scheduled < ?1 ORDER BY d.scheduled LIMIT ?2)

@@ -116,6 +116,7 @@ CREATE TABLE dead_letters (
     definition TEXT
 );
 CREATE INDEX dead_letters_open ON dead_letters (id) WHERE resolved = 0;
+CREATE INDEX dead_letters_resolved ON dead_letters (scheduled) WHERE resolved = 1;
 
 CREATE TABLE users (
     id BLOB NOT NULL PRIMARY KEY,
@@ -143,3 +144,60 @@ CREATE TABLE settings (
     name TEXT NOT NULL PRIMARY KEY,
     value TEXT NOT NULL
 ) WITHOUT ROWID;
+
+-- ---- the cluster: times by the store's clock ----
+
+CREATE TABLE nodes (
+    token INTEGER NOT NULL PRIMARY KEY,
+    name TEXT NOT NULL,
+    holds TEXT UNIQUE,          -- the name, until somebody else takes it after the lease has ended
+    address TEXT,
+    version TEXT,
+    process TEXT,
+    state INTEGER NOT NULL,
+    drain_wanted INTEGER NOT NULL,
+    slot_view TEXT,
+    running INTEGER NOT NULL,
+    clock_offset_us INTEGER NOT NULL,
+    started_at INTEGER NOT NULL,
+    renewed_at INTEGER NOT NULL,
+    lease_until INTEGER NOT NULL
+);
+
+-- What nodes tell each other, kept for minutes. Rows become visible when their transaction ends, so a lower seq may
+-- appear after a higher one: readers look again at what they may have missed.
+CREATE TABLE changes (
+    seq INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+    kind INTEGER NOT NULL,
+    subject BLOB,
+    sender INTEGER NOT NULL,
+    at INTEGER NOT NULL
+);
+
+CREATE TABLE duties (
+    name TEXT NOT NULL PRIMARY KEY,
+    token INTEGER NOT NULL,
+    term INTEGER NOT NULL,
+    lease_until INTEGER NOT NULL
+) WITHOUT ROWID;
+
+-- Events for readers outside, until they have been passed on. The row of a job or run is written first, so events of one
+-- job have rising seqs.
+CREATE TABLE outbox (
+    seq INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+    of_kind INTEGER NOT NULL,
+    what INTEGER NOT NULL,
+    at INTEGER NOT NULL,
+    job_id BLOB NOT NULL,
+    run_id BLOB,
+    run_key BLOB,
+    job_version INTEGER NOT NULL,
+    attempt INTEGER NOT NULL,
+    scheduled INTEGER,
+    started INTEGER,
+    ended INTEGER,
+    exit_code INTEGER,
+    worker TEXT,
+    error_class TEXT,
+    error_message TEXT
+);
