@@ -17,7 +17,8 @@ void app_init(struct app *app, const struct app_parts *parts)
 {
     *app = (struct app){.store = parts->store, .clock = parts->clock, .key = parts->key, .zones = parts->zones,
                         .settings = parts->settings};
-    app->cluster = (struct app_cluster){.name = STR("chronos"), .since = clock_now(parts->clock)};
+    app->cluster.node_name = STR("chronos");
+    app->started = clock_now(parts->clock);
     app->throttle = throttle_new();
     app->topic = topic_new();
 }

@@ -37,10 +37,9 @@ struct cluster;
 struct cluster_status;
 // This server as a node of the cluster.
 struct app_cluster {
-    struct str name, address;
-    struct instant since;    // it runs
-    struct cluster *cluster; // of engine/cluster.h
-    void (*status)(struct cluster *c, struct cluster_status *ret); // cluster_status; NULL: it is no member
+    struct str node_name, address;
+    struct cluster *cluster; // of engine/cluster.h; NULL: it is no member
+    void (*status)(struct cluster *c, struct cluster_status *ret); // cluster_status
 };
 
 struct app {
@@ -53,6 +52,7 @@ struct app {
     struct topic *topic;
     struct app_settings settings;
     struct app_cluster cluster;
+    struct instant started;
     _Atomic int64_t setup_minute, setup_tries; // app/setup.c
 };
 

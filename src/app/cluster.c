@@ -68,7 +68,7 @@ struct members {
     struct instant now; // of the store
 };
 
-static bool member(const struct app *app) { return app->cluster.status && app->store->ops->nodes_list; }
+static bool member(const struct app *app) { return app->cluster.cluster && app->store->ops->nodes_list; }
 
 static struct cluster_status own_status(const struct app *app)
 {
@@ -150,14 +150,14 @@ static void alone_fill(struct app *app, struct cluster_node *ret)
     if (app->engine)
         engine_status(app->engine, &s);
     *ret = (struct cluster_node){
-        .name = app->cluster.name,
+        .name = app->cluster.node_name,
         .address = app->cluster.address,
         .version = str_of(app->settings.version),
         .state = s.draining ? NODE_DRAINING : NODE_ACTIVE,
         .self = true,
         .slots = SLOTS,
         .running = s.running,
-        .started_at = app->cluster.since,
+        .started_at = app->started,
         .renewed_at = INSTANT_NEVER,
         .lease_until = INSTANT_NEVER,
         .lease_age_ms = FIELD_ABSENT,
@@ -194,7 +194,7 @@ bool app_cluster_want(struct app *app, const struct caller *c, struct str name, 
     struct members m;
     if (!app_authorize(c, ACTION_CLUSTER_WRITE, &reach, err))
         return false;
-    if (!member(app) && !str_eq(name, app->cluster.name))
+    if (!member(app) && !str_eq(name, app->cluster.node_name))
         return ERR(err, ERR_NOT_FOUND, "node \"%.*s\" does not exist", STR_ARG(name));
     if (!member(app))
         return ERR(err, ERR_CONFLICT,
@@ -222,7 +222,7 @@ bool app_cluster_info(struct app *app, const struct caller *c, struct cluster_in
     *ret = (struct cluster_info){
         .clustered = !app->store->exclusive && member(app),
         .store = str_of(app->store->ops->name),
-        .node = app->cluster.name,
+        .node = app->cluster.node_name,
         .nodes = s.nodes,
         .slots = s.slots,
         .leased = s.leased,

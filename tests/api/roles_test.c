@@ -51,7 +51,7 @@ static void make_objects(struct world *w, struct objects *o)
     memcpy(o->letter, id.p, id.n);
     o->letter[id.n] = '\0';
     exchange_release(&x);
-    (void)snprintf(o->node, sizeof o->node, "%.*s", STR_ARG(w->app.cluster.name));
+    (void)snprintf(o->node, sizeof o->node, "%.*s", STR_ARG(w->app.cluster.node_name));
 }
 
 static void make_target(const struct route *r, const struct objects *o, char target[static TARGET_MAX])
