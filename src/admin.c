@@ -8,7 +8,7 @@
 #include "app/setup.h"
 #include "auth/password.h"
 #include "base/file.h"
-#include "store/sql/store_sql.h"
+#include "store_open.h"
 
 enum { ARENA_BUDGET = 16 * 1024 * 1024, PAGE = 500, DATA_DIR_MODE = 0700, PRIVATE_UMASK = 0077 };
 
@@ -24,11 +24,11 @@ static bool desk_open(struct desk *d, const struct config *c, struct err *err)
 {
     *d = (struct desk){0};
     arena_init(&d->a, ARENA_BUDGET);
-    const char *dir = arena_cstr(&d->a, c->data_dir), *path = arena_cstr(&d->a, c->db_path);
+    const char *dir = arena_cstr(&d->a, c->data_dir);
     const struct clock *clock = clock_real();
     umask(PRIVATE_UMASK);
     if (!dir_make(dir, DATA_DIR_MODE, err) ||
-        !store_sqlite_open(path, STORE_DURABLE, clock_now(clock), &d->store, err)) {
+        !store_open(c, clock, &d->store, &d->a, err)) {
         arena_release(&d->a);
         return false;
     }
@@ -106,7 +106,7 @@ bool admin_db_migrate(const struct config *c, struct sbuf *out, struct err *err)
     struct desk d;
     if (!desk_open(&d, c, err))
         return false;
-    sbuf_fmt(out, "%.*s is up to date\n", STR_ARG(c->db_path));
+    sbuf_fmt(out, "%.*s is up to date\n", STR_ARG(c->db_shown));
     desk_close(&d);
     return true;
 }

@@ -11,6 +11,8 @@
 #include "base/file.h"
 #include "base/yaml.h"
 #include "config_value.h"
+#include "db/url.h"
+#include "store/sql/store_sql.h"
 
 enum {
     NODE_NAME_MAX = 64,
@@ -18,6 +20,7 @@ enum {
     VALUE_FILE_BYTES_MAX = 64 << 10,
     PORT_MAX = 65535,
     SUGGESTION_DISTANCE_MIN = 2,
+    HEARTBEATS_PER_LEASE = 3,
     SUGGESTION_SHARE = 3, // of the length may differ: one in three
 };
 static const char system_data_dir[] = "/var/lib/chronos";
@@ -28,13 +31,6 @@ static const char *const other_variables[] = {
     "CHRONOS_CONFIG", "CHRONOS_URL", "CHRONOS_TOKEN", "CHRONOS_TOKEN_FILE", "CHRONOS_OUTPUT",
     "CHRONOS_CONTEXT", "CHRONOS_NO_COLOR", "CHRONOS_DEBUG", "CHRONOS_RUN_KEY", "CHRONOS_RUN_ID",
     "CHRONOS_JOB_ID", "CHRONOS_JOB_NAME", "CHRONOS_ATTEMPT", "CHRONOS_SCHEDULED_TIME"};
-
-// Schemes of db.url. The table exists so that a known store that was not compiled in is named as such.
-static const struct {
-    const char *scheme;
-    bool available;
-} db_schemes[] = {
-    {"sqlite", true}, {"mysql", false}, {"mariadb", false}, {"postgresql", false}, {"postgres", false}};
 
 // What one source said about one row.
 struct raw {
@@ -380,6 +376,8 @@ static void complete(const struct load *l, struct config *c)
         c->data_dir = system_dir ? str_of(system_data_dir) : STR("./chronos-data");
     if (!c->node_name.p)
         c->node_name = host_name(l->a);
+    if (!c->node_address.p)
+        c->node_address = arena_fmt(l->a, "http://%.*s", STR_ARG(c->http_listen));
     if (!c->db_url.p)
         c->db_url = arena_fmt(l->a, "sqlite:%.*s/chronos.db", STR_ARG(c->data_dir));
     if (!given(l, "auth.registration"))
@@ -407,22 +405,35 @@ bool config_listen_parse(struct str s, struct str *ret_host, int64_t *ret_port, 
     return true;
 }
 
+// Whose password would stand in the list of processes.
+static bool flag_shows_password(const struct config *c, const struct db_url *u)
+{
+    return u->password.p && c->origin[config_find(STR("db.url"))].source == CONFIG_FLAG;
+}
+
 static void check_db(const struct load *l, struct config *c)
 {
     struct str rest = STR_NONE;
     struct str scheme = str_split(c->db_url, ':', &rest);
-    for (size_t i = 0; i < sizeof db_schemes / sizeof db_schemes[0]; i++) {
-        if (!rest.p || !str_is(scheme, db_schemes[i].scheme))
-            continue;
-        if (!db_schemes[i].available)
-            faults_add(l->faults, STR("db.url"), "\"%s:\" is not available in this build: use sqlite:PATH",
-                       db_schemes[i].scheme);
-        else if (rest.n == 0)
+    struct db_url u;
+    struct err err;
+    c->db_shown = c->db_url;
+    if (rest.p && str_is(scheme, "sqlite")) {
+        if (rest.n == 0)
             faults_add(l->faults, STR("db.url"), "the path is missing: give sqlite:PATH");
         c->db_path = str_starts(rest, STR("//")) ? (struct str){rest.p + 2, rest.n - 2} : rest;
-        return;
+        c->db_shown = c->db_path;
+    } else if (!store_server_scheme(db_url_scheme(c->db_url, l->a))) {
+        faults_add(l->faults, STR("db.url"),
+                   "unknown kind of store: give sqlite:PATH, postgresql://…, mysql://… or mariadb://…");
+    } else if (!db_url_parse(c->db_url, &u, l->a, &err)) {
+        faults_add(l->faults, STR("db.url"), "%s", err.text);
+    } else if (flag_shows_password(c, &u)) {
+        faults_add(l->faults, STR("db.url"), "a password is never given as a flag: use the environment, or name a file "
+                   "in CHRONOS_DB_URL_FILE");
+    } else {
+        c->db_shown = db_url_shown(&u, l->a);
     }
-    faults_add(l->faults, STR("db.url"), "unknown kind of store: give sqlite:PATH");
 }
 
 // Rules of one setting beyond its kind, and between settings.
@@ -446,6 +457,9 @@ static void check(const struct load *l, struct config *c)
     if (c->admin_email.p && !c->admin_password.p)
         faults_add(l->faults, STR("admin.password"),
                    "it is missing, but admin.email is given: name a file in CHRONOS_ADMIN_PASSWORD_FILE");
+    if (c->cluster_heartbeat_s * HEARTBEATS_PER_LEASE > c->cluster_lease_s)
+        faults_add(l->faults, STR("cluster.heartbeatSeconds"),
+                   "it must not be longer than a third of cluster.leaseSeconds");
     if (c->auth_refresh_token_s < c->auth_access_token_s)
         faults_add(l->faults, STR("auth.refreshTokenSeconds"),
                    "it must not be shorter than auth.accessTokenSeconds");

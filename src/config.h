@@ -53,7 +53,7 @@ struct setting {
     const char *doc;          // sentences without a full stop at the end
 };
 
-enum { CONFIG_SETTINGS = 29 };
+enum { CONFIG_SETTINGS = 34 };
 extern const struct setting config_settings[CONFIG_SETTINGS];
 
 struct config {
@@ -67,7 +67,11 @@ struct config {
     int64_t http_body_max, http_connections_max, http_streams_max;
     int64_t http_idle_timeout_s, http_request_timeout_s;
     struct str db_url;
-    struct str db_path; // of a "sqlite:" URL
+    struct str db_path;  // of a "sqlite:" URL; absent for a server
+    struct str db_shown; // db_url without password
+    int64_t db_readers, db_patience_s;
+    struct str node_address; // for people; from http_listen when not given
+    int64_t cluster_lease_s, cluster_heartbeat_s;
     int db_durability;  // enum config_durability
     int auth_registration; // enum config_registration
     int64_t auth_access_token_s, auth_refresh_token_s;

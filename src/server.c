@@ -12,13 +12,16 @@
 #include <sys/stat.h>
 
 #include "api/api.h"
+#include "app/cluster.h"
 #include "app/setup.h"
 #include "base/file.h"
+#include "base/procid.h"
+#include "engine/cluster.h"
 #include "jobs/runner.h"
 #include "net/http.h"
 #include "net/loop.h"
 #include "net/process.h"
-#include "store/sql/store_sql.h"
+#include "store_open.h"
 
 enum {
     START_ARENA_BUDGET = 4 * 1024 * 1024,
@@ -28,6 +31,8 @@ enum {
     LOOPS_MAX = 16,
     MALLOC_ARENAS = 4,   // heaps shared by the threads: bounds what fragmentation can cost
     WATCH_PERIOD_S = 30, // how often the zone data is looked at
+    JOIN_RETRY_MS = 500, // while a former node of our name keeps its lease
+    JOIN_EXTRA_S = 5,
 };
 
 struct server {
@@ -49,6 +54,8 @@ struct server {
     struct engine *engine;
     pthread_t engine_thread;
     bool engine_runs;
+    struct cluster *cluster; // NULL: nobody else can use the store
+    sigset_t signals;        // that end the server
     struct api *api;
     struct httpd *httpd;
 };
@@ -84,15 +91,13 @@ static bool open_processes(struct server *s, struct err *err)
 
 static bool open_store(struct server *s, struct err *err)
 {
-    const char *dir = arena_cstr(&s->a, s->config->data_dir), *path = arena_cstr(&s->a, s->config->db_path);
+    const char *dir = arena_cstr(&s->a, s->config->data_dir);
     const char *key = arena_fmt(&s->a, "%s/token.key", dir).p;
-    must(path && key);
+    must(dir && key);
     if (!dir_make(dir, DATA_DIR_MODE, err))
         return err_wrap(err, "data folder \"%s\" cannot be used, give this user permission or set data.dir",
                         dir);
-    enum store_durability durability =
-        s->config->db_durability == DURABILITY_FULL ? STORE_DURABLE : STORE_RELAXED;
-    return store_sqlite_open(path, durability, clock_now(s->clock), &s->store, err) &&
+    return store_open(s->config, s->clock, &s->store, &s->a, err) &&
            token_key_load(key, &s->key, err);
 }
 
@@ -132,6 +137,45 @@ static void *engine_body(void *engine)
     return NULL;
 }
 
+// A node that was killed keeps its name until its lease has ended; false: told to stop meanwhile, or another error.
+static bool join_cluster(struct server *s, struct err *err)
+{
+    const struct timespec pause = {.tv_nsec = JOIN_RETRY_MS * 1000000};
+    struct duration patience = duration_s(s->config->cluster_lease_s + JOIN_EXTRA_S);
+    struct mono until = mono_add(clock_mono(s->clock), patience);
+    for (bool told = false; !cluster_join(s->cluster, err); told = true) {
+        if (err->code != ERR_CONFLICT || clock_mono(s->clock).us > until.us ||
+            sigtimedwait(&s->signals, NULL, &pause) > 0)
+            return err_wrap(err, "join the cluster");
+        if (!told)
+            LOG_WARN("waiting for the lease of a former node of our name to end",
+                     LOG_STR("node", s->config->node_name));
+    }
+    return true;
+}
+
+static bool open_cluster(struct server *s, struct err *err)
+{
+    const struct config *c = s->config;
+    struct cluster_config k = {.name = c->node_name,
+                               .address = c->node_address,
+                               .version = STR(CHRONOS_VERSION),
+                               .process = procid_self(&s->a),
+                               .process_gone = procid_gone,
+                               .lease = duration_s(c->cluster_lease_s),
+                               .heartbeat = duration_s(c->cluster_heartbeat_s)};
+    struct app_cluster seen = {.node_name = c->node_name, .address = c->node_address};
+    if (!s->store->exclusive) {
+        s->cluster = cluster_new(&k, s->store, s->engine, s->clock);
+        if (!join_cluster(s, err))
+            return false;
+        seen.cluster = s->cluster;
+        seen.status = cluster_status;
+    }
+    app_set_cluster(&s->app, &seen);
+    return true;
+}
+
 static bool open_engine(struct server *s, struct err *err)
 {
     struct engine_config c = {.node_name = s->config->node_name,
@@ -140,11 +184,15 @@ static bool open_engine(struct server *s, struct err *err)
                               .zones = s->zones};
     struct engine_listener listener = app_listener(&s->app);
     s->engine = engine_new(&c, s->store, runner_executor(s->runner), s->clock, &listener);
+    if (!open_cluster(s, err))
+        return false;
     if (!engine_recover(s->engine, err))
         return err_wrap(err, "recover");
     app_set_engine(&s->app, s->engine);
     s->engine_thread = thread_start("engine", engine_body, s->engine);
     s->engine_runs = true;
+    if (s->cluster)
+        cluster_start(s->cluster);
     return true;
 }
 
@@ -188,9 +236,15 @@ static bool server_open(struct server *s, struct str *ret_token, struct err *err
 
 static void server_close(struct server *s)
 {
+    if (s->cluster && s->engine_runs)
+        cluster_drain(s->cluster, true); // others take over while we finish what we have
     if (s->engine_runs) {
         engine_stop(s->engine, duration_s(s->config->engine_shutdown_grace_s));
         pthread_join(s->engine_thread, NULL);
+    }
+    if (s->cluster) { // the heartbeats stop last
+        cluster_stop(s->cluster);
+        cluster_leave(s->cluster);
     }
     if (s->httpd)
         httpd_stop(s->httpd);
@@ -206,6 +260,7 @@ static void server_close(struct server *s)
         loop_free(s->loops[i]);
     if (s->app_open)
         app_release(&s->app);
+    cluster_free(s->cluster);
     if (s->engine)
         engine_free(s->engine);
     token_key_free(s->key);
@@ -224,7 +279,7 @@ static void greet(const struct server *s, struct str token)
     char url[128];
     snprintf(url, sizeof url, "http://%s%.*s%s:%d", v6 ? "[" : "", STR_ARG(host.n ? host : STR("127.0.0.1")),
              v6 ? "]" : "", httpd_port(s->httpd));
-    printf("Chronos %s · %.*s · %s\n", CHRONOS_VERSION, STR_ARG(s->config->db_path), url);
+    printf("Chronos %s · %.*s · %s\n", CHRONOS_VERSION, STR_ARG(s->config->db_shown), url);
     if (token.p)
         printf("First administrator: %s/setup#t=%.*s (once, for an hour)\n", url, STR_ARG(token));
     const char *us = program_invocation_name; // as the reader can type it
@@ -246,11 +301,11 @@ static void block_signals(sigset_t *ret)
     signal(SIGPIPE, SIG_IGN);
 }
 
-static void wait_for_end(struct server *s, const sigset_t *signals)
+static void wait_for_end(struct server *s)
 {
     const struct timespec period = {.tv_sec = WATCH_PERIOD_S};
     for (;;) {
-        int received = sigtimedwait(signals, NULL, &period);
+        int received = sigtimedwait(&s->signals, NULL, &period);
         if (received == SIGTERM || received == SIGINT) {
             LOG_INFO("stopping", LOG_CSTR("signal", strsignal(received)));
             return;
@@ -268,9 +323,8 @@ int server_main(const struct config *c)
     log_configure((enum log_level)c->log_level, (enum log_format)c->log_format);
     raise_limits();
     umask(PRIVATE_UMASK);
-    sigset_t signals;
-    block_signals(&signals);
     struct server s = {.config = c, .clock = clock_real()};
+    block_signals(&s.signals);
     arena_init(&s.a, START_ARENA_BUDGET);
     struct err err = {0};
     struct str token = STR_NONE;
@@ -278,7 +332,7 @@ int server_main(const struct config *c)
     if (ok) {
         greet(&s, token);
         LOG_INFO("ready", LOG_STR("listen", c->http_listen), LOG_STR("node", c->node_name));
-        wait_for_end(&s, &signals);
+        wait_for_end(&s);
     } else {
         fprintf(stderr, "chronos: %s\n", err.text);
     }

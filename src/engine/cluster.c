@@ -154,7 +154,8 @@ struct mono cluster_beat(struct cluster *c)
     }
     engine_status(c->engine, &s);
     if (c->store->ops->node_renew(c->store, token, c->config.lease, s.running, offset, &err)) {
-        struct mono until = mono_add(now, c->config.lease), next = mono_add(now, c->config.heartbeat); // since it was sent
+        struct mono until = mono_add(now, c->config.lease); // from the moment it was sent
+        struct mono next = mono_add(now, c->config.heartbeat);
         if (lease_extend(c, token, until, next))
             engine_lease(c->engine, until);
         c->beat_failures = 0;

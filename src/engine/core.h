@@ -14,6 +14,7 @@
 #include "engine/batch.h"
 #include "engine/engine.h"
 #include "engine/rezone.h"
+#include "engine/share.h"
 
 enum batch_state { BATCH_IDLE, BATCH_UNKNOWN };
 
@@ -52,17 +53,7 @@ struct engine {
     int64_t store_failures;  // in a row
     bool draining, cancelled_all;
     struct mono drain_until;
-    struct share {
-        bool clustered;           // a share was given
-        struct mono lease_until;
-        bool fenced;              // the store says that the lease has ended
-        bool blocked;             // what is under way in new slots is not known yet: nothing is decided
-        bool stopped;             // attempts were asked to end because of it
-        struct slots loading;     // plans of these slots are being walked through
-        bool sweep_runs;
-        bool walks;               // the walk is under way; place: behind the last plan seen
-        struct ulid place;
-    } share;
+    struct share share;
     struct ids asks;          // runs elsewhere that are to be cancelled
     struct instant last_wall; // clock check; never = no tick yet
     struct mono last_mono;
@@ -131,15 +122,6 @@ void poke_apply(struct engine *e);
 bool poke_reload(struct engine *e, const struct ulid *ids, size_t n, struct err *err);
 bool poke_load_plans(struct engine *e, const struct ulid *ids, size_t n, struct err *err);
 void poke_take_run(struct engine *e, const struct run *r);
-
-// -- share.c
-void share_apply(struct engine *e); // takes in what the cluster wants
-bool share_may_decide(const struct engine *e, struct mono now);
-void share_fenced(struct engine *e); // the store refused our token
-void share_watch_lease(struct engine *e, struct mono now);
-struct mono share_deadline(const struct engine *e); // when share_watch_lease has something to do; INT64_MAX: never
-bool share_step(struct engine *e); // loads a portion of what is new; true while there is more
-void share_tell(struct engine *e, const struct finish *f, const struct entry *p); // the owner of the job, by the flush
 
 // -- recover.c
 // All unfinished runs of these slots: queued ones wait here, those of dead nodes end LOST, others are in the way.

@@ -6,6 +6,8 @@
 // first, so that nothing is started while something is in its way that was not known yet. The lease is judged by the
 // monotonic clock from the moment its renewal was sent; besides, the store checks it with every flush that starts
 // something, because a process may have been stopped between here and there.
+#include "engine/share.h"
+
 #include "base/log.h"
 #include "engine/core.h"
 

@@ -47,6 +47,8 @@ static const struct server_kind *kind_of(struct str scheme)
     return NULL;
 }
 
+bool store_server_scheme(struct str scheme) { return kind_of(scheme) != NULL; }
+
 static bool home_fill(struct server_home *h, struct str url, const struct store_server_options *o, struct err *err)
 {
     struct str own = arena_str(&h->arena, url);

@@ -22,6 +22,8 @@ struct store_server_options {
     int64_t readers;          // connections for reading at most
     bool strict;              // refuse (ERR_CONFIG) a server that does not flush at commit; else the log warns
 };
+// Whether store_server_open knows the scheme of a URL.
+bool store_server_scheme(struct str scheme);
 // The store in the database of a URL (db/url.h: postgresql, postgres, mysql, mariadb); it must exist. Several
 // processes may do so at once. Errors as above; ERR_UNAVAILABLE when the server cannot be reached now.
 bool store_server_open(struct str url, const struct store_server_options *o, struct instant now, struct store **ret,
