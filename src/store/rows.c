@@ -200,3 +200,52 @@ void page_total(struct page_result *r, int64_t counted, bool complete)
     r->total = counted > TOTAL_EXACT_MAX ? TOTAL_EXACT_MAX : counted;
     r->total_is_estimate = !complete || counted > TOTAL_EXACT_MAX;
 }
+
+// ---- retention ---------------------------------------------------------------------------------
+
+enum { ID_TIME_BYTES = 6 };
+
+struct ulid trim_bound(struct instant before)
+{
+    struct ulid id = ULID_ZERO;
+    uint64_t ms = before.us > 0 ? (uint64_t)(before.us / US_PER_MS) : 0;
+    if (ms >> 8 * ID_TIME_BYTES)
+        ms = (UINT64_C(1) << 8 * ID_TIME_BYTES) - 1;
+    for (int i = ID_TIME_BYTES; i > 0; i--, ms >>= 8)
+        id.b[i - 1] = (uint8_t)ms;
+    return id;
+}
+
+static int find_row(const struct trim_row *v, size_t n, struct ulid id)
+{
+    size_t low = 0, high = n;
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        int order = ulid_cmp(v[middle].id, id);
+        if (order == 0)
+            return (int)middle;
+        if (order < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return -1;
+}
+
+// Attempts of one occurrence stand in any order, so the one behind may come later: looked at again until nothing more
+// goes. Nearly always the second look is the last.
+void trim_choose(struct trim_row *v, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        v[i].remove = false;
+    for (bool again = true; again;) {
+        again = false;
+        for (size_t i = 0; i < n; i++) {
+            if (v[i].remove || !v[i].final || v[i].newest)
+                continue;
+            int behind = v[i].prev_exists ? find_row(v, n, v[i].prev) : -1;
+            v[i].remove = !v[i].prev_exists || (behind >= 0 && v[behind].remove);
+            again |= v[i].remove;
+        }
+    }
+}

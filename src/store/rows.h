@@ -21,6 +21,20 @@ bool text_has_part(struct str text, struct str part);
 void run_end_cancelled(struct run *r, struct instant now, bool job_deleted);
 extern const struct str run_cancelled_class, run_cancelled_text, run_job_deleted_class, run_job_deleted_text;
 
+// ---- retention ---------------------------------------------------------------------------------
+
+// A run that may be old enough to go.
+struct trim_row {
+    struct ulid id, prev;
+    bool prev_exists, final, newest; // newest: of a job that is not deleted
+    bool remove;                     // the answer
+};
+// Ids of runs scheduled before an instant are below this one (but for the last millisecond).
+struct ulid trim_bound(struct instant before);
+// Which of some runs in id order go. A run goes after the ones behind it in the chain of its job, so that a chain is only
+// ever cut at its old end.
+void trim_choose(struct trim_row *v, size_t n);
+
 // ---- pages -------------------------------------------------------------------------------------
 
 // The sort fields of a list; place 0 is the default. createdAt is the order of ids: an id starts with its

@@ -35,8 +35,10 @@ static bool resolve(struct mem *m, struct ulid id, struct str by, struct str rea
         return ERR(err, ERR_NOT_FOUND, "job \"%s\" does not exist", ulid_format(replay->job_id, text));
     if (replay && run_taken(m, replay->id))
         return ERR(err, ERR_CONFLICT, "run \"%s\" exists already", ulid_format(replay->id, text));
-    if (replay)
+    if (replay) {
         run_chain(m, j, replay);
+        change_add(m, CHANGE_RUN, replay->id, 0);
+    }
     d->resolved = true;
     d->resolved_at = now;
     d->resolved_by = mem_text(m, by);

@@ -29,6 +29,7 @@ void run_chain(struct mem *m, struct job_row *j, struct run *r)
         row_list_add(&m->unfinished, row);
     j->plan.last_run = r->id;
     j->plan.run_count++;
+    event_add_run(m, r);
 }
 
 static bool fire_is_due(const struct mem *m, const struct job_row *j, const struct fire *f)
@@ -66,6 +67,7 @@ static void claim_decide(struct mem *m, struct claim *c)
     row->r.worker = mem_text(m, c->run->worker);
     row->r.token = c->run->token;
     row->r.attempt = c->run->attempt;
+    event_add_run(m, &row->r);
 }
 
 void dead_letter_put(struct mem *m, const struct dead_letter *d)
@@ -109,6 +111,7 @@ static void finish_decide(struct mem *m, struct finish *f)
     if (!f->ret_recorded)
         return;
     finish_write(m, row, f->run);
+    event_add_run(m, &row->r);
     struct job_row *j = job_live(m, row->r.job_id);
     if (f->retry && j && !run_taken(m, f->retry->id))
         run_chain(m, j, f->retry);
@@ -159,19 +162,27 @@ static void flags_clear(struct flush *f)
         f->finishes[i].ret_recorded = false;
 }
 
+static bool flush_decide(struct mem *m, struct flush *f, struct err *err)
+{
+    if (f->node_token && !m->weak.no_lease && !node_leased(m, f->node_token))
+        return node_gone(err);
+    for (size_t i = 0; i < f->n_fires; i++)
+        fire_decide(m, &f->fires[i]);
+    for (size_t i = 0; i < f->n_claims; i++)
+        claim_decide(m, &f->claims[i]);
+    for (size_t i = 0; i < f->n_finishes; i++)
+        finish_decide(m, &f->finishes[i]);
+    for (size_t i = 0; i < f->n_logs; i++)
+        log_append(m, &f->logs[i]);
+    for (size_t i = 0; i < f->n_changes; i++)
+        change_add(m, f->changes[i].kind, f->changes[i].subject, f->node_token);
+    return true;
+}
+
 bool mem_flush(struct store *s, struct flush *f, struct err *err)
 {
     struct mem_call c;
-    bool begun = call_begin(&c, s, "flush", true, err);
-    for (size_t i = 0; begun && i < f->n_fires; i++)
-        fire_decide(c.m, &f->fires[i]);
-    for (size_t i = 0; begun && i < f->n_claims; i++)
-        claim_decide(c.m, &f->claims[i]);
-    for (size_t i = 0; begun && i < f->n_finishes; i++)
-        finish_decide(c.m, &f->finishes[i]);
-    for (size_t i = 0; begun && i < f->n_logs; i++)
-        log_append(c.m, &f->logs[i]);
-    if (begun && call_end(&c, true, err))
+    if (call_begin(&c, s, "flush", true, err) && call_end(&c, flush_decide(c.m, f, err), err))
         return true;
     flags_clear(f);
     return false;

@@ -54,6 +54,12 @@ static bool row_write(struct mem *m, struct job_row *row, const struct job *j, c
     return true;
 }
 
+static void job_told(struct mem *m, int what, const struct job_row *row)
+{
+    change_add(m, CHANGE_JOB, row->id, 0);
+    event_add_job(m, what, row->id, row->version);
+}
+
 static bool insert_all(struct mem *m, const struct job *v, const struct plan *plans, size_t n,
                        struct err *err)
 {
@@ -75,8 +81,10 @@ static bool insert_all(struct mem *m, const struct job *v, const struct plan *pl
             for (size_t k = 0; k < i; k++)
                 (void)map_remove(&m->jobs, v[k].id);
     }
-    for (size_t i = 0; ok && i < n; i++)
+    for (size_t i = 0; ok && i < n; i++) {
         row_list_add(&m->jobs_by_id, rows[i]);
+        job_told(m, OUTBOX_JOB_CREATED, rows[i]);
+    }
     mem_free(rows);
     return ok;
 }
@@ -96,7 +104,10 @@ static bool update(struct mem *m, const struct job *j, const struct plan *p, int
         return no_such_job(j->id, err);
     if (row->version != expect)
         return stale_job(j->id, err);
-    return row_write(m, row, j, p, err);
+    if (!row_write(m, row, j, p, err))
+        return false;
+    job_told(m, OUTBOX_JOB_UPDATED, row);
+    return true;
 }
 
 bool mem_job_update(struct store *s, const struct job *j, const struct plan *p, int64_t expect,
@@ -115,12 +126,14 @@ static bool job_remove(struct mem *m, struct ulid id, int64_t expect, struct ins
         return stale_job(id, err);
     row->deleted = true;
     row->updated_at = now;
+    job_told(m, OUTBOX_JOB_DELETED, row);
     for (size_t i = m->unfinished.n; i > 0; i--) {
         struct run_row *r = m->unfinished.v[i - 1];
         if (!ulid_eq(r->r.job_id, id) || r->r.status != RUN_QUEUED)
             continue;
         run_end_cancelled(&r->r, now, true);
         run_status_changed(m, r, RUN_QUEUED);
+        event_add_run(m, &r->r);
     }
     return true;
 }
@@ -143,6 +156,7 @@ static bool set_state(struct mem *m, struct ulid id, int state, struct instant n
         row->plan.next_fire = next_fire;
     row->plan.version = ++row->version;
     row->updated_at = now;
+    job_told(m, OUTBOX_JOB_STATE_CHANGED, row);
     return true;
 }
 

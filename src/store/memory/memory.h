@@ -25,6 +25,21 @@ struct run_row {
     size_t n_logs, cap_logs;
 };
 
+// What is kept in the order in which it was written.
+struct mem_rows {
+    void *v;
+    size_t n, cap, size;
+    int64_t seq; // of the newest
+};
+void *mem_rows_add(struct mem_rows *r); // zeroed; valid until the next one
+void mem_rows_remove(struct mem_rows *r, size_t at, size_t n);
+
+struct duty {
+    struct str name;
+    int64_t token, term;
+    struct instant lease_until;
+};
+
 struct mem {
     struct store base; // first
     struct mutex lock;
@@ -32,6 +47,11 @@ struct mem {
     struct map strings;
     struct map jobs, runs, dlq, users, sessions, settings;
     struct row_list jobs_by_id, runs_by_id, unfinished, dlq_by_id;
+    struct mem_rows nodes, changes, duties, outbox; // struct node, change, duty, outbox_event
+    struct ulid trimmed;                            // where history_trim goes on
+    bool events;
+    struct clock_virtual still; // the clock until there is another
+    const struct clock *clock;
     struct store_faults faults;
     struct store_weakness weak;
     bool crashed;
@@ -61,6 +81,15 @@ bool run_taken(struct mem *m, struct ulid id);
 void run_status_changed(struct mem *m, struct run_row *r, int from);
 void run_answer(struct mem *m, const struct run_row *row, struct run *ret);
 void dead_letter_put(struct mem *m, const struct dead_letter *d);
+
+// A change other nodes are to hear of; nothing in an exclusive store.
+void change_add(struct mem *m, int kind, struct ulid subject, int64_t sender);
+// Whether a node's lease lasts.
+bool node_leased(struct mem *m, int64_t token);
+bool node_gone(struct err *err); // ERR_STALE
+// Events for readers outside, when they are turned on.
+void event_add_job(struct mem *m, int what, struct ulid job_id, int64_t version);
+void event_add_run(struct mem *m, const struct run *r);
 
 bool mem_flush(struct store *s, struct flush *f, struct err *err);
 bool mem_plans_page(struct store *s, struct ulid after, size_t max, bool all, struct plan **ret,
@@ -107,5 +136,26 @@ bool mem_session_end(struct store *s, const uint8_t token_hash[32], struct err *
 bool mem_sessions_end_all(struct store *s, struct ulid user_id, struct err *err);
 bool mem_setting_get(struct store *s, struct str key, struct str *ret, struct arena *a, struct err *err);
 bool mem_setting_put(struct store *s, struct str key, struct str value, struct err *err);
+bool mem_node_register(struct store *s, const struct node *n, struct duration lease, struct err *err);
+bool mem_node_renew(struct store *s, int64_t token, struct duration lease, int64_t running,
+                    int64_t clock_offset_us, struct err *err);
+bool mem_node_publish(struct store *s, int64_t token, int state, struct str view, struct err *err);
+bool mem_node_leave(struct store *s, int64_t token, struct err *err);
+bool mem_node_want(struct store *s, struct str name, bool drain, struct err *err);
+bool mem_nodes_list(struct store *s, struct node **ret, size_t *ret_n, struct instant *ret_now, struct arena *a,
+                    struct err *err);
+bool mem_changes_read(struct store *s, int64_t after, size_t max, struct change **ret, size_t *ret_n,
+                      struct arena *a, struct err *err);
+bool mem_changes_last(struct store *s, int64_t *ret, struct err *err);
+bool mem_changes_trim(struct store *s, struct duration age, struct err *err);
+bool mem_duty_hold(struct store *s, struct str name, int64_t token, struct duration lease, bool *ret_held,
+                   int64_t *ret_term, struct err *err);
+bool mem_duty_release(struct store *s, struct str name, int64_t token, struct err *err);
+void mem_events_enable(struct store *s, bool on);
+bool mem_events_read(struct store *s, size_t max, struct outbox_event **ret, size_t *ret_n, struct arena *a,
+                     struct err *err);
+bool mem_events_remove(struct store *s, const int64_t *seqs, size_t n, struct err *err);
+bool mem_history_trim(struct store *s, struct instant before, size_t max, size_t *ret_n, bool *ret_more,
+                      struct err *err);
 
 #endif

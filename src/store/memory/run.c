@@ -26,6 +26,7 @@ static bool insert(struct mem *m, struct run *r, struct err *err)
     if (run_taken(m, r->id))
         return ERR(err, ERR_CONFLICT, "run \"%s\" exists already", ulid_format(r->id, text));
     run_chain(m, j, r);
+    change_add(m, CHANGE_RUN, r->id, 0);
     return true;
 }
 
@@ -75,10 +76,13 @@ static enum run_cancel_result cancel(struct mem *m, struct ulid id, struct insta
         return CANCEL_ALREADY_FINAL;
     if (row->r.status == RUN_RUNNING) {
         row->r.cancel_requested = true;
+        change_add(m, CHANGE_CANCEL, id, 0);
         return CANCEL_REQUESTED;
     }
     run_end_cancelled(&row->r, now, false);
     run_status_changed(m, row, RUN_QUEUED);
+    change_add(m, CHANGE_RUN, id, 0);
+    event_add_run(m, &row->r);
     return CANCEL_DONE;
 }
 

@@ -7,7 +7,7 @@
 #include "base/mem.h"
 #include "store/memory/memory.h"
 
-enum { ROW_LIST_FIRST = 64 };
+enum { ROW_LIST_FIRST = 64, STILL_S = 1800000000 };
 
 // ---- sorted lists ------------------------------------------------------------------------------
 
@@ -53,6 +53,27 @@ void row_list_remove(struct row_list *l, struct ulid id)
         return;
     memmove(l->v + at - 1, l->v + at, (l->n - at) * sizeof *l->v);
     l->n--;
+}
+
+// ---- rows in the order of writing ---------------------------------------------------------------
+
+void *mem_rows_add(struct mem_rows *r)
+{
+    if (r->n == r->cap) {
+        r->cap = r->cap ? 2 * r->cap : ROW_LIST_FIRST;
+        r->v = mem_resize(r->v, r->cap, r->size);
+    }
+    void *row = (char *)r->v + r->n++ * r->size;
+    memset(row, 0, r->size);
+    return row;
+}
+
+void mem_rows_remove(struct mem_rows *r, size_t at, size_t n)
+{
+    char *first = (char *)r->v + at * r->size;
+    if (n > 0)
+        memmove(first, first + n * r->size, (r->n - at - n) * r->size);
+    r->n -= n;
 }
 
 // ---- texts -------------------------------------------------------------------------------------
@@ -134,6 +155,9 @@ static void mem_store_free(struct store *s)
         map_release(maps[i]);
     for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++)
         mem_free(lists[i]->v);
+    struct mem_rows *rows[] = {&m->nodes, &m->changes, &m->duties, &m->outbox};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        mem_free(rows[i]->v);
     arena_release(&m->arena);
     mutex_release(&m->lock);
     mem_free(m);
@@ -174,18 +198,52 @@ static const struct store_ops memory_ops = {
     .sessions_end_all = mem_sessions_end_all,
     .setting_get = mem_setting_get,
     .setting_put = mem_setting_put,
+    .node_register = mem_node_register,
+    .node_renew = mem_node_renew,
+    .node_publish = mem_node_publish,
+    .node_leave = mem_node_leave,
+    .node_want = mem_node_want,
+    .nodes_list = mem_nodes_list,
+    .changes_read = mem_changes_read,
+    .changes_last = mem_changes_last,
+    .changes_trim = mem_changes_trim,
+    .duty_hold = mem_duty_hold,
+    .duty_release = mem_duty_release,
+    .events_enable = mem_events_enable,
+    .events_read = mem_events_read,
+    .events_remove = mem_events_remove,
+    .history_trim = mem_history_trim,
 };
 
-struct store *store_memory_new(void)
+struct store *store_memory_new_shared(void)
 {
     struct mem *m = mem_new(struct mem);
     m->base.ops = &memory_ops;
+    m->nodes.size = sizeof(struct node);
+    m->changes.size = sizeof(struct change);
+    m->duties.size = sizeof(struct duty);
+    m->outbox.size = sizeof(struct outbox_event);
+    clock_virtual_init(&m->still, instant_s(STILL_S));
+    m->clock = &m->still.base;
     mutex_init(&m->lock, LOCK_STORE_MEMORY);
     arena_init(&m->arena, SIZE_MAX);
     struct map *maps[] = {&m->strings, &m->jobs, &m->runs, &m->dlq, &m->users, &m->sessions, &m->settings};
     for (size_t i = 0; i < sizeof maps / sizeof maps[0]; i++)
         map_init(maps[i]);
     return &m->base;
+}
+
+struct store *store_memory_new(void)
+{
+    struct store *s = store_memory_new_shared();
+    s->exclusive = true;
+    return s;
+}
+
+void store_memory_set_clock(struct store *s, const struct clock *clock)
+{
+    WITH_LOCK(&((struct mem *)s)->lock);
+    ((struct mem *)s)->clock = clock;
 }
 
 // ---- faults and inspection ---------------------------------------------------------------------

@@ -4,9 +4,13 @@
 #ifndef STORE_MEMORY_STORE_MEMORY_H
 #define STORE_MEMORY_STORE_MEMORY_H
 
+#include "base/clock.h"
 #include "store/store.h"
 
-struct store *store_memory_new(void);
+struct store *store_memory_new(void);        // exclusive
+struct store *store_memory_new_shared(void); // the one store of several nodes
+// The store's clock; it must outlive the store. At first it stands still.
+void store_memory_set_clock(struct store *s, const struct clock *clock);
 
 // ---- faults ------------------------------------------------------------------------------------
 
@@ -34,6 +38,7 @@ struct store_weakness {
     bool no_token;      // finish by a stale owner is recorded
     bool no_version;    // fire ignores that the plan changed
     bool no_fire_cas;   // fire ignores that somebody else decided
+    bool no_lease;      // a node whose lease has ended may flush
 };
 void store_memory_set_weakness(struct store *s, struct store_weakness w);
 
