@@ -53,7 +53,7 @@ struct setting {
     const char *doc;          // sentences without a full stop at the end
 };
 
-enum { CONFIG_SETTINGS = 34 };
+enum { CONFIG_SETTINGS = 35 };
 extern const struct setting config_settings[CONFIG_SETTINGS];
 
 struct config {
@@ -72,6 +72,7 @@ struct config {
     int64_t db_readers, db_patience_s;
     struct str node_address; // for people; from http_listen when not given
     int64_t cluster_lease_s, cluster_heartbeat_s;
+    int64_t history_keep_days; // 0 = for ever
     int db_durability;  // enum config_durability
     int auth_registration; // enum config_registration
     int64_t auth_access_token_s, auth_refresh_token_s;

@@ -84,6 +84,9 @@ const struct setting config_settings[CONFIG_SETTINGS] = {
         "full: what was acknowledged survives a power loss. normal: survives kill -9, may lose the last "
         "moments in a power loss, and is faster on slow disks",
         .names = durability_words),
+    ROW("history.keepDays", CONFIG_I64, history_keep_days, "90", 0, 36500,
+        "Runs, their logs and resolved dead letters older than this are removed, a little at a time; the last run of "
+        "a job stays. 0 keeps everything"),
     ROW("auth.registration", CONFIG_ENUM, auth_registration, NULL, 0, 0,
         "Whether anybody may register. Default: closed in production, else open",
         .names = registration_words),

@@ -17,6 +17,7 @@
 #include "base/file.h"
 #include "base/procid.h"
 #include "engine/cluster.h"
+#include "engine/retention.h"
 #include "jobs/runner.h"
 #include "net/http.h"
 #include "net/loop.h"
@@ -55,6 +56,7 @@ struct server {
     pthread_t engine_thread;
     bool engine_runs;
     struct cluster *cluster; // NULL: nobody else can use the store
+    struct retention *retention;
     sigset_t signals;        // that end the server
     struct api *api;
     struct httpd *httpd;
@@ -193,7 +195,18 @@ static bool open_engine(struct server *s, struct err *err)
     s->engine_runs = true;
     if (s->cluster)
         cluster_start(s->cluster);
+    open_retention(s);
     return true;
+}
+
+// Old history goes, by the hand of one node.
+static void open_retention(struct server *s)
+{
+    if (s->config->history_keep_days == 0)
+        return;
+    struct retention_config c = {.keep_days = s->config->history_keep_days, .cluster = s->cluster};
+    s->retention = retention_new(&c, s->store, s->clock);
+    retention_start(s->retention);
 }
 
 static bool open_http(struct server *s, struct err *err)
@@ -242,6 +255,7 @@ static void server_close(struct server *s)
         engine_stop(s->engine, duration_s(s->config->engine_shutdown_grace_s));
         pthread_join(s->engine_thread, NULL);
     }
+    retention_free(s->retention);
     if (s->cluster) { // the heartbeats stop last
         cluster_stop(s->cluster);
         cluster_leave(s->cluster);
