@@ -193,6 +193,8 @@ struct store_ops {
                         struct err *err); // ERR_NOT_FOUND
     bool (*setting_put)(struct store *s, struct str key, struct str value,
                         struct err *err); // absent value: delete
+    // Of several who insert one key, one succeeds; the others get ERR_CONFLICT and can read what that one wrote.
+    bool (*setting_insert)(struct store *s, struct str key, struct str value, struct err *err);
 
     // -- the cluster. Leases are measured by the store's clock.
     // A new member, its lease from now on. ERR_CONFLICT while another living node has this name.

@@ -173,6 +173,16 @@ static void settings_are_kept(void **state)
     assert_err(w, w->s->ops->setting_get(w->s, STR("setup.token"), &back, &w->a, &w->err), ERR_NOT_FOUND);
 }
 
+static void only_one_inserts_a_setting(void **state)
+{
+    struct world *w = *state;
+    struct str back;
+    assert_ok(w, w->s->ops->setting_insert(w->s, STR("auth.key"), STR("first"), &w->err));
+    assert_err(w, w->s->ops->setting_insert(w->s, STR("auth.key"), STR("second"), &w->err), ERR_CONFLICT);
+    assert_ok(w, w->s->ops->setting_get(w->s, STR("auth.key"), &back, &w->a, &w->err));
+    assert_text(back, STR("first"));
+}
+
 static const struct CMUnitTest rows[] = {
     CASE("a user comes back by id and e-mail", user_comes_back),
     CASE("an update replaces password, roles, state and epoch", user_update_replaces),
@@ -181,5 +191,6 @@ static const struct CMUnitTest rows[] = {
     CASE("a session used twice revokes its family for good", used_session_revokes_its_family),
     CASE("sessions end by family and by user", sessions_end),
     CASE("settings are kept until deleted", settings_are_kept),
+    CASE("of those who insert a setting one succeeds", only_one_inserts_a_setting),
 };
 const struct cases user_cases = CASES(rows);

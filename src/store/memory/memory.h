@@ -136,6 +136,7 @@ bool mem_session_end(struct store *s, const uint8_t token_hash[32], struct err *
 bool mem_sessions_end_all(struct store *s, struct ulid user_id, struct err *err);
 bool mem_setting_get(struct store *s, struct str key, struct str *ret, struct arena *a, struct err *err);
 bool mem_setting_put(struct store *s, struct str key, struct str value, struct err *err);
+bool mem_setting_insert(struct store *s, struct str key, struct str value, struct err *err);
 bool mem_node_register(struct store *s, const struct node *n, struct duration lease, struct err *err);
 bool mem_node_renew(struct store *s, int64_t token, struct duration lease, int64_t running,
                     int64_t clock_offset_us, struct err *err);

@@ -198,6 +198,7 @@ static const struct store_ops memory_ops = {
     .sessions_end_all = mem_sessions_end_all,
     .setting_get = mem_setting_get,
     .setting_put = mem_setting_put,
+    .setting_insert = mem_setting_insert,
     .node_register = mem_node_register,
     .node_renew = mem_node_renew,
     .node_publish = mem_node_publish,

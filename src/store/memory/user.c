@@ -236,3 +236,17 @@ bool mem_setting_put(struct store *s, struct str key, struct str value, struct e
     }
     return call_end(&c, true, err);
 }
+
+bool mem_setting_insert(struct store *s, struct str key, struct str value, struct err *err)
+{
+    struct mem_call c;
+    if (!call_begin(&c, s, "setting_insert", true, err))
+        return false;
+    struct ulid place = map_key(key.p, key.n);
+    if (map_get(&c.m->settings, place))
+        return call_end(&c, ERR(err, ERR_CONFLICT, "setting \"%.*s\" is set already", STR_ARG(key)), err);
+    struct str *own = mem_take(c.m, 1, sizeof *own);
+    *own = mem_text(c.m, value);
+    (void)map_put(&c.m->settings, place, own);
+    return call_end(&c, true, err);
+}

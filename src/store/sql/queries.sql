@@ -234,6 +234,8 @@ DELETE FROM sessions WHERE user_id = ?1 AND expires_at <= ?2
 SELECT s.value FROM settings s WHERE s.name = ?1
 -- name: setting_put
 INSERT INTO settings VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = ?2
+-- name: setting_new
+INSERT INTO settings VALUES (?1, ?2) ON CONFLICT DO NOTHING
 -- name: setting_remove
 DELETE FROM settings WHERE name = ?1
 

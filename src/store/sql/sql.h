@@ -125,5 +125,6 @@ bool sql_session_end(struct store *s, const uint8_t token_hash[32], struct err *
 bool sql_sessions_end_all(struct store *s, struct ulid user_id, struct err *err);
 bool sql_setting_get(struct store *s, struct str key, struct str *ret, struct arena *a, struct err *err);
 bool sql_setting_put(struct store *s, struct str key, struct str value, struct err *err);
+bool sql_setting_insert(struct store *s, struct str key, struct str value, struct err *err);
 
 #endif

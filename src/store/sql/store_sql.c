@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The sql store's ground: connections, life, the table of operations.
 #include "base/mem.h"
+#include "store/sql/again.h"
 #include "store/sql/sql.h"
 
 // ---- connections -------------------------------------------------------------------------------
@@ -137,36 +138,37 @@ static bool sql_check(struct store *s, struct err *err)
 .free = sql_free,                                                                                            \
     .check = sql_check,                                                                                      \
     .flush = sql_flush,                                                                                      \
-    .plans_page = sql_plans_page,                                                                            \
-    .plans_get = sql_plans_get,                                                                              \
-    .runs_unfinished = sql_runs_unfinished,                                                                  \
-    .job_definition = sql_job_definition,                                                                    \
+    .plans_page = again_plans_page,                                                                            \
+    .plans_get = again_plans_get,                                                                              \
+    .runs_unfinished = again_runs_unfinished,                                                                  \
+    .job_definition = again_job_definition,                                                                    \
     .jobs_insert = sql_jobs_insert,                                                                          \
     .job_update = sql_job_update,                                                                            \
     .job_delete = sql_job_delete,                                                                            \
     .job_set_state = sql_job_set_state,                                                                      \
-    .job_get = sql_job_get,                                                                                  \
-    .jobs_list = sql_jobs_list,                                                                              \
+    .job_get = again_job_get,                                                                                  \
+    .jobs_list = again_jobs_list,                                                                              \
     .run_insert = sql_run_insert,                                                                            \
-    .run_get = sql_run_get,                                                                                  \
-    .runs_list = sql_runs_list,                                                                              \
+    .run_get = again_run_get,                                                                                  \
+    .runs_list = again_runs_list,                                                                              \
     .run_cancel = sql_run_cancel,                                                                            \
-    .logs_read = sql_logs_read,                                                                              \
-    .dlq_get = sql_dlq_get,                                                                                  \
-    .dlq_list = sql_dlq_list,                                                                                \
+    .logs_read = again_logs_read,                                                                              \
+    .dlq_get = again_dlq_get,                                                                                  \
+    .dlq_list = again_dlq_list,                                                                                \
     .dlq_resolve = sql_dlq_resolve,                                                                          \
     .user_insert = sql_user_insert,                                                                          \
     .user_insert_first_admin = sql_user_insert_first_admin,                                                  \
-    .user_get = sql_user_get,                                                                                \
-    .user_by_email = sql_user_by_email,                                                                      \
+    .user_get = again_user_get,                                                                                \
+    .user_by_email = again_user_by_email,                                                                      \
     .user_update = sql_user_update,                                                                          \
-    .admin_exists = sql_admin_exists,                                                                        \
+    .admin_exists = again_admin_exists,                                                                        \
     .session_insert = sql_session_insert,                                                                    \
     .session_rotate = sql_session_rotate,                                                                    \
     .session_end = sql_session_end,                                                                          \
     .sessions_end_all = sql_sessions_end_all,                                                                \
-    .setting_get = sql_setting_get,                                                                          \
-    .setting_put = sql_setting_put
+    .setting_get = again_setting_get,                                                                          \
+    .setting_put = sql_setting_put,                                                                          \
+    .setting_insert = sql_setting_insert
 
 const struct store_ops sqlite_store_ops = {.name = "sqlite", SQL_OPS};
 const struct store_ops postgres_store_ops = {.name = "postgresql", SQL_OPS};

@@ -219,3 +219,22 @@ bool sql_setting_put(struct store *s, struct str key, struct str value, struct e
     struct setting w = {key, value};
     return sql_write(s, setting_write, &w, 1, err);
 }
+
+static bool setting_new_write(struct db *d, void *arg, struct err *err)
+{
+    const struct setting *w = arg;
+    struct db_stmt *s;
+    if (!sql_query(d, STORE_SETTING_NEW, &s, err))
+        return false;
+    db_put_text(s, 1, w->key);
+    db_put_text(s, 2, w->value);
+    if (!db_run(s, err))
+        return false;
+    return db_changes(d) == 1 || ERR(err, ERR_CONFLICT, "setting \"%.*s\" is set already", STR_ARG(w->key));
+}
+
+bool sql_setting_insert(struct store *s, struct str key, struct str value, struct err *err)
+{
+    struct setting w = {key, value};
+    return sql_write(s, setting_new_write, &w, 1, err);
+}
