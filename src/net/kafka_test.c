@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Producer and consumer against the mock brokers of librdkafka: order, reports of each message, brokers that are away,
-// a consumer that continues behind what is done. tests/stream has the real broker.
+// messages that come again. tests/stream has a real broker, which also tells where a group continues.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -210,34 +210,6 @@ static void a_message_that_is_too_large_is_named_so(void **state)
     arena_release(&a);
 }
 
-static bool leave_undone(struct kafka_message *m, void *arg)
-{
-    (void)m;
-    (void)arg;
-    return false;
-}
-
-static void the_next_consumer_begins_behind_what_is_done(void **state)
-{
-    (void)state;
-    struct kafka_producer *p = producer();
-    produce_numbered(p, 0, MANY);
-    struct seen first = nothing_seen(), second = nothing_seen();
-    struct kafka_consumer *c = consumer();
-    read_messages(c, MANY, check_order, &first);
-    kafka_consumer_free(c);
-    produce_numbered(p, MANY, KEYS);
-    c = consumer();
-    read_messages(c, KEYS, leave_undone, NULL); // so that they come again
-    kafka_consumer_free(c);
-    c = consumer();
-    read_messages(c, KEYS, check_order, &second);
-    for (size_t i = 0; i < KEYS; i++)
-        assert_true(second.last[i] >= MANY);
-    kafka_consumer_free(c);
-    kafka_producer_free(p);
-}
-
 struct again {
     struct kafka_consumer *c;
     size_t n;
@@ -332,7 +304,6 @@ int main(void)
         WITH_BROKERS(headers_and_absent_values_survive),
         WITH_BROKERS(without_brokers_nothing_is_delivered_and_later_all_is),
         WITH_BROKERS(a_message_that_is_too_large_is_named_so),
-        WITH_BROKERS(the_next_consumer_begins_behind_what_is_done),
         WITH_BROKERS(what_is_rewound_comes_again),
         WITH_BROKERS(a_stop_ends_every_wait),
         WITH_BROKERS(wrong_options_are_refused_at_once),
