@@ -17,7 +17,7 @@ enum {
     TIMER_SLACK_NS = 1,        // not the usual 50 µs, by which every start would be later
     CLOCK_JUMP_S = 5,          // a difference to the monotonic clock worth a warning
     STORE_RETRY_FIRST_MS = 100,
-    STORE_RETRY_MAX_MS = 5000,
+    STORE_RETRY_MAX_MS = 2000,
     DRAIN_EXTRA_S = 10,        // after the grace: for cancelled attempts to end
     LATE_SHARE = 2,            // late work gets at most 1/2 of the room
 };
