@@ -84,6 +84,8 @@ struct db_ops {
     bool (*later)(struct db_stmt *s, struct err *err);
     void (*bind_rows)(struct db_stmt *s, const struct db_cell *cells, size_t rows, size_t columns);
     bool (*migrations_lock)(struct db *d, bool on, struct err *err);
+    bool (*cluster_note)(struct db *d, const char **ret, struct err *err);
+    bool ddl_commits; // a change of the schema commits by itself, and the transaction around it
     // Notices of the server, where it has them, else NULL.
     bool (*listen)(struct db *d, const char *channel, struct err *err);
     bool (*wait)(struct db *d, struct duration at_most, bool *ret_heard, struct err *err);
@@ -201,6 +203,14 @@ static inline void db_put_rows(struct db_stmt *s, const struct db_cell *cells, s
 static inline bool db_migrations_lock(struct db *d, bool on, struct err *err)
 {
     return !d->ops->migrations_lock || d->ops->migrations_lock(d, on, err);
+}
+// What the operator should know of the servers behind this one: a sentence, or NULL.
+static inline bool db_cluster_note(struct db *d, const char **ret, struct err *err)
+{
+    if (d->ops->cluster_note)
+        return d->ops->cluster_note(d, ret, err);
+    *ret = NULL;
+    return true;
 }
 
 #endif

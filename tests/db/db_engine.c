@@ -23,12 +23,23 @@ static const char *const texts[DB_DIALECTS][TEXTS] = {
             [END_OTHERS] = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity "
                            "WHERE application_name = 'victim'",
         },
+    [DB_MYSQL] =
+        {
+            [TABLES] =
+                "DROP TABLE IF EXISTS t, m; DROP TABLE IF EXISTS schema_migrations;"
+                "CREATE TABLE t (k BIGINT PRIMARY KEY, small SMALLINT, f DOUBLE, s MEDIUMTEXT, b MEDIUMBLOB)",
+            [PUT_ROWS] = "INSERT INTO t (k, small, s, b) SELECT k, small, s, unhex(b) FROM JSON_TABLE(?1, "
+                         "'$[*]' COLUMNS("
+                         "k BIGINT PATH '$[0]', small SMALLINT PATH '$[1]', s MEDIUMTEXT PATH '$[2]', "
+                         "b MEDIUMTEXT PATH '$[3]')) v",
+            // The victim came last.
+            [END_OTHERS] = "SELECT max(id) INTO @victim FROM information_schema.processlist; KILL @victim",
+        },
 };
 
 static const struct db_engine *engine_of(const struct db_url *u)
 {
-    (void)u;
-    return &db_engine_postgres;
+    return str_starts(u->scheme, STR("postgres")) ? &db_engine_postgres : &db_engine_mysql;
 }
 
 bool connect_as(struct world *w, const struct db_url *u, const char *name, struct db **ret)
@@ -75,9 +86,7 @@ static const char *const sql[] = {
 struct db_stmt *statement(struct world *w, struct db *d, enum slot slot)
 {
     struct db_stmt *s = NULL;
-    const char *text = slot == ROWS   ? texts[d->dialect][PUT_ROWS]
-                       : slot == ENDS ? texts[d->dialect][END_OTHERS]
-                                      : sql[slot];
+    const char *text = slot == ROWS ? texts[d->dialect][PUT_ROWS] : sql[slot];
     assert_ok(w, db_stmt_at(d, slot, str_of(text), &s, &w->err));
     return s;
 }
@@ -91,6 +100,11 @@ static struct db_stmt *put_of(struct world *w, struct db *d, int64_t k, const ch
     db_put_text(s, 4, str_of(text));
     db_null(s, 5);
     return s;
+}
+
+void end_victim(struct world *w)
+{
+    assert_ok(w, db_script(w->other, str_of(texts[w->other->dialect][END_OTHERS]), &w->err));
 }
 
 bool put(struct world *w, struct db *d, int64_t k, const char *text)

@@ -36,7 +36,7 @@ struct world {
     } while (0)
 
 // Statements of the tests have a slot each.
-enum slot { PUT, GET, COUNT, CHANGE, FAIL, ROWS, ENDS, FOR_UPDATE, FIRST_MIGRATION_SLOT };
+enum slot { PUT, GET, COUNT, CHANGE, FAIL, ROWS, FOR_UPDATE, FIRST_MIGRATION_SLOT };
 int setup(void **state);
 int teardown(void **state);
 #define CASE(sentence, f)                                                                                    \
@@ -48,6 +48,7 @@ bool connect_as(struct world *w, const struct db_url *u, const char *name, struc
 struct db_stmt *statement(struct world *w, struct db *d, enum slot slot);
 bool put(struct world *w, struct db *d, int64_t k, const char *text); // one row
 int64_t count(struct world *w, struct db *d);                         // of rows
+void end_victim(struct world *w); // ends the connection of the application "victim"
 
 enum { LOSS_CASES = 4 };
 extern const struct CMUnitTest loss_cases[LOSS_CASES];

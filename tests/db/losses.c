@@ -3,14 +3,6 @@
 #include "proxy.h"
 #include "db_engine.h"
 
-static void end_victims(struct world *w)
-{
-    struct db_stmt *s = statement(w, w->other, ENDS);
-    bool row;
-    assert_ok(w, db_step(s, &row, &w->err));
-    db_reset(s);
-}
-
 static void an_ended_connection_is_lost(void **state)
 {
     struct world *w = *state;
@@ -18,7 +10,7 @@ static void an_ended_connection_is_lost(void **state)
     assert_ok(w, connect_as(w, &w->url, "victim", &d));
     assert_ok(w, db_begin(d, &w->err));
     assert_ok(w, put(w, d, 1, "x"));
-    end_victims(w);
+    end_victim(w);
     assert_err(w, put(w, d, 2, "x"), ERR_UNAVAILABLE);
     assert_false(db_alive(d));
     assert_false(db_in_transaction(d));
