@@ -460,6 +460,11 @@ static void check(const struct load *l, struct config *c)
     if (c->cluster_heartbeat_s * HEARTBEATS_PER_LEASE > c->cluster_lease_s)
         faults_add(l->faults, STR("cluster.heartbeatSeconds"),
                    "it must not be longer than a third of cluster.leaseSeconds");
+    bool server = c->db_url.p && !str_starts(c->db_url, STR("sqlite:"));
+    if (server && !c->auth_key.p && c->profile != PROFILE_DEVELOPMENT)
+        faults_add(l->faults, STR("auth.key"),
+                   "it is missing, and the nodes of a database server must share it: put one secret (openssl rand "
+                   "-base64 32) into a file on every node and name it in CHRONOS_AUTH_KEY_FILE");
     if (c->auth_refresh_token_s < c->auth_access_token_s)
         faults_add(l->faults, STR("auth.refreshTokenSeconds"),
                    "it must not be shorter than auth.accessTokenSeconds");

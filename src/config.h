@@ -53,7 +53,7 @@ struct setting {
     const char *doc;          // sentences without a full stop at the end
 };
 
-enum { CONFIG_SETTINGS = 35 };
+enum { CONFIG_SETTINGS = 38 };
 extern const struct setting config_settings[CONFIG_SETTINGS];
 
 struct config {
@@ -76,6 +76,8 @@ struct config {
     int db_durability;  // enum config_durability
     int auth_registration; // enum config_registration
     int64_t auth_access_token_s, auth_refresh_token_s;
+    struct str auth_key;                // absent = not given
+    struct str redis_url, redis_prefix; // url absent = not used
     struct str admin_email;    // absent = not given
     struct str admin_password; // absent = not given
     int64_t engine_running_max, engine_flush_max, engine_shutdown_grace_s;

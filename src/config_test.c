@@ -121,6 +121,33 @@ static void the_profile_decides_registration_and_scripts(void **state)
     assert_true(w->c.script_enabled);
 }
 
+static void nodes_outside_development_share_a_key(void **state)
+{
+    struct world *w = *state;
+    const char *const url = "CHRONOS_DB_URL=postgresql://u:p@db.example/chronos";
+    const char *const alone[] = {url, NULL};
+    const char *const secret[] = {url, "CHRONOS_AUTH_KEY=0123456789abcdef0123456789abcdef", NULL};
+    assert_true(load(w, NULL, alone, NULL));
+    assert_false(load(w, "profile: production\n", alone, NULL));
+    assert_true(load(w, "profile: production\n", NULL, NULL));
+    assert_true(load(w, "profile: production\n", secret, NULL));
+    assert_string_equal(value(w, "auth.key"), "***");
+    const char *const weak[] = {"CHRONOS_AUTH_KEY=too short", NULL};
+    assert_false(load(w, NULL, weak, NULL));
+}
+
+static void the_address_of_redis_is_a_secret(void **state)
+{
+    struct world *w = *state;
+    const char *const env[] = {"CHRONOS_REDIS_URL=redis://:word@127.0.0.1/0", NULL};
+    assert_true(load(w, NULL, NULL, NULL));
+    assert_null(w->c.redis_url.p);
+    assert_true(load(w, NULL, env, NULL));
+    assert_true(str_is(w->c.redis_url, "redis://:word@127.0.0.1/0"));
+    assert_string_equal(value(w, "redis.url"), "***");
+    assert_string_equal(value(w, "redis.prefix"), "chronos:");
+}
+
 static void the_database_follows_the_data_folder(void **state)
 {
     struct world *w = *state;
@@ -292,6 +319,8 @@ int main(void)
         TEST(a_stronger_source_wins_and_is_named),
         TEST(a_wrong_value_that_is_overridden_does_no_harm),
         TEST(the_profile_decides_registration_and_scripts),
+        TEST(nodes_outside_development_share_a_key),
+        TEST(the_address_of_redis_is_a_secret),
         TEST(the_database_follows_the_data_folder),
         TEST(lists_come_from_a_sequence_or_from_commas),
         TEST(secrets_come_from_files_and_are_masked),

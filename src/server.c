@@ -22,6 +22,7 @@
 #include "net/http.h"
 #include "net/loop.h"
 #include "net/process.h"
+#include "server_key.h"
 #include "store_open.h"
 
 enum {
@@ -94,13 +95,12 @@ static bool open_processes(struct server *s, struct err *err)
 static bool open_store(struct server *s, struct err *err)
 {
     const char *dir = arena_cstr(&s->a, s->config->data_dir);
-    const char *key = arena_fmt(&s->a, "%s/token.key", dir).p;
-    must(dir && key);
+    must(dir);
     if (!dir_make(dir, DATA_DIR_MODE, err))
         return err_wrap(err, "data folder \"%s\" cannot be used, give this user permission or set data.dir",
                         dir);
     return store_open(s->config, s->clock, &s->store, &s->a, err) &&
-           token_key_load(key, &s->key, err);
+           server_key_open(s->config, s->store, &s->key, &s->a, err);
 }
 
 static void open_app(struct server *s)

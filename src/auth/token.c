@@ -43,6 +43,7 @@ struct token_key {
     char id[KEY_ID_TEXT];
     char header[HEADER_TEXT_MAX]; // base64url text of the one header this key writes, without the dot
     size_t header_n;
+    uint8_t parent[TOKEN_KEY_BYTES]; // of the derived keys
     uint64_t serial; // of this process, so that what is remembered of another key is never taken for this one's
 };
 
@@ -91,6 +92,8 @@ struct token_key *token_key_new(const uint8_t secret[static TOKEN_KEY_BYTES])
     uint8_t id[crypto_generichash_BYTES_MIN];
     must(crypto_generichash(id, sizeof id, purpose, sizeof purpose, secret, TOKEN_KEY_BYTES) == 0);
     sodium_bin2hex(key->id, sizeof key->id, id, KEY_ID_BYTES);
+    static const uint8_t family[] = "chronos derived keys";
+    must(crypto_generichash(key->parent, sizeof key->parent, family, sizeof family, secret, TOKEN_KEY_BYTES) == 0);
     key->jwk = cjose_jwk_create_oct_spec(secret, TOKEN_KEY_BYTES, NULL);
     must(key->jwk);
     header_learn(key);
@@ -155,10 +158,43 @@ bool token_key_load(const char *path, struct token_key **ret, struct err *err)
     return true;
 }
 
+struct token_key *token_key_of(struct str text)
+{
+    must(sodium_init() >= 0 && text.n >= TOKEN_SECRET_MIN);
+    static const uint8_t purpose[] = "chronos token key";
+    uint8_t secret[TOKEN_KEY_BYTES];
+    crypto_generichash_state hash;
+    must(crypto_generichash_init(&hash, purpose, sizeof purpose, sizeof secret) == 0);
+    must(crypto_generichash_update(&hash, (const uint8_t *)text.p, text.n) == 0);
+    must(crypto_generichash_final(&hash, secret, sizeof secret) == 0);
+    struct token_key *key = token_key_new(secret);
+    sodium_memzero(secret, sizeof secret);
+    return key;
+}
+
+struct str token_secret_new(struct arena *a)
+{
+    uint8_t secret[TOKEN_KEY_BYTES];
+    char text[KEY_FILE_MAX];
+    rng_secret(secret, sizeof secret);
+    sodium_bin2base64(text, sizeof text, secret, sizeof secret, sodium_base64_VARIANT_URLSAFE_NO_PADDING);
+    struct str copy = arena_str(a, str_of(text));
+    sodium_memzero(secret, sizeof secret);
+    sodium_memzero(text, sizeof text);
+    return copy;
+}
+
+void token_key_derive(const struct token_key *key, const char *purpose, uint8_t ret[static TOKEN_KEY_BYTES])
+{
+    must(crypto_generichash(ret, TOKEN_KEY_BYTES, (const uint8_t *)purpose, strlen(purpose), key->parent,
+                            sizeof key->parent) == 0);
+}
+
 void token_key_free(struct token_key *key)
 {
     if (!key)
         return;
+    sodium_memzero(key->parent, sizeof key->parent);
     cjose_jwk_release(key->jwk);
     mem_free(key);
 }

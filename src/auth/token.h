@@ -19,6 +19,7 @@ struct token_key;
 
 enum {
     TOKEN_KEY_BYTES = 32,
+    TOKEN_SECRET_MIN = 32, // characters
     TOKEN_TEXT_MAX = 4096,  // longer access tokens are refused unread
     TOKEN_LEEWAY_S = 5,     // clocks of two nodes may differ by this much
     TOKEN_LIFE_MAX_S = 86400, // no token is valid for longer, whatever its exp says
@@ -30,6 +31,12 @@ bool token_key_load(const char *path, struct token_key **ret, struct err *err)
     __attribute__((warn_unused_result));
 // A key from bytes, for tests and for keys that come from the configuration.
 struct token_key *token_key_new(const uint8_t secret[static TOKEN_KEY_BYTES]);
+// A key from a secret text of at least TOKEN_SECRET_MIN characters by chance.
+struct token_key *token_key_of(struct str secret);
+// A new secret text for token_key_of, in the arena; absent when it does not fit.
+struct str token_secret_new(struct arena *a);
+// Another key of the installation, one for each purpose; none of them tells anything of the others.
+void token_key_derive(const struct token_key *key, const char *purpose, uint8_t ret[static TOKEN_KEY_BYTES]);
 void token_key_free(struct token_key *key); // NULL is allowed
 // Identifies the key without giving it away: hex of a keyed hash. Lives as long as the key.
 const char *token_key_id(const struct token_key *key);
