@@ -201,6 +201,13 @@ void page_total(struct page_result *r, int64_t counted, bool complete)
     r->total_is_estimate = !complete || counted > TOTAL_EXACT_MAX;
 }
 
+// ---- the cluster ---------------------------------------------------------------------------------
+
+bool node_gone(struct err *err)
+{
+    return ERR(err, ERR_STALE, "the lease of this node has ended: it must register again");
+}
+
 // ---- retention ---------------------------------------------------------------------------------
 
 enum { ID_TIME_BYTES = 6 };

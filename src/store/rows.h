@@ -19,6 +19,7 @@ bool job_text_has_tag(struct str text, struct str tag);
 bool text_has_part(struct str text, struct str part);
 // A run as a store writes it: the state after cancelling a QUEUED one.
 void run_end_cancelled(struct run *r, struct instant now, bool job_deleted);
+bool node_gone(struct err *err); // ERR_STALE: the lease has ended
 extern const struct str run_cancelled_class, run_cancelled_text, run_job_deleted_class, run_job_deleted_text;
 
 // ---- retention ---------------------------------------------------------------------------------

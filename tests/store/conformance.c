@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// One suite against every store: conformance memory | sqlite.
+// One suite against every store: conformance memory | sqlite | postgresql | mysql. The last two take their database from
+// the environment: python3 tests/servers/with.py postgres -- …/store_conformance postgresql
 #include "conformance.h"
 
 #include <stdio.h>
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "server.h"
 #include "store/memory/store_memory.h"
 #include "store/sql/store_sql.h"
 
@@ -27,7 +29,15 @@ static void store_open(struct world *w)
 {
     char path[WORLD_PATH_MAX + 16];
     if (strcmp(store_kind, "memory") == 0) {
-        w->s = store_memory_new();
+        w->s = store_memory_new_shared();
+        clock_virtual_init(&w->clock, at_s(0));
+        store_memory_set_clock(w->s, &w->clock.base);
+        return;
+    }
+    if (server_kind_known(store_kind)) {
+        w->s = server_store(&w->err);
+        if (!w->s)
+            fail_msg("%s", w->err.text);
         return;
     }
     (void)snprintf(path, sizeof path, "%s/chronos.db", w->dir);
@@ -40,12 +50,14 @@ int world_setup(void **state)
     arena_init(&w->a, ARENA_BUDGET);
     rng_init(&w->rng, 7);
     w->owner = id_new(w);
-    if (strcmp(store_kind, "memory") != 0) {
+    if (strcmp(store_kind, "sqlite") == 0) {
         const char *tmp = getenv("TMPDIR");
         (void)snprintf(w->dir, sizeof w->dir, "%s/chronos-store-XXXXXX", tmp ? tmp : "/tmp");
         assert_non_null(mkdtemp(w->dir));
     }
     store_open(w);
+    if (server_kind_known(store_kind))
+        assert_ok(w, server_empty(store_kind, &w->err));
     *state = w;
     return 0;
 }
@@ -55,6 +67,8 @@ int world_teardown(void **state)
     static const char *const files[] = {"chronos.db", "chronos.db-wal", "chronos.db-shm", "chronos.db.lock"};
     struct world *w = *state;
     w->s->ops->free(w->s);
+    if (w->other)
+        w->other->ops->free(w->other);
     for (size_t i = 0; w->dir[0] && i < sizeof files / sizeof files[0]; i++) {
         char path[WORLD_PATH_MAX + 32];
         (void)snprintf(path, sizeof path, "%s/%s", w->dir, files[i]);
@@ -69,10 +83,26 @@ int world_teardown(void **state)
 
 void world_reopen(struct world *w)
 {
-    if (!w->dir[0])
+    if (strcmp(store_kind, "memory") == 0)
         return;
     w->s->ops->free(w->s);
     store_open(w);
+}
+
+struct store *world_other(struct world *w)
+{
+    if (!w->other && server_kind_known(store_kind)) {
+        w->other = server_store(&w->err);
+        if (!w->other)
+            fail_msg("%s", w->err.text);
+    }
+    return w->other ? w->other : w->s;
+}
+
+void world_pass(struct world *w, struct duration d)
+{
+    if (strcmp(store_kind, "memory") == 0)
+        clock_virtual_advance(&w->clock, d);
 }
 
 // ---- rows --------------------------------------------------------------------------------------
@@ -235,5 +265,12 @@ int main(int argc, char **argv)
     for (size_t i = 0; i < GROUPS; i++)
         for (size_t k = 0; k < groups[i]->n; k++)
             all[n++] = groups[i]->v[k];
-    return _cmocka_run_group_tests(store_kind, all, n, NULL, NULL);
+    bool known = strcmp(store_kind, "memory") == 0 || strcmp(store_kind, "sqlite") == 0;
+    if (!known && !server_kind_known(store_kind)) {
+        (void)fprintf(stderr, "unknown store \"%s\"\n", store_kind);
+        return 2;
+    }
+    int failed = _cmocka_run_group_tests(store_kind, all, n, NULL, NULL);
+    server_done();
+    return failed;
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Ground of the conformance suite: a fresh store per test, rows to put into it, and short names for
-// operations that must succeed. Which store: argv[1], "memory" or "sqlite".
+// operations that must succeed. Which store: argv[1].
 #ifndef TESTS_STORE_CONFORMANCE_H
 #define TESTS_STORE_CONFORMANCE_H
 
@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "base/clock.h"
 #include "base/sync.h"
 #include "store/store.h"
 
@@ -18,11 +19,13 @@ enum { WORLD_PATH_MAX = 256, ARENA_BUDGET = 64 * 1024 * 1024 };
 
 struct world {
     struct store *s;
+    struct store *other;        // world_other, once asked for
+    struct clock_virtual clock; // of the memory store
     struct arena a;
     struct rng rng;
     struct err err;
     struct ulid owner;
-    char dir[WORLD_PATH_MAX]; // "" for memory
+    char dir[WORLD_PATH_MAX]; // of a file, else ""
     int64_t tick;
 };
 
@@ -32,6 +35,10 @@ int world_setup(void **state);
 int world_teardown(void **state);
 // Ends the store and opens what it left. Memory: nothing changes.
 void world_reopen(struct world *w);
+// The store of another process on the same database; where there can be only one, the same store.
+struct store *world_other(struct world *w);
+// Moves the store's clock where that is possible; on others time passes by itself.
+void world_pass(struct world *w, struct duration d);
 
 #define CASE(sentence, f)                                                                                    \
     {                                                                                                        \

@@ -86,7 +86,6 @@ void dead_letter_put(struct mem *m, const struct dead_letter *d);
 void change_add(struct mem *m, int kind, struct ulid subject, int64_t sender);
 // Whether a node's lease lasts.
 bool node_leased(struct mem *m, int64_t token);
-bool node_gone(struct err *err); // ERR_STALE
 // Events for readers outside, when they are turned on.
 void event_add_job(struct mem *m, int what, struct ulid job_id, int64_t version);
 void event_add_run(struct mem *m, const struct run *r);

@@ -6,11 +6,6 @@ enum { ENDED_KEPT_S = 3600 };
 
 static struct instant now_of(const struct mem *m) { return clock_now(m->clock); }
 
-bool node_gone(struct err *err)
-{
-    return ERR(err, ERR_STALE, "the lease of this node has ended: it must register again");
-}
-
 static struct node *node_at(struct mem *m, size_t i) { return (struct node *)m->nodes.v + i; }
 
 static bool node_lives(const struct mem *m, const struct node *n) { return n->lease_until.us > now_of(m).us; }

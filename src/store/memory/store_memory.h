@@ -42,6 +42,14 @@ struct store_weakness {
 };
 void store_memory_set_weakness(struct store *s, struct store_weakness w);
 
+// A failover to a copy that missed the last commits: jobs, runs, dead letters, nodes and changes become again what they
+// were. forgotten is called for every run that differs (it must not call the store); the snapshot remains its owner's.
+struct store_snapshot;
+struct store_snapshot *store_memory_snapshot(struct store *s);
+void store_memory_restore(struct store *s, struct store_snapshot *k, void (*forgotten)(void *ctx, const struct run *r),
+                          void *ctx);
+void store_snapshot_free(struct store_snapshot *k); // NULL is fine
+
 // ---- inspection (no faults, no copies; the callbacks must not call the store) --------------------
 
 struct job_row {

@@ -20,7 +20,12 @@ struct server_kind {
     const size_t *n_migrations;
 };
 static const struct server_kind kinds[] = {
-    {.engine = NULL},
+    {{"postgresql", "postgres"},
+     &db_engine_postgres,
+     &postgres_store_ops,
+     store_postgres_migrations,
+     &store_postgres_migrations_n},
+    {{"mysql", "mariadb"}, &db_engine_mysql, &mysql_store_ops, store_mysql_migrations, &store_mysql_migrations_n},
 };
 
 struct server_home {
@@ -40,7 +45,7 @@ static void home_free(void *ctx)
 
 static const struct server_kind *kind_of(struct str scheme)
 {
-    for (const struct server_kind *k = kinds; k->engine; k++)
+    for (const struct server_kind *k = kinds; k < kinds + sizeof kinds / sizeof kinds[0]; k++)
         for (size_t i = 0; i < sizeof k->schemes / sizeof k->schemes[0]; i++)
             if (str_is(scheme, k->schemes[i]))
                 return k;

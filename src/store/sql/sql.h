@@ -34,6 +34,10 @@ struct sql {
     struct cond returned;
     _Atomic unsigned readers_lost; // counts connections for reading that were lost
     struct user_memory users;      // exclusive stores only; has its own lock
+    struct db *listener;           // under readers_lock: hears of changes while nobody waits; or NULL
+    struct ulid trimmed;           // under readers_lock: where history_trim goes on
+    _Atomic int64_t sender;        // token of this process as a node; 0 = none yet
+    _Atomic bool events;           // for readers outside are written
     // constant:
     size_t readers_max;
     void (*closed)(void *ctx); // called last
@@ -67,6 +71,11 @@ struct sql_read {
 };
 bool sql_read(struct sql_read *r, struct store *s, enum store_query q, struct err *err);
 void sql_read_end(struct sql_read *r);
+// Whether the dialect has a use for the statement.
+static inline bool sql_has(const struct db *d, enum store_query q) { return store_sql[d->dialect][q].n > 1; }
+// A statement for each of some ids, or all of them at once where the dialect can.
+bool sql_run_ids(struct db *d, enum store_query one, enum store_query rows, const struct ulid *ids, size_t n,
+                 struct err *err);
 // Steps to the first row of a statement; without one ERR_NOT_FOUND: «what» "subject" does not exist. Reset it
 // afterwards.
 bool sql_only_row(struct db_stmt *s, struct err *err, const char *what, const char *subject);
@@ -79,6 +88,18 @@ bool run_row_put(struct db *d, const struct run *r, bool *ret_put, struct err *e
 // The same with the head looked up and advanced. *ret_job false: the job is gone; nothing was written.
 bool run_put_first(struct db *d, struct run *r, bool *ret_job, bool *ret_put, struct err *err);
 bool letter_put(struct db *d, const struct dead_letter *v, struct err *err);
+// Tells the other nodes, in the transaction of the change; changes_put takes kind, subject and sender of each. Without _by
+// the sender is this process.
+bool change_put(struct store *st, struct db *d, int kind, struct ulid subject, struct err *err);
+bool change_put_by(struct store *st, struct db *d, int kind, struct ulid subject, int64_t sender,
+                   struct err *err);
+bool changes_put(struct store *st, struct db *d, const struct change *v, size_t n, struct err *err);
+// Events for readers outside, after the rows themselves were written: a change of a job, and of the status of runs, which
+// is read from their rows. Nothing unless they are turned on.
+bool events_on(struct store *s);
+bool event_put_job(struct store *st, struct db *d, int what, struct ulid job_id, int64_t version,
+                   struct err *err);
+bool events_put_runs(struct store *st, struct db *d, const struct ulid *ids, size_t n, struct err *err);
 
 bool sql_flush(struct store *s, struct flush *f, struct err *err);
 bool sql_plans_page(struct store *s, struct ulid after, size_t max, bool all, struct plan **ret,
@@ -126,5 +147,27 @@ bool sql_sessions_end_all(struct store *s, struct ulid user_id, struct err *err)
 bool sql_setting_get(struct store *s, struct str key, struct str *ret, struct arena *a, struct err *err);
 bool sql_setting_put(struct store *s, struct str key, struct str value, struct err *err);
 bool sql_setting_insert(struct store *s, struct str key, struct str value, struct err *err);
+bool sql_node_register(struct store *s, const struct node *n, struct duration lease, struct err *err);
+bool sql_node_renew(struct store *s, int64_t token, struct duration lease, int64_t running,
+                    int64_t clock_offset_us, struct err *err);
+bool sql_node_publish(struct store *s, int64_t token, int state, struct str view, struct err *err);
+bool sql_node_leave(struct store *s, int64_t token, struct err *err);
+bool sql_node_want(struct store *s, struct str name, bool drain, struct err *err);
+bool sql_nodes_list(struct store *s, struct node **ret, size_t *ret_n, struct instant *ret_now, struct arena *a,
+                    struct err *err);
+bool sql_changes_read(struct store *s, int64_t after, size_t max, struct change **ret, size_t *ret_n,
+                      struct arena *a, struct err *err);
+bool sql_changes_last(struct store *s, int64_t *ret, struct err *err);
+bool sql_changes_trim(struct store *s, struct duration age, struct err *err);
+bool sql_changes_wait(struct store *s, struct duration at_most, struct err *err);
+bool sql_duty_hold(struct store *s, struct str name, int64_t token, struct duration lease, bool *ret_held,
+                   int64_t *ret_term, struct err *err);
+bool sql_duty_release(struct store *s, struct str name, int64_t token, struct err *err);
+void sql_events_enable(struct store *s, bool on);
+bool sql_events_read(struct store *s, size_t max, struct outbox_event **ret, size_t *ret_n, struct arena *a,
+                     struct err *err);
+bool sql_events_remove(struct store *s, const int64_t *seqs, size_t n, struct err *err);
+bool sql_history_trim(struct store *s, struct instant before, size_t max, size_t *ret_n, bool *ret_more,
+                      struct err *err);
 
 #endif

@@ -111,6 +111,7 @@ static void sql_free(struct store *s)
 {
     struct sql *q = (struct sql *)s;
     must(q->n_idle == q->n_open);
+    db_close(q->listener);
     for (size_t i = 0; i < q->n_idle; i++)
         db_close(q->idle[i]);
     for (size_t i = 0; i < q->n_lanes; i++)
@@ -135,43 +136,28 @@ static bool sql_check(struct store *s, struct err *err)
 }
 
 #define SQL_OPS                                                                                              \
-.free = sql_free,                                                                                            \
-    .check = sql_check,                                                                                      \
-    .flush = sql_flush,                                                                                      \
-    .plans_page = again_plans_page,                                                                            \
-    .plans_get = again_plans_get,                                                                              \
-    .runs_unfinished = again_runs_unfinished,                                                                  \
-    .job_definition = again_job_definition,                                                                    \
-    .jobs_insert = sql_jobs_insert,                                                                          \
-    .job_update = sql_job_update,                                                                            \
-    .job_delete = sql_job_delete,                                                                            \
-    .job_set_state = sql_job_set_state,                                                                      \
-    .job_get = again_job_get,                                                                                  \
-    .jobs_list = again_jobs_list,                                                                              \
-    .run_insert = sql_run_insert,                                                                            \
-    .run_get = again_run_get,                                                                                  \
-    .runs_list = again_runs_list,                                                                              \
-    .run_cancel = sql_run_cancel,                                                                            \
-    .logs_read = again_logs_read,                                                                              \
-    .dlq_get = again_dlq_get,                                                                                  \
-    .dlq_list = again_dlq_list,                                                                                \
-    .dlq_resolve = sql_dlq_resolve,                                                                          \
-    .user_insert = sql_user_insert,                                                                          \
-    .user_insert_first_admin = sql_user_insert_first_admin,                                                  \
-    .user_get = again_user_get,                                                                                \
-    .user_by_email = again_user_by_email,                                                                      \
-    .user_update = sql_user_update,                                                                          \
-    .admin_exists = again_admin_exists,                                                                        \
-    .session_insert = sql_session_insert,                                                                    \
-    .session_rotate = sql_session_rotate,                                                                    \
-    .session_end = sql_session_end,                                                                          \
-    .sessions_end_all = sql_sessions_end_all,                                                                \
-    .setting_get = again_setting_get,                                                                          \
-    .setting_put = sql_setting_put,                                                                          \
-    .setting_insert = sql_setting_insert
+    .free = sql_free, .check = sql_check, .flush = sql_flush, .plans_page = again_plans_page,                \
+    .plans_get = again_plans_get, .runs_unfinished = again_runs_unfinished,                                  \
+    .job_definition = again_job_definition, .jobs_insert = sql_jobs_insert, .job_update = sql_job_update,    \
+    .job_delete = sql_job_delete, .job_set_state = sql_job_set_state, .job_get = again_job_get,              \
+    .jobs_list = again_jobs_list, .run_insert = sql_run_insert, .run_get = again_run_get,                    \
+    .runs_list = again_runs_list, .run_cancel = sql_run_cancel, .logs_read = again_logs_read,                \
+    .dlq_get = again_dlq_get, .dlq_list = again_dlq_list, .dlq_resolve = sql_dlq_resolve,                    \
+    .user_insert = sql_user_insert, .user_insert_first_admin = sql_user_insert_first_admin,                  \
+    .user_get = again_user_get, .user_by_email = again_user_by_email, .user_update = sql_user_update,        \
+    .admin_exists = again_admin_exists, .session_insert = sql_session_insert,                                \
+    .session_rotate = sql_session_rotate, .session_end = sql_session_end,                                    \
+    .sessions_end_all = sql_sessions_end_all, .setting_get = again_setting_get,                              \
+    .setting_put = sql_setting_put, .setting_insert = sql_setting_insert,                                    \
+    .node_register = sql_node_register, .node_renew = sql_node_renew, .node_publish = sql_node_publish,      \
+    .node_leave = sql_node_leave, .node_want = sql_node_want, .nodes_list = again_nodes_list,                \
+    .changes_read = again_changes_read, .changes_last = again_changes_last,                                  \
+    .changes_trim = sql_changes_trim, .duty_hold = sql_duty_hold, .duty_release = sql_duty_release,          \
+    .events_enable = sql_events_enable, .events_read = again_events_read,                                    \
+    .events_remove = sql_events_remove, .history_trim = sql_history_trim
 
 const struct store_ops sqlite_store_ops = {.name = "sqlite", SQL_OPS};
-const struct store_ops postgres_store_ops = {.name = "postgresql", SQL_OPS};
+const struct store_ops postgres_store_ops = {.name = "postgresql", SQL_OPS, .changes_wait = sql_changes_wait};
 const struct store_ops mysql_store_ops = {.name = "mysql", SQL_OPS};
 
 struct store *sql_new(const struct sql_config *c)
