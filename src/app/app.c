@@ -2,6 +2,8 @@
 // The parts every use case needs: who asks, how far he may reach, new identifiers, pokes.
 #include "app/app.h"
 
+#include "app/watch.h"
+
 void app_settings_init(struct app_settings *s)
 {
     *s = (struct app_settings){
@@ -25,7 +27,14 @@ void app_init(struct app *app, const struct app_parts *parts)
 
 void app_set_engine(struct app *app, struct engine *engine) { app->engine = engine; }
 
-void app_set_cluster(struct app *app, const struct app_cluster *c) { app->cluster = *c; }
+void app_set_cluster(struct app *app, const struct app_cluster *c)
+{
+    app->cluster = *c;
+    if (c->cluster && !app->watch) {
+        app->watch = watch_new(app->store, app->topic);
+        watch_start(app->watch);
+    }
+}
 
 static void on_run_changed(void *ctx, struct ulid run_id, struct ulid job_id, int status)
 {
@@ -46,6 +55,7 @@ struct engine_listener app_listener(struct app *app)
 
 void app_release(struct app *app)
 {
+    watch_free(app->watch);
     throttle_free(app->throttle);
     topic_free(app->topic);
     *app = (struct app){0};

@@ -50,6 +50,7 @@ struct app {
     struct zones *zones;
     struct throttle *throttle;
     struct topic *topic;
+    struct watch *watch; // of a cluster, else NULL
     struct app_settings settings;
     struct app_cluster cluster;
     struct instant started;
@@ -69,7 +70,7 @@ struct app_parts {
 // Fills *app. The engine is set afterwards by app_set_engine, because the engine wants app_listener first.
 void app_init(struct app *app, const struct app_parts *parts);
 void app_set_engine(struct app *app, struct engine *engine);
-// Before requests are answered; the texts must outlive the app.
+// Before requests are answered; the texts must outlive the app. A member's event streams follow the runs of all nodes.
 void app_set_cluster(struct app *app, const struct app_cluster *c);
 // What engine_new is to be given: commits wake the event streams.
 struct engine_listener app_listener(struct app *app);

@@ -94,7 +94,7 @@ bool app_jobs_prepare(struct app *app, const struct caller *c, struct job_draft 
     schedule_memo_init(&memo, app->zones);
     for (size_t i = 0; i < n; i++) {
         struct job *j = &v[i].job;
-        j->id = app_id(app);
+        j->id = ulid_is_zero(v[i].id) ? app_id(app) : v[i].id;
         j->owner_id = c->user_id;
         j->version = 1;
         j->created_at = j->updated_at = now;

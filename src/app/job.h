@@ -18,6 +18,7 @@ enum { JOBS_BATCH_MAX = 1000 };
 // A definition on its way into the store.
 struct job_draft {
     struct job job;       // in: as decoded; out: as stored, read-only members filled
+    struct ulid id;       // in: the identifier it is to have, so that a repeated insert is a conflict; zero: a new one
     struct plan plan;     // out
     struct str base;      // pointer of the definition in the request: "" or "/jobs/3"
     struct strs warnings; // out: accepted, but the user should know

@@ -54,6 +54,8 @@ bool app_run_start(struct app *app, const struct caller *c, const struct run_sta
     struct instant at = instant_is_never(s->at) ? clock_now(app->clock) : s->at;
     struct run r;
     run_make(app, &j, s->trigger, at, s->inputs, &r);
+    if (!ulid_is_zero(s->id))
+        r.id = r.run_key = s->id;
     if (!run_queue(app, &r, err))
         return false;
     *ret = r;

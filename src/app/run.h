@@ -15,6 +15,7 @@ struct run_start {
     struct instant at;  // INSTANT_NEVER: now; a past instant starts at once
     int trigger;        // TRIGGER_MANUAL or TRIGGER_API
     struct str inputs;  // JSON object of parameters, or absent
+    struct ulid id;     // identifier and key the run is to have, so that a repeated start is a conflict; zero: new ones
 };
 bool app_run_start(struct app *app, const struct caller *c, const struct run_start *s, struct run *ret,
                    struct arena *a, struct err *err) __attribute__((warn_unused_result));

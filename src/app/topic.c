@@ -5,6 +5,9 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "model/run.h"
+
+enum { TOLD_MAX = 4096, LOCAL_LOOK_ROUNDS = 20 };
 
 struct subscriber {
     struct subscriber *next, **prev;
@@ -14,13 +17,25 @@ struct subscriber {
     struct run_change v[TOPIC_CHANGES_MAX]; // ring
     size_t head, n;
     bool missed;
+    bool local;      // its run was heard of from our own engine
+    int64_t looked;  // round in which it was woken last to look for itself
+};
+
+// What was told of a run last, so that what is found by looking is told once.
+struct told {
+    struct ulid run_id;
+    int status;
+    bool found; // by looking, not by our own engine
 };
 
 struct topic {
     struct mutex lock;
     struct subscriber *first; // under lock, as everything in a subscriber
     _Atomic int64_t count;    // subscribers; read without the lock as a hint
-    int64_t seq;              // under lock
+    _Atomic int64_t listeners; // of them, those of all runs
+    int64_t seq;               // under lock
+    int64_t round;             // under lock
+    struct told told[TOLD_MAX]; // under lock
 };
 
 struct topic *topic_new(void)
@@ -45,11 +60,13 @@ struct subscriber *topic_join(struct topic *t, struct ulid run_id, void (*wake)(
     if (t->count >= TOPIC_SUBSCRIBERS_MAX)
         return NULL;
     struct subscriber *s = mem_new(struct subscriber);
-    *s = (struct subscriber){.next = t->first, .prev = &t->first, .run_id = run_id, .wake = wake, .ctx = ctx};
+    *s = (struct subscriber){
+        .next = t->first, .prev = &t->first, .run_id = run_id, .wake = wake, .ctx = ctx, .looked = t->round - 1};
     if (s->next)
         s->next->prev = &s->next;
     t->first = s;
     t->count++;
+    t->listeners += ulid_is_zero(run_id);
     return s;
 }
 
@@ -62,6 +79,7 @@ void topic_leave(struct topic *t, struct subscriber *s)
     if (s->next)
         s->next->prev = s->prev;
     t->count--;
+    t->listeners -= ulid_is_zero(s->run_id);
     mem_free(s);
 }
 
@@ -88,20 +106,70 @@ static void subscriber_put(struct subscriber *s, const struct run_change *c)
     s->v[(s->head + s->n++) % TOPIC_CHANGES_MAX] = *c;
 }
 
-void topic_run_changed(struct topic *t, struct ulid run_id, struct ulid job_id, int status)
+// With topic.lock held.
+static void tell(struct topic *t, struct ulid run_id, struct ulid job_id, int status, bool local)
 {
-    if (atomic_load_explicit(&t->count, memory_order_seq_cst) == 0)
-        return;
-    WITH_LOCK(&t->lock);
     struct run_change c = {.seq = ++t->seq, .run_id = run_id, .job_id = job_id, .status = status};
     for (struct subscriber *s = t->first; s; s = s->next) {
         bool all = ulid_is_zero(s->run_id);
         if (!all && !ulid_eq(s->run_id, run_id))
             continue;
+        s->local = s->local || local;
         if (all)
             subscriber_put(s, &c);
         s->wake(s->ctx);
     }
+}
+
+static struct told *told_of(struct topic *t, struct ulid run_id)
+{
+    uint64_t random; // ids end with it
+    memcpy(&random, run_id.b + sizeof run_id.b - sizeof random, sizeof random);
+    return &t->told[random % TOLD_MAX];
+}
+
+void topic_run_changed(struct topic *t, struct ulid run_id, struct ulid job_id, int status)
+{
+    if (atomic_load_explicit(&t->count, memory_order_seq_cst) == 0)
+        return;
+    WITH_LOCK(&t->lock);
+    struct told *told = told_of(t, run_id);
+    bool known = told->found && ulid_eq(told->run_id, run_id) && told->status == status;
+    *told = (struct told){.run_id = run_id, .status = status};
+    if (!known)
+        tell(t, run_id, job_id, status, status == RUN_RUNNING);
+}
+
+static int stage(int status) { return run_status_final(status) ? RUN_RUNNING + 1 : status; }
+
+void topic_run_found(struct topic *t, struct ulid run_id, struct ulid job_id, int status)
+{
+    WITH_LOCK(&t->lock);
+    struct told *told = told_of(t, run_id);
+    if (ulid_eq(told->run_id, run_id) && stage(told->status) >= stage(status))
+        return;
+    *told = (struct told){.run_id = run_id, .status = status, .found = true};
+    tell(t, run_id, job_id, status, false);
+}
+
+bool topic_listened(struct topic *t) { return atomic_load(&t->listeners) > 0; }
+
+void topic_look(struct topic *t, size_t max)
+{
+    if (atomic_load(&t->count) == 0)
+        return;
+    WITH_LOCK(&t->lock);
+    size_t woken = 0;
+    for (struct subscriber *s = t->first; s; s = s->next) {
+        bool rarely = s->local && t->round % LOCAL_LOOK_ROUNDS != 0;
+        if (ulid_is_zero(s->run_id) || s->looked == t->round || rarely)
+            continue;
+        if (woken++ == max)
+            return; // the others are first next time
+        s->looked = t->round;
+        s->wake(s->ctx);
+    }
+    t->round++;
 }
 
 void topic_logs_added(struct topic *t, struct ulid run_id)
@@ -110,6 +178,18 @@ void topic_logs_added(struct topic *t, struct ulid run_id)
         return;
     WITH_LOCK(&t->lock);
     for (struct subscriber *s = t->first; s; s = s->next)
-        if (ulid_eq(s->run_id, run_id))
+        if (ulid_eq(s->run_id, run_id)) {
+            s->local = true;
             s->wake(s->ctx);
+        }
+}
+
+void topic_missed(struct topic *t)
+{
+    WITH_LOCK(&t->lock);
+    for (struct subscriber *s = t->first; s; s = s->next)
+        if (ulid_is_zero(s->run_id)) {
+            s->missed = true;
+            s->wake(s->ctx);
+        }
 }

@@ -3,6 +3,8 @@
 // log text: a woken reader reads the store. Changes of runs are kept per subscriber in a bounded ring; past it the
 // oldest are dropped and the subscriber learns that it missed some.
 //
+// Our own engine tells of what it does; what other nodes do is found by looking.
+//
 // Invariant: wake is never called after topic_leave returned. Lock: LOCK_TOPIC, held while waking.
 #ifndef APP_TOPIC_H
 #define APP_TOPIC_H
@@ -34,5 +36,14 @@ size_t topic_take(struct topic *t, struct subscriber *s, struct run_change *v, s
 // Called after the commit, from the engine's thread or a use case.
 void topic_run_changed(struct topic *t, struct ulid run_id, struct ulid job_id, int status);
 void topic_logs_added(struct topic *t, struct ulid run_id);
+
+// Called by who looks at what other nodes do (app/watch.h). A change that was told already, or that later ones have
+// overtaken, is not told again.
+void topic_run_found(struct topic *t, struct ulid run_id, struct ulid job_id, int status);
+void topic_missed(struct topic *t);   // some changes were not found: whoever follows all runs is told so
+bool topic_listened(struct topic *t); // somebody follows all runs
+// Wakes those who follow one run, so that they look for themselves: at most max at a time, by turns; those whose run
+// is our own engine's, only now and then.
+void topic_look(struct topic *t, size_t max);
 
 #endif

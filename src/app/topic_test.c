@@ -9,6 +9,8 @@
 
 #include <cmocka.h>
 
+#include "model/run.h"
+
 
 static const struct ulid run_a = {{1}}, run_b = {{2}}, job = {{9}};
 
@@ -104,6 +106,54 @@ static void the_number_of_subscribers_is_bounded(void **state)
     topic_free(t);
 }
 
+static void what_is_found_is_told_once_and_never_backwards(void **state)
+{
+    (void)state;
+    int woken = 0;
+    bool missed;
+    struct run_change v[4];
+    struct topic *t = topic_new();
+    struct subscriber *s = topic_join(t, ULID_ZERO, count, &woken);
+    topic_run_changed(t, run_a, job, RUN_RUNNING);
+    topic_run_found(t, run_a, job, RUN_QUEUED); // read before our engine's commit
+    topic_run_found(t, run_a, job, RUN_RUNNING);
+    topic_run_found(t, run_b, job, RUN_RUNNING);
+    topic_run_changed(t, run_b, job, RUN_RUNNING); // found before it was told
+    topic_run_found(t, run_b, job, RUN_FAILED);
+    assert_int_equal(topic_take(t, s, v, 4, &missed), 3);
+    assert_true(ulid_eq(v[0].run_id, run_a) && v[0].status == RUN_RUNNING);
+    assert_true(ulid_eq(v[1].run_id, run_b) && v[1].status == RUN_RUNNING);
+    assert_true(ulid_eq(v[2].run_id, run_b) && v[2].status == RUN_FAILED);
+    topic_leave(t, s);
+    topic_free(t);
+}
+
+static void looking_goes_round_and_seldom_disturbs_our_own_runs(void **state)
+{
+    (void)state;
+    int a = 0, b = 0, own = 0, all = 0;
+    struct topic *t = topic_new();
+    struct subscriber *v[] = {topic_join(t, run_a, count, &a), topic_join(t, run_b, count, &b),
+                              topic_join(t, job, count, &own), topic_join(t, ULID_ZERO, count, &all)};
+    topic_look(t, 8);
+    own = 0;
+    topic_logs_added(t, job);
+    assert_int_equal(own, 1);
+    a = b = 0;
+    topic_look(t, 1);
+    topic_look(t, 1);
+    assert_int_equal(a, 1);
+    assert_int_equal(b, 1);
+    for (int i = 0; i < 40; i++)
+        topic_look(t, 8);
+    assert_int_equal(all, 0);
+    assert_in_range(own, 2, 4);
+    assert_in_range(a, 40, 41);
+    for (size_t i = 0; i < sizeof v / sizeof v[0]; i++)
+        topic_leave(t, v[i]);
+    topic_free(t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -112,6 +162,8 @@ int main(void)
         cmocka_unit_test(the_oldest_changes_go_when_nobody_takes_them),
         cmocka_unit_test(nobody_is_woken_after_leaving),
         cmocka_unit_test(the_number_of_subscribers_is_bounded),
+        cmocka_unit_test(what_is_found_is_told_once_and_never_backwards),
+        cmocka_unit_test(looking_goes_round_and_seldom_disturbs_our_own_runs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
