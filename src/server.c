@@ -178,6 +178,16 @@ static bool open_cluster(struct server *s, struct err *err)
     return true;
 }
 
+// Old history goes, by the hand of one node.
+static void open_retention(struct server *s)
+{
+    if (s->config->history_keep_days == 0)
+        return;
+    struct retention_config c = {.keep_days = s->config->history_keep_days, .cluster = s->cluster};
+    s->retention = retention_new(&c, s->store, s->clock);
+    retention_start(s->retention);
+}
+
 static bool open_engine(struct server *s, struct err *err)
 {
     struct engine_config c = {.node_name = s->config->node_name,
@@ -197,16 +207,6 @@ static bool open_engine(struct server *s, struct err *err)
         cluster_start(s->cluster);
     open_retention(s);
     return true;
-}
-
-// Old history goes, by the hand of one node.
-static void open_retention(struct server *s)
-{
-    if (s->config->history_keep_days == 0)
-        return;
-    struct retention_config c = {.keep_days = s->config->history_keep_days, .cluster = s->cluster};
-    s->retention = retention_new(&c, s->store, s->clock);
-    retention_start(s->retention);
 }
 
 static bool open_http(struct server *s, struct err *err)

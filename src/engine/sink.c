@@ -2,7 +2,47 @@
 // What attempts call, on the executor's threads: the job's definition, log lines, the end.
 #include "engine/core.h"
 
+enum { PREFETCH_MAX = 64 };
+
 static const char cut_marker[] = " …[cut]";
+
+struct wanted {
+    struct attempt **v;
+    size_t n;
+};
+
+static void definition_take(void *ctx, struct ulid job_id, struct str text, int64_t version)
+{
+    const struct wanted *w = ctx;
+    for (size_t i = 0; i < w->n; i++) { // more than one when runs of a job start together
+        struct task *t = w->v[i]->engine_data;
+        if (!ulid_eq(w->v[i]->job_id, job_id))
+            continue;
+        struct str copy = arena_str(&w->v[i]->arena, text);
+        if (!copy.p)
+            continue;
+        t->definition = copy;
+        t->definition_version = version;
+        t->load = LOAD_DONE;
+    }
+}
+
+// What is not found here, or not now, is read by sink_load, which tells the two apart.
+static void sink_prefetch(struct attempt_sink *s, struct attempt **v, size_t n)
+{
+    struct engine *e = ((struct engine_sink *)s)->engine;
+    struct ulid ids[PREFETCH_MAX];
+    struct err ignored;
+    if (!e->store->ops->job_definitions)
+        return;
+    for (size_t at = 0, k; at < n; at += k) {
+        for (k = 0; k < PREFETCH_MAX && at + k < n; k++)
+            ids[k] = v[at + k]->job_id;
+        struct wanted w = {v + at, k};
+        if (k > 1 && !e->store->ops->job_definitions(e->store, ids, k, definition_take, &w, &ignored))
+            return;
+    }
+}
 
 static bool sink_load(struct attempt_sink *s, struct attempt *a, struct str *ret_definition, int64_t *ret_version,
                       struct err *err)
@@ -11,6 +51,11 @@ static bool sink_load(struct attempt_sink *s, struct attempt *a, struct str *ret
     struct task *t = a->engine_data;
     struct str text;
     int64_t version;
+    if (t->load == LOAD_DONE) {
+        *ret_definition = t->definition;
+        *ret_version = t->definition_version;
+        return true;
+    }
     if (!e->store->ops->job_definition(e->store, a->job_id, &text, &version, &a->arena, err)) {
         t->load = err->code == ERR_NOT_FOUND ? LOAD_GONE : LOAD_FAILED;
         return false;
@@ -58,6 +103,6 @@ static void sink_done(struct attempt_sink *s, struct attempt *a)
 
 struct attempt_sink *engine_sink(struct engine *e)
 {
-    e->sink = (struct engine_sink){{sink_load, sink_log, sink_done}, e};
+    e->sink = (struct engine_sink){{sink_prefetch, sink_load, sink_log, sink_done}, e};
     return &e->sink.base;
 }

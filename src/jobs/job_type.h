@@ -28,6 +28,8 @@ struct attempt_result {
 
 // What the engine offers an attempt. All functions are thread-safe and copy what they are given.
 struct attempt_sink {
+    // Several attempts are about to be loaded: whatever can be read for them at once is. May be NULL.
+    void (*prefetch)(struct attempt_sink *s, struct attempt **v, size_t n);
     // Text of the job's definition, in the attempt's arena. Runs on the executor's thread.
     bool (*load)(struct attempt_sink *s, struct attempt *a, struct str *ret_definition, int64_t *ret_version,
                  struct err *err);

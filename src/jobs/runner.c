@@ -222,6 +222,14 @@ static void batch_started(struct lane *l, const struct ulid *ids, size_t n)
     }
 }
 
+// All have the same sink: attempts of one engine.
+static void batch_prefetch(struct attempt **v, size_t n)
+{
+    struct attempt_sink *sink = v[0]->sink;
+    if (sink->prefetch)
+        sink->prefetch(sink, v, n);
+}
+
 static bool batch_take(struct lane *l)
 {
     WITH_LOCK(&l->lock);
@@ -241,7 +249,8 @@ static void *lane_main(void *arg)
     while (batch_take(l)) {
         for (size_t i = 0; i < l->taken.n; i += MARK_EVERY) {
             struct ulid ids[MARK_EVERY];
-            size_t n = 0;
+            size_t n = 0, left = l->taken.n - i;
+            batch_prefetch(l->taken.v + i, left < MARK_EVERY ? left : MARK_EVERY);
             for (size_t k = i; k < l->taken.n && n < MARK_EVERY; k++) {
                 ids[n++] = l->taken.v[k]->run_id;
                 attempt_begin(l, l->taken.v[k]);

@@ -96,6 +96,8 @@ struct dlq_filter {
     int resolved; // 0, 1, −1 = any
 };
 
+typedef void (*store_definition_fn)(void *ctx, struct ulid job_id, struct str text, int64_t version);
+
 enum run_cancel_result { CANCEL_DONE, CANCEL_REQUESTED, CANCEL_ALREADY_FINAL, CANCEL_NO_SUCH_RUN };
 
 struct store;
@@ -122,6 +124,11 @@ struct store_ops {
     // Definition text and its version of a job that is not deleted; ERR_NOT_FOUND.
     bool (*job_definition)(struct store *s, struct ulid id, struct str *ret_text, int64_t *ret_version,
                            struct arena *a, struct err *err);
+
+    // The definitions of several jobs in one question: each found is handed over before this returns, in any order; the
+    // text lives until `each` returns. NULL where one by one is as fast.
+    bool (*job_definitions)(struct store *s, const struct ulid *ids, size_t n, store_definition_fn each, void *ctx,
+                            struct err *err);
 
     // -- jobs. struct job carries the definition; the stored text is field_encode(job_fields, STORED).
     // All or nothing. ERR_CONFLICT when an id exists.

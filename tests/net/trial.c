@@ -61,7 +61,7 @@ static void trial_done(struct attempt_sink *s, struct attempt *a)
 
 void trial_init(struct trial *t, const char *type, const char *payload)
 {
-    *t = (struct trial){.sink = {trial_load, trial_log, trial_done}};
+    *t = (struct trial){.sink = {.load = trial_load, .log = trial_log, .done = trial_done}};
     struct attempt *a = &t->attempt;
     mutex_init(&t->lock, LOCK_METRICS);
     waker_init(&t->ended, LOCK_TEST);
