@@ -16,6 +16,8 @@ bool admin_setup_link(const struct config *c, struct sbuf *out, struct err *err)
 bool admin_db_migrate(const struct config *c, struct sbuf *out, struct err *err);
 // Reads every plan and every unfinished run; says how many rows cannot be read.
 bool admin_db_check(const struct config *c, struct sbuf *out, struct err *err);
+// Moves everything from one database to another (admin_copy.c).
+bool admin_db_copy(const struct config *c, const struct cli_copy *what, struct sbuf *out, struct err *err);
 void admin_doctor(const struct config *c, cli_check_fn check, void *ctx);
 
 #endif

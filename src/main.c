@@ -11,6 +11,7 @@ static const struct cli_hooks hooks = {
     .admin_reset_password = admin_reset_password,
     .db_migrate = admin_db_migrate,
     .db_check = admin_db_check,
+    .db_copy = admin_db_copy,
     .setup_link = admin_setup_link,
     .doctor = admin_doctor,
     .version = CHRONOS_VERSION,

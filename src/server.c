@@ -23,6 +23,7 @@
 #include "net/loop.h"
 #include "net/process.h"
 #include "server_key.h"
+#include "store/sql/copy.h"
 #include "store_open.h"
 
 enum {
@@ -99,7 +100,7 @@ static bool open_store(struct server *s, struct err *err)
     if (!dir_make(dir, DATA_DIR_MODE, err))
         return err_wrap(err, "data folder \"%s\" cannot be used, give this user permission or set data.dir",
                         dir);
-    return store_open(s->config, s->clock, &s->store, &s->a, err) &&
+    return store_open(s->config, s->clock, &s->store, &s->a, err) && store_whole(s->store, err) &&
            server_key_open(s->config, s->store, &s->key, &s->a, err);
 }
 

@@ -76,6 +76,35 @@ static int setup_link_run(struct cli *c) { return plain_run(c, c->hooks->setup_l
 static int db_migrate_run(struct cli *c) { return plain_run(c, c->hooks->db_migrate); }
 static int db_check_run(struct cli *c) { return plain_run(c, c->hooks->db_check); }
 
+static void tell_line(void *ctx, struct str line)
+{
+    const struct cli *c = ctx;
+    fprintf(c->out.err, "%.*s\n", STR_ARG(line));
+    fflush(c->out.err);
+}
+
+static int db_copy_run(struct cli *c)
+{
+    struct config config;
+    struct err err;
+    struct sbuf out;
+    const struct cli_copy what = {
+        .from = flag_str(c, "from"), .to = flag_str(c, "to"), .tell = tell_line, .ctx = c};
+    sbuf_init(&out, &c->arena, HOOK_TEXT_MAX);
+    if (!what.to.n)
+        return cli_usage(c, "where to? Give --to with sqlite:PATH, postgresql://…, mysql://… or @FILE");
+    if (!cli_config(c, &config))
+        return CLI_USAGE;
+    if (!c->hooks->db_copy)
+        return hook_missing(c);
+    bool ok = c->hooks->db_copy(&config, &what, &out, &err);
+    return hook_end(c, ok, &out, &err);
+}
+
+static const struct cli_flag copy_flags[] = {
+    {"from", 0, "URL", "Database to read, or @FILE that holds its address (default: the setting db.url)"},
+    {"to", 0, "URL", "Empty database to fill, or @FILE that holds its address"},
+    {NULL, 0, NULL, NULL}};
 static const struct cli_flag password_flags[] = {
     {"password-file", 0, "FILE", "Read the password from a file (default: prompt, or standard input)"},
     {NULL, 0, NULL, NULL}};
@@ -116,4 +145,8 @@ const struct cli_command command_db = {
          .examples = "chronos db migrate\nchronos db check --config /etc/chronos/chronos.yaml"},
         {.name = "check", .args = "", .doc = "Check that the store can be opened and is sound", .run = db_check_run,
          .examples = "chronos db check"},
+        {.name = "copy", .args = "", .flags = copy_flags, .run = db_copy_run,
+         .doc = "Move everything into another database, while no server runs",
+         .examples = "chronos db copy --from sqlite:/var/lib/chronos/chronos.db --to @/etc/chronos/db-url\n"
+                     "chronos db copy --from @old-url --to sqlite:./chronos.db"},
         {0}}};

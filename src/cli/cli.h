@@ -24,6 +24,13 @@ enum cli_check_state { CLI_CHECK_PASS, CLI_CHECK_WARN, CLI_CHECK_FAIL };
 typedef void (*cli_check_fn)(void *ctx, enum cli_check_state state, const char *name, struct str detail,
                              struct str fix);
 
+// What `db copy` moves, and where.
+struct cli_copy {
+    struct str from, to; // sqlite:PATH, postgresql://…, mysql://…, or @FILE that holds it; from absent: the setting
+    void (*tell)(void *ctx, struct str line); // progress
+    void *ctx;
+};
+
 // Provided by main.c; a missing one makes its command say that this build lacks it. Texts for the user go to *out.
 struct cli_hooks {
     int (*server)(const struct config *c); // returns the exit code of the process
@@ -33,6 +40,7 @@ struct cli_hooks {
                                  struct err *err);
     bool (*db_migrate)(const struct config *c, struct sbuf *out, struct err *err);
     bool (*db_check)(const struct config *c, struct sbuf *out, struct err *err);
+    bool (*db_copy)(const struct config *c, const struct cli_copy *what, struct sbuf *out, struct err *err);
     bool (*setup_link)(const struct config *c, struct sbuf *out, struct err *err); // prints a new one-time link
     void (*doctor)(const struct config *c, cli_check_fn check, void *ctx);
     const char *version; // "0.1.0"; NULL = unknown

@@ -1,0 +1,89 @@
+-- SPDX-License-Identifier: Apache-2.0
+-- Reading whole tables page by page in the order of their keys, and writing the rows as they are: copy.c. A page begins
+-- after the key in the first parameters; the last one is its size.
+-- let jobs: id, owner_id, name, type, version, created_at, updated_at, deleted_at, last_run, run_count, definition
+-- let plans: job_id, version, next_fire, last_run, run_count
+-- let specs: job_id, enabled, state, options, anchor_at, timeout, type, interval_seconds, interval_ms, cron_expression, timezone, jitter_seconds, misfire_threshold_seconds, max_catch_up, run_at, start_at, end_at, rrule, dtstart
+-- let runs: id, job_id, job_version, status, scheduled, first_scheduled, due, started, ended, token, attempt, occurrences, lost_count, trigger_kind, priority, cancel_requested, exit_code, worker, error_class, error_message, inputs, run_key, prev_run, blocked_by
+-- let logs: run_id, seq, at, level, stream, message, context
+-- let letters: id, job_id, job_name, last_run_id, run_key, scheduled, reason, error_class, attempts, job_version, inputs, created_at, resolved, resolved_at, resolved_by, resolution, replay_run_id, definition
+-- let users: id, email, password_hash, roles, is_admin, enabled, session_epoch, created_at
+-- let sessions: token_hash, family, user_id, created_at, expires_at, used
+-- let events: of_kind, what, at, job_id, run_id, run_key, job_version, attempt, scheduled, started, ended, exit_code, worker, error_class, error_message
+-- let five: ?1, ?2, ?3, ?4, ?5
+-- let ten: ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10
+
+-- name: read_jobs
+SELECT {jobs} FROM jobs WHERE id > ?1 ORDER BY id LIMIT ?2
+-- name: put_jobs
+INSERT INTO jobs ({jobs}) VALUES ({ten}, ?11)
+-- name: count_jobs
+SELECT count(*) FROM jobs
+
+-- name: read_plans
+SELECT {plans} FROM plans WHERE job_id > ?1 ORDER BY job_id LIMIT ?2
+-- name: put_plans
+INSERT INTO plans ({plans}) VALUES ({five})
+-- name: count_plans
+SELECT count(*) FROM plans
+
+-- name: read_plan_specs
+SELECT {specs} FROM plan_specs WHERE job_id > ?1 ORDER BY job_id LIMIT ?2
+-- name: put_plan_specs
+INSERT INTO plan_specs ({specs}) VALUES ({ten}, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)
+-- name: count_plan_specs
+SELECT count(*) FROM plan_specs
+
+-- name: read_runs
+SELECT {runs} FROM runs WHERE id > ?1 ORDER BY id LIMIT ?2
+-- name: put_runs
+INSERT INTO runs ({runs})
+VALUES ({ten}, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24)
+-- name: count_runs
+SELECT count(*) FROM runs
+
+-- The first condition alone is what an index can use everywhere.
+-- name: read_run_logs
+SELECT {logs} FROM run_logs WHERE run_id >= ?1 AND (run_id > ?1 OR seq > ?2) ORDER BY run_id, seq LIMIT ?3
+-- name: put_run_logs
+INSERT INTO run_logs ({logs}) VALUES ({five}, ?6, ?7)
+-- name: count_run_logs
+SELECT count(*) FROM run_logs
+
+-- name: read_dead_letters
+SELECT {letters} FROM dead_letters WHERE id > ?1 ORDER BY id LIMIT ?2
+-- name: put_dead_letters
+INSERT INTO dead_letters ({letters}) VALUES ({ten}, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)
+-- name: count_dead_letters
+SELECT count(*) FROM dead_letters
+
+-- name: read_users
+SELECT {users} FROM users WHERE id > ?1 ORDER BY id LIMIT ?2
+-- name: put_users
+INSERT INTO users ({users}) VALUES ({five}, ?6, ?7, ?8)
+-- name: count_users
+SELECT count(*) FROM users
+
+-- name: read_sessions
+SELECT {sessions} FROM sessions WHERE token_hash > ?1 ORDER BY token_hash LIMIT ?2
+-- name: put_sessions
+INSERT INTO sessions ({sessions}) VALUES ({five}, ?6)
+-- name: count_sessions
+SELECT count(*) FROM sessions
+
+-- Numbered anew, in the same order.
+-- name: read_outbox
+SELECT seq, {events} FROM outbox WHERE seq > ?1 ORDER BY seq LIMIT ?2
+-- name: put_outbox
+INSERT INTO outbox ({events}) VALUES ({ten}, ?11, ?12, ?13, ?14, ?15)
+-- name: count_outbox
+SELECT count(*) FROM outbox
+
+-- What describes the database itself stays where it is.
+-- name: read_settings
+SELECT name, value FROM settings
+WHERE name > ?1 AND name NOT IN ('store.check', 'copy.incomplete') ORDER BY name LIMIT ?2
+-- name: put_settings
+INSERT INTO settings (name, value) VALUES (?1, ?2)
+-- name: count_settings
+SELECT count(*) FROM settings WHERE name NOT IN ('store.check', 'copy.incomplete')

@@ -1,0 +1,2 @@
+-- SPDX-License-Identifier: Apache-2.0
+-- What copy.sql says differently in MySQL and MariaDB: nothing so far.
