@@ -2,6 +2,8 @@
 // The parts every use case needs: who asks, how far he may reach, new identifiers, pokes.
 #include "app/app.h"
 
+#include "app/cached.h"
+
 #include "app/watch.h"
 
 void app_settings_init(struct app_settings *s)
@@ -18,7 +20,7 @@ void app_settings_init(struct app_settings *s)
 void app_init(struct app *app, const struct app_parts *parts)
 {
     *app = (struct app){.store = parts->store, .clock = parts->clock, .key = parts->key, .zones = parts->zones,
-                        .settings = parts->settings};
+                        .cache = parts->cache, .settings = parts->settings};
     app->cluster.node_name = STR("chronos");
     app->started = clock_now(parts->clock);
     app->throttle = throttle_new();
@@ -68,9 +70,9 @@ bool app_authenticate(struct app *app, struct str token, struct caller *ret, str
     struct token_claims claims;
     if (!token_verify(app->key, token, clock_now(app->clock), &claims, a, err))
         return false;
-    struct user u;
+    struct caller_facts u;
     struct err why = {0};
-    if (!app->store->ops->user_get(app->store, claims.user_id, &u, a, &why)) {
+    if (!cached_caller(app, claims.user_id, &u, a, &why)) {
         if (why.code != ERR_NOT_FOUND) {
             *err = why;
             return false;
@@ -80,7 +82,7 @@ bool app_authenticate(struct app *app, struct str token, struct caller *ret, str
     if (!u.enabled || u.session_epoch != claims.session_epoch)
         return ERR(err, ERR_UNAUTHENTICATED, "the access token was revoked; sign in again");
     *ret = (struct caller){
-        .signed_in = true, .user_id = u.id, .email = u.email, .roles = user_role_bits(&u)};
+        .signed_in = true, .user_id = claims.user_id, .email = u.email, .roles = u.roles};
     return true;
 }
 
@@ -127,20 +129,29 @@ struct ulid app_id(struct app *app)
     return last;
 }
 
+void app_wake_others(struct app *app)
+{
+    if (app->cache)
+        app->cache->ops->wake_others(app->cache);
+}
+
 void app_poke_jobs(struct app *app, const struct ulid *ids, size_t n)
 {
     if (app->engine)
         engine_poke_jobs(app->engine, ids, n);
+    app_wake_others(app);
 }
 
 void app_poke_new_jobs(struct app *app, const struct ulid *ids, size_t n, struct instant soonest)
 {
     if (app->engine)
         engine_poke_new_jobs(app->engine, ids, n, soonest);
+    app_wake_others(app);
 }
 
 void app_poke_run(struct app *app, struct ulid id)
 {
     if (app->engine)
         engine_poke_run(app->engine, id);
+    app_wake_others(app);
 }

@@ -10,6 +10,7 @@
 
 #include <stdatomic.h>
 
+#include "app/cache.h"
 #include "app/topic.h"
 #include "auth/policy.h"
 #include "auth/throttle.h"
@@ -49,6 +50,7 @@ struct app {
     const struct token_key *key; // NULL: nobody can sign in
     struct zones *zones;
     struct throttle *throttle;
+    struct cache *cache; // NULL: nothing is shared besides the store
     struct topic *topic;
     struct watch *watch; // of a cluster, else NULL
     struct app_settings settings;
@@ -65,6 +67,7 @@ struct app_parts {
     const struct clock *clock;
     const struct token_key *key; // may be NULL
     struct zones *zones;
+    struct cache *cache; // may be NULL
     struct app_settings settings;
 };
 // Fills *app. The engine is set afterwards by app_set_engine, because the engine wants app_listener first.
@@ -85,7 +88,7 @@ struct caller {
     struct str remote;  // address
 };
 
-// The caller behind an access token. One primary-key read: the user must exist, be enabled and have the token's
+// The caller behind an access token. One primary-key read, or the cache: the user must exist, be enabled and have the token's
 // session epoch. ERR_UNAUTHENTICATED. email is in the arena; remote is the caller's own to fill.
 bool app_authenticate(struct app *app, struct str token, struct caller *ret, struct arena *a, struct err *err)
     __attribute__((warn_unused_result));
@@ -99,7 +102,9 @@ struct ulid app_owner_filter(const struct caller *c, enum reach reach);
 // in order.
 struct ulid app_id(struct app *app);
 
-// Tell the engine; nothing happens without one.
+// Other nodes should look for what we have just committed.
+void app_wake_others(struct app *app);
+// Tell the engine and the other nodes; nothing happens without them.
 void app_poke_jobs(struct app *app, const struct ulid *ids, size_t n);
 // soonest: first next fire among jobs that were just inserted.
 void app_poke_new_jobs(struct app *app, const struct ulid *ids, size_t n, struct instant soonest);

@@ -200,7 +200,10 @@ bool app_cluster_want(struct app *app, const struct caller *c, struct str name, 
         return ERR(err, ERR_CONFLICT,
                    "this server is the only one on its store and there is none to take its jobs; "
                    "pause the jobs, or stop the server, which finishes what runs");
-    if (!app->store->ops->node_want(app->store, name, drain, err) || !members_read(app, &m, a, err))
+    if (!app->store->ops->node_want(app->store, name, drain, err))
+        return false;
+    app_wake_others(app);
+    if (!members_read(app, &m, a, err))
         return false;
     for (size_t i = 0; i < m.n; i++)
         if (alive(&m.v[i]) && str_eq(m.v[i].name, name)) {

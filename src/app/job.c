@@ -2,6 +2,7 @@
 // Jobs: checking definitions, computing their plans, storing and changing them. Rules: app/job.h.
 #include "app/job.h"
 
+#include "app/cached.h"
 #include "app/payload.h"
 #include "app/run.h"
 #include "app/schedule.h"
@@ -177,12 +178,18 @@ bool app_job_reachable(struct app *app, const struct caller *c, enum action acti
                        struct arena *a, struct err *err)
 {
     enum reach reach;
+    struct cache_ticket ticket;
+    struct ulid owner;
     if (!app_authorize(c, action, &reach, err))
         return false;
+    if (cached_job_owner(app, id, &ticket, &owner, a))
+        return reach == REACH_ALL || ulid_eq(owner, c->user_id) || no_such_job(id, err);
     struct job j;
     struct err why = {0};
-    if (job_read(app, c, reach, id, &j, a, &why))
+    if (job_read(app, c, reach, id, &j, a, &why)) {
+        cached_job_owner_put(app, id, &ticket, j.owner_id);
         return true;
+    }
     if (why.code != ERR_NOT_FOUND) {
         *err = why;
         return false;
@@ -304,7 +311,7 @@ bool app_job_delete(struct app *app, const struct caller *c, struct ulid id, int
             return ERR(err, ERR_STALE, "the job has version %lld by now, not %lld; read it again",
                        (long long)j.version, (long long)if_version);
         struct err why = {0};
-        if (app->store->ops->job_delete(app->store, id, j.version, clock_now(app->clock), &why))
+        if (cached_job_delete(app, id, j.version, &why))
             break;
         if (why.code != ERR_STALE || if_version || tries >= STALE_RETRIES_MAX) {
             *err = why;

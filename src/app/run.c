@@ -147,6 +147,8 @@ bool run_cancel_one(struct app *app, const struct run *r, enum run_cancel_result
         return false;
     if (result == CANCEL_REQUESTED && app->engine)
         engine_cancel_run(app->engine, r->id);
+    if (result == CANCEL_REQUESTED)
+        app_wake_others(app);
     if (result == CANCEL_DONE) {
         app_poke_run(app, r->id);
         topic_run_changed(app->topic, r->id, r->job_id, RUN_CANCELLED);

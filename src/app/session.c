@@ -2,6 +2,7 @@
 // Accounts and sessions. Rules: app/session.h. The order throttle → password → store is what keeps guessing slow.
 #include "app/session.h"
 
+#include "app/cached.h"
 #include "auth/password.h"
 
 #define T struct session_answer
@@ -189,8 +190,8 @@ bool app_register(struct app *app, const struct caller *c, const struct registra
 static bool password_try(struct app *app, struct str email, struct str remote, struct str password,
                          struct user *ret_user, struct duration *ret_wait, struct arena *a, struct err *err)
 {
-    struct instant now = clock_now(app->clock);
-    struct duration wait = throttle_take(app->throttle, email, remote, now);
+    struct sign_in_try try = {.account = email, .address = remote, .at = clock_now(app->clock)};
+    struct duration wait = sign_in_take(app, &try);
     if (wait.us > 0) {
         *ret_wait = wait;
         return ERR(err, ERR_THROTTLED, "too many failed tries; wait %lld s and try again",
@@ -200,7 +201,7 @@ static bool password_try(struct app *app, struct str email, struct str remote, s
     struct err why = {0};
     bool known = app->store->ops->user_by_email(app->store, email, &u, a, &why);
     if (!known && why.code != ERR_NOT_FOUND) {
-        throttle_give_back(app->throttle, email, remote, now);
+        sign_in_give_back(app, &try);
         *err = why;
         return false;
     }
@@ -208,12 +209,12 @@ static bool password_try(struct app *app, struct str email, struct str remote, s
     why = (struct err){0};
     bool right = password_verify(password, usable ? u.password_hash : STR_NONE, &why);
     if (right && usable) {
-        throttle_give_back(app->throttle, email, remote, now);
+        sign_in_give_back(app, &try);
         *ret_user = u;
         return true;
     }
     if (!right && why.code != ERR_UNAUTHENTICATED) {
-        throttle_give_back(app->throttle, email, remote, now);
+        sign_in_give_back(app, &try);
         *err = why;
         return false;
     }
@@ -264,7 +265,7 @@ bool app_refresh(struct app *app, struct str refresh_token, struct session_answe
 static bool revoke_all(struct app *app, struct user *u, struct err *err)
 {
     u->session_epoch++;
-    return app->store->ops->user_update(app->store, u, err) &&
+    return cached_user_update(app, u, err) &&
            app->store->ops->sessions_end_all(app->store, u->id, err);
 }
 
