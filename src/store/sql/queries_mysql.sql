@@ -1,2 +1,168 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- What MySQL and MariaDB say differently.
+--
+-- Rows are counted as matched, whether or not they changed (CLIENT_FOUND_ROWS), so a count of an UPDATE means what it
+-- means elsewhere. ON CONFLICT DO NOTHING of a single row is done by the driver and counts 0; INSERT IGNORE would hide
+-- every other fault. ON DUPLICATE KEY UPDATE counts 1 for a new row and 1 or 2 for an old one: only statements whose
+-- count nobody reads use it. Its assignments, and those of UPDATE, are made from left to right.
+-- Transactions read what is committed (READ COMMITTED): a row whose reading decides a later write in the same
+-- transaction is read FOR UPDATE.
+-- Pairs are compared as (first, second) > (a, b) only where no index is meant to follow: neither server turns that into
+-- a range. instr and lower know letters of ASCII only: names are bytes, and Hebrew is a character set of one byte per
+-- character whose other letters have no case.
+
+-- The moment itself: SYSDATE, unlike NOW, is not when the statement began. The session's time zone is UTC.
+-- let now: TIMESTAMPDIFF(MICROSECOND, '1970-01-01', SYSDATE(6))
+-- let job_joins: JOIN plans p ON p.job_id = j.id JOIN plan_specs x ON x.job_id = j.id LEFT JOIN runs r ON r.id = p.last_run
+-- let name_has: instr(lower(CONVERT(j.name USING hebrew)) COLLATE hebrew_bin, lower(CONVERT(CAST(?5 AS BINARY) USING hebrew)))
+-- let name_has_3: instr(lower(CONVERT(j.name USING hebrew)) COLLATE hebrew_bin, lower(CONVERT(CAST(?3 AS BINARY) USING hebrew)))
+-- let run_columns: id, job_id, job_version, status, scheduled, first_scheduled, due, started, ended, token, attempt, occurrences, lost_count, trigger_kind, priority, cancel_requested, exit_code, worker, error_class, error_message, inputs, run_key, prev_run, blocked_by
+
+-- name: shortcomings
+SELECT s.what FROM (
+    SELECT @@innodb_flush_log_at_trx_commit <> 1 AS bad,
+           CONCAT('innodb_flush_log_at_trx_commit is ', @@innodb_flush_log_at_trx_commit, ', not 1') AS what
+    UNION ALL SELECT @@log_bin <> 0 AND @@sync_binlog <> 1, CONCAT('sync_binlog is ', @@sync_binlog, ', not 1')
+    UNION ALL SELECT CONCAT(@@innodb_doublewrite) IN ('0', 'OFF'), 'innodb_doublewrite is off') s
+WHERE s.bad
+
+-- ---- the hot path ----
+
+-- name: fire_get
+SELECT p.last_run FROM plans p WHERE p.job_id = ?1 AND p.next_fire = ?2 AND p.version = ?3 FOR UPDATE
+-- name: run_put
+INSERT INTO runs ({run_columns})
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24)
+ON CONFLICT DO NOTHING
+-- name: chain_head
+SELECT p.last_run FROM plans p WHERE p.job_id = ?1 FOR UPDATE
+-- name: finished_plan
+SELECT p.job_id, x.options FROM runs r JOIN plans p ON p.job_id = r.job_id JOIN plan_specs x ON x.job_id = p.job_id
+WHERE r.id = ?1 AND p.next_fire = 9223372036854775807 FOR UPDATE
+-- name: dlq_put
+INSERT INTO dead_letters (id, job_id, job_name, last_run_id, run_key, scheduled, reason, error_class, attempts,
+    job_version, inputs, created_at, resolved, resolved_at, resolved_by, resolution, replay_run_id, definition)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)
+ON DUPLICATE KEY UPDATE job_name = ?3, last_run_id = ?4, reason = ?7, error_class = ?8, attempts = ?9,
+    job_version = ?10, inputs = ?11, created_at = ?12, resolved = ?13, resolved_at = ?14, resolved_by = ?15,
+    resolution = ?16, replay_run_id = ?17, definition = ?18
+
+-- ---- what the engine loads ----
+
+-- name: runs_unfinished
+SELECT {run}, (SELECT j.name FROM jobs j WHERE j.id = r.job_id) FROM runs r FORCE INDEX (runs_by_shelf)
+WHERE r.shelf = 0 AND r.id > ?1 ORDER BY r.id LIMIT ?2
+
+-- ---- jobs ----
+
+-- name: job_mark_deleted
+UPDATE jobs SET deleted_at = ?2, updated_at = ?2,
+    last_run = (SELECT p.last_run FROM plans p WHERE p.job_id = ?1 FOR UPDATE),
+    run_count = (SELECT p.run_count FROM plans p WHERE p.job_id = ?1 FOR UPDATE)
+WHERE id = ?1 AND deleted_at IS NULL AND (?3 = 0 OR version = ?3)
+-- name: runs_cancel_queued
+UPDATE runs FORCE INDEX (runs_by_shelf) SET status = 5, ended = ?2, error_class = ?3, error_message = ?4
+WHERE shelf = 0 AND status = 0 AND job_id = ?1
+-- The order of the joins is given, or the servers start with plans and sort everything.
+-- name: jobs_by_{sort}_{dir}_any
+-- each sort: id=j.id {dir};j.id {dir.1} ?2;PRIMARY | update=j.updated_at {dir}, j.id {dir};(j.updated_at, j.id) {dir.1} (?1, ?2);PRIMARY | name=j.name {dir}, j.id {dir};j.name {dir.1}= ?1 AND (j.name {dir.1} ?1 OR j.id {dir.1} ?2);jobs_by_name
+-- each dir: asc=ASC;> | desc=DESC;<
+SELECT STRAIGHT_JOIN {job}, j.name FROM jobs j FORCE INDEX ({sort.2}) {job_joins}
+WHERE j.deleted_at IS NULL AND {sort.1} AND (?4 IS NULL OR j.type = ?4) AND (?5 IS NULL OR {name_has} > 0)
+ORDER BY {sort} LIMIT ?3
+-- name: jobs_by_{sort}_{dir}_owner
+-- each sort: id=j.id {dir};j.id {dir.1} ?2 | update=j.updated_at {dir}, j.id {dir};(j.updated_at, j.id) {dir.1} (?1, ?2) | name=j.name {dir}, j.id {dir};(j.name, j.id) {dir.1} (?1, ?2) | next=p.next_fire {dir}, j.id {dir};(p.next_fire, j.id) {dir.1} (?1, ?2)
+-- each dir: asc=ASC;> | desc=DESC;<
+SELECT STRAIGHT_JOIN {job}, j.name FROM jobs j FORCE INDEX (jobs_by_owner) {job_joins}
+WHERE j.deleted_at IS NULL AND j.owner_id = ?6 AND {sort.1} AND (?4 IS NULL OR j.type = ?4)
+  AND (?5 IS NULL OR {name_has} > 0)
+ORDER BY {sort} LIMIT ?3
+-- name: jobs_by_next_{dir}_any
+-- each dir: asc=ASC;> | desc=DESC;<
+SELECT STRAIGHT_JOIN {job}, j.name
+FROM (SELECT o.* FROM plans o WHERE (o.next_fire, o.job_id) {dir.1} (?1, ?2)
+        AND ((?4 IS NULL AND ?5 IS NULL) OR EXISTS (SELECT 1 FROM jobs j WHERE j.id = o.job_id
+            AND (?4 IS NULL OR j.type = ?4) AND (?5 IS NULL OR {name_has} > 0)))
+        ORDER BY o.next_fire {dir}, o.job_id {dir} LIMIT ?3) p
+    JOIN jobs j ON j.id = p.job_id JOIN plan_specs x ON x.job_id = j.id LEFT JOIN runs r ON r.id = p.last_run
+ORDER BY p.next_fire {dir}, p.job_id {dir}
+-- name: jobs_count_any
+SELECT count(*) FROM (SELECT 1 FROM jobs j FORCE INDEX (jobs_by_name) WHERE j.deleted_at IS NULL
+  AND (?2 IS NULL OR j.type = ?2) AND (?3 IS NULL OR {name_has_3} > 0) LIMIT ?1) n
+-- name: jobs_count_owner
+SELECT count(*) FROM (SELECT 1 FROM jobs j FORCE INDEX (jobs_by_owner) WHERE j.deleted_at IS NULL
+  AND (?2 IS NULL OR j.type = ?2) AND (?3 IS NULL OR {name_has_3} > 0) AND j.owner_id = ?4 LIMIT ?1) n
+
+-- ---- runs ----
+
+-- name: runs_active_{dir}
+-- each dir: asc=ASC;> | desc=DESC;<
+SELECT {run}, j.name, j.owner_id FROM runs r FORCE INDEX (runs_by_shelf) LEFT JOIN jobs j ON j.id = r.job_id
+WHERE r.shelf = 0 AND r.id {dir.1} ?1 ORDER BY r.id {dir} LIMIT ?2
+-- name: runs_not_succeeded_{dir}
+-- each dir: asc=ASC;> | desc=DESC;<
+SELECT {run}, j.name, j.owner_id FROM runs r FORCE INDEX (runs_by_shelf) LEFT JOIN jobs j ON j.id = r.job_id
+WHERE r.shelf = 1 AND r.id {dir.1} ?1 ORDER BY r.id {dir} LIMIT ?2
+-- name: runs_count
+SELECT count(*) FROM (SELECT 1 FROM runs LIMIT ?1) n
+
+-- ---- dead letters ----
+
+-- name: dlq_count
+SELECT count(*) FROM (SELECT 1 FROM dead_letters d LEFT JOIN jobs j ON j.id = d.job_id
+WHERE (?2 < 0 OR d.resolved = ?2) AND (?3 IS NULL OR d.job_id = ?3) AND (?4 IS NULL OR j.owner_id = ?4) LIMIT ?1) n
+
+-- ---- users, sessions, settings ----
+
+-- name: user_put_first_admin
+INSERT INTO users (id, email, password_hash, roles, enabled, session_epoch, created_at, is_admin, first_admin)
+SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 1 FROM DUAL WHERE NOT EXISTS (SELECT 1 FROM users WHERE is_admin = 1)
+ON CONFLICT DO NOTHING
+-- name: user_change
+UPDATE users SET password_hash = ?2, roles = ?3, enabled = ?4, session_epoch = ?5, is_admin = ?6,
+    first_admin = CASE WHEN is_admin = 1 THEN first_admin END
+WHERE id = ?1
+-- name: session_get
+SELECT s.family, s.user_id, s.expires_at, s.used FROM sessions s WHERE s.token_hash = ?1 FOR UPDATE
+-- name: setting_put
+INSERT INTO settings VALUES (?1, ?2) ON DUPLICATE KEY UPDATE value = ?2
+
+-- ---- the cluster ----
+
+-- name: change_put_rows
+INSERT INTO changes (kind, subject, sender, at)
+SELECT v.kind, UNHEX(v.subject), v.sender, {now}
+FROM JSON_TABLE(?1, '$[*]' COLUMNS (kind INT PATH '$[0]', subject CHAR(32) PATH '$[1]', sender BIGINT PATH '$[2]')) v
+-- The clock is read once, for the value that would be inserted.
+-- name: duty_take
+INSERT INTO duties (name, token, term, lease_until) VALUES (?1, ?2, 1, {now} + ?3)
+ON DUPLICATE KEY UPDATE
+    term = term + (lease_until <= VALUES(lease_until) - ?3),
+    token = CASE WHEN lease_until <= VALUES(lease_until) - ?3 THEN ?2 ELSE token END,
+    lease_until = CASE WHEN token = ?2 THEN VALUES(lease_until) ELSE lease_until END
+
+-- ---- events for readers outside ----
+
+-- name: outbox_put_run_rows
+INSERT INTO outbox ({outbox_run})
+SELECT STRAIGHT_JOIN 1, r.status, {now}, r.job_id, r.id, r.run_key, r.job_version, r.attempt, r.scheduled, r.started,
+    r.ended, r.exit_code, r.worker, r.error_class, r.error_message
+FROM JSON_TABLE(?1, '$[*]' COLUMNS (place FOR ORDINALITY, id CHAR(32) PATH '$[0]')) v JOIN runs r ON r.id = UNHEX(v.id)
+ORDER BY v.place
+-- name: outbox_put_cancelled
+INSERT INTO outbox ({outbox_run})
+SELECT 1, 5, {now}, r.job_id, r.id, r.run_key, r.job_version, r.attempt, r.scheduled, r.started, ?2,
+    r.exit_code, r.worker, ?3, ?4
+FROM runs r FORCE INDEX (runs_by_shelf) WHERE r.shelf = 0 AND r.status = 0 AND r.job_id = ?1 FOR UPDATE
+-- name: outbox_remove_rows
+DELETE o FROM JSON_TABLE(?1, '$[*]' COLUMNS (seq BIGINT PATH '$[0]')) v STRAIGHT_JOIN outbox o ON o.seq = v.seq
+
+-- ---- retention ----
+
+-- name: run_remove_rows
+DELETE r FROM JSON_TABLE(?1, '$[*]' COLUMNS (id CHAR(32) PATH '$[0]')) v STRAIGHT_JOIN runs r ON r.id = UNHEX(v.id)
+-- name: logs_remove_rows
+DELETE l FROM JSON_TABLE(?1, '$[*]' COLUMNS (id CHAR(32) PATH '$[0]')) v
+    STRAIGHT_JOIN run_logs l ON l.run_id = UNHEX(v.id)
+-- name: dlq_trim
+DELETE FROM dead_letters WHERE resolved = 1 AND scheduled < ?1 ORDER BY scheduled LIMIT ?2
