@@ -494,6 +494,7 @@ int main(void)
         CASE("a lock is not waited for for ever", a_lock_is_not_waited_for_for_ever),
         CASE("one of a deadlock is busy", one_of_a_deadlock_is_busy),
         CASE("schema changes run once", migrations_run_once),
+        CASE("every statement of the store is understood", every_statement_is_understood),
         CASE("notices are heard", notices_are_heard),
     };
     if (!getenv("CHRONOS_TEST_DB_URL")) {

@@ -50,6 +50,7 @@ bool put(struct world *w, struct db *d, int64_t k, const char *text); // one row
 int64_t count(struct world *w, struct db *d);                         // of rows
 void end_victim(struct world *w); // ends the connection of the application "victim"
 
+void every_statement_is_understood(void **state);
 enum { LOSS_CASES = 4 };
 extern const struct CMUnitTest loss_cases[LOSS_CASES];
 

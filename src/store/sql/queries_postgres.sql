@@ -1,2 +1,121 @@
 -- SPDX-License-Identifier: Apache-2.0
--- What PostgreSQL says differently.
+-- What PostgreSQL says differently. A parameter gets its type where it meets a column; the first time it is only asked
+-- for NULL it is told (::text). Isolation is READ COMMITTED: rows that decide a later write are locked when they are
+-- read.
+
+-- let now: CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS bigint)
+
+-- name: shortcomings
+SELECT 'fsync is off' WHERE current_setting('fsync') = 'off'
+UNION ALL SELECT 'full_page_writes is off' WHERE current_setting('full_page_writes') = 'off'
+UNION ALL SELECT 'synchronous_commit is off' WHERE current_setting('synchronous_commit') = 'off'
+
+-- ---- the hot path ----
+
+-- name: fire_get
+SELECT p.last_run FROM plans p WHERE p.job_id = ?1 AND p.next_fire = ?2 AND p.version = ?3 FOR UPDATE
+-- name: chain_head
+SELECT p.last_run FROM plans p WHERE p.job_id = ?1 FOR UPDATE
+
+-- ---- what the engine loads ----
+
+-- name: runs_unfinished
+SELECT {run}, (SELECT j.name FROM jobs j WHERE j.id = r.job_id) FROM runs r
+WHERE r.status < 2 AND r.id > ?1 ORDER BY r.id LIMIT ?2
+
+-- ---- jobs ----
+
+-- name: job_mark_deleted
+UPDATE jobs SET deleted_at = ?2, updated_at = ?2,
+    last_run = (SELECT p.last_run FROM plans p WHERE p.job_id = ?1),
+    run_count = (SELECT p.run_count FROM plans p WHERE p.job_id = ?1)
+WHERE id = ?1 AND deleted_at IS NULL AND (?3::bigint = 0 OR version = ?3)
+-- name: runs_cancel_queued
+UPDATE runs SET status = 5, ended = ?2, error_class = ?3, error_message = ?4
+WHERE status < 2 AND status = 0 AND job_id = ?1
+-- name: jobs_by_{sort}_{dir}_{scope}
+-- each sort: id=j.id {dir};j.id {dir.1} ?2 AND (?1::bigint IS NULL OR TRUE) | update=j.updated_at {dir}, j.id {dir};(j.updated_at, j.id) {dir.1} (?1, ?2) | name=j.name {dir}, j.id {dir};(j.name, j.id) {dir.1} (?1, ?2)
+-- each dir: asc=ASC;> | desc=DESC;<
+-- each scope: any= | owner=AND j.owner_id = ?6
+SELECT {job}, j.name {job_from}
+WHERE j.deleted_at IS NULL AND {sort.1} AND (?4::text IS NULL OR j.type = ?4)
+  AND (?5::text IS NULL OR strpos(lower(j.name), lower(?5 COLLATE "C")) > 0) {scope}
+ORDER BY {sort} LIMIT ?3
+-- name: jobs_by_next_{dir}_any
+-- each dir: asc=ASC;> | desc=DESC;<
+SELECT {job}, j.name
+FROM (SELECT * FROM plans o WHERE (o.next_fire, o.job_id) {dir.1} (?1, ?2)
+        AND ((?4::text IS NULL AND ?5::text IS NULL) OR EXISTS (SELECT 1 FROM jobs f WHERE f.id = o.job_id
+            AND (?4::text IS NULL OR f.type = ?4)
+            AND (?5::text IS NULL OR strpos(lower(f.name), lower(?5 COLLATE "C")) > 0)))
+        ORDER BY o.next_fire {dir}, o.job_id {dir} LIMIT ?3) p
+    JOIN jobs j ON j.id = p.job_id JOIN plan_specs x ON x.job_id = j.id LEFT JOIN runs r ON r.id = p.last_run
+ORDER BY p.next_fire {dir}, p.job_id {dir}
+-- name: jobs_by_next_{dir}_owner
+-- each dir: asc=ASC;> | desc=DESC;<
+SELECT {job}, j.name {job_from}
+WHERE j.deleted_at IS NULL AND j.owner_id = ?6 AND (p.next_fire, j.id) {dir.1} (?1, ?2)
+  AND (?4::text IS NULL OR j.type = ?4)
+  AND (?5::text IS NULL OR strpos(lower(j.name), lower(?5 COLLATE "C")) > 0)
+ORDER BY p.next_fire {dir}, j.id {dir} LIMIT ?3
+-- name: jobs_count_{scope}
+-- each scope: any= | owner=AND j.owner_id = ?4
+SELECT count(*) FROM (SELECT 1 FROM jobs j WHERE j.deleted_at IS NULL AND (?2::text IS NULL OR j.type = ?2)
+  AND (?3::text IS NULL OR strpos(lower(j.name), lower(?3 COLLATE "C")) > 0) {scope} LIMIT ?1) c
+
+-- ---- runs ----
+
+-- name: runs_active_{dir}
+-- each dir: asc=ASC;> | desc=DESC;<
+SELECT {run}, j.name, j.owner_id FROM runs r LEFT JOIN jobs j ON j.id = r.job_id
+WHERE r.status < 2 AND r.id {dir.1} ?1 ORDER BY r.id {dir} LIMIT ?2
+-- name: runs_not_succeeded_{dir}
+-- each dir: asc=ASC;> | desc=DESC;<
+SELECT {run}, j.name, j.owner_id FROM runs r LEFT JOIN jobs j ON j.id = r.job_id
+WHERE r.status > 2 AND r.id {dir.1} ?1 ORDER BY r.id {dir} LIMIT ?2
+-- name: runs_count
+SELECT count(*) FROM (SELECT 1 FROM runs LIMIT ?1) c
+
+-- ---- dead letters ----
+
+-- name: dlq_list_{dir}
+-- each dir: asc=ASC;> | desc=DESC;<
+SELECT {dlq} FROM dead_letters d LEFT JOIN jobs j ON j.id = d.job_id
+WHERE d.id {dir.1} ?1 AND (?3 < 0 OR d.resolved = ?3) AND (?4::bytea IS NULL OR d.job_id = ?4)
+  AND (?5::bytea IS NULL OR j.owner_id = ?5)
+ORDER BY d.id {dir} LIMIT ?2
+-- name: dlq_count
+SELECT count(*) FROM (SELECT 1 FROM dead_letters d LEFT JOIN jobs j ON j.id = d.job_id
+WHERE (?2 < 0 OR d.resolved = ?2) AND (?3::bytea IS NULL OR d.job_id = ?3)
+  AND (?4::bytea IS NULL OR j.owner_id = ?4) LIMIT ?1) c
+
+-- ---- the cluster ----
+
+-- name: change_put_rows
+INSERT INTO changes (kind, subject, sender, at)
+SELECT u.kind, u.subject, u.sender, {now}
+FROM unnest(?1::smallint[], ?2::bytea[], ?3::bigint[]) WITH ORDINALITY AS u (kind, subject, sender, n) ORDER BY u.n
+-- name: changes_notify
+NOTIFY chronos_changes
+
+-- ---- events for readers outside ----
+
+-- name: outbox_put_run_rows
+INSERT INTO outbox ({outbox_run})
+SELECT 1, r.status, {now}, r.job_id, r.id, r.run_key, r.job_version, r.attempt, r.scheduled, r.started, r.ended,
+    r.exit_code, r.worker, r.error_class, r.error_message
+FROM unnest(?1::bytea[]) WITH ORDINALITY AS u (id, n) JOIN runs r ON r.id = u.id ORDER BY u.n
+-- name: outbox_put_cancelled
+INSERT INTO outbox ({outbox_run})
+SELECT 1, 5, {now}, r.job_id, r.id, r.run_key, r.job_version, r.attempt, r.scheduled, r.started, ?2,
+    r.exit_code, r.worker, ?3, ?4
+FROM runs r WHERE r.status < 2 AND r.status = 0 AND r.job_id = ?1
+-- name: outbox_remove_rows
+DELETE FROM outbox WHERE seq = ANY (?1::bigint[])
+
+-- ---- retention ----
+
+-- name: run_remove_rows
+DELETE FROM runs WHERE id = ANY (?1::bytea[])
+-- name: logs_remove_rows
+DELETE FROM run_logs WHERE run_id = ANY (?1::bytea[])
