@@ -122,6 +122,10 @@ class Server:
     def kill(self):
         self.end(signal.SIGKILL)
 
+    def restart(self):
+        self.stop()
+        return self.start()
+
     def close(self):
         self.stop()
         if self.own_folder:
