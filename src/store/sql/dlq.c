@@ -85,22 +85,12 @@ bool sql_dlq_list(struct store *s, const struct dlq_filter *f, const struct page
 // ---- resolve -----------------------------------------------------------------------------------
 
 struct resolution {
+    struct store *store;
     struct ulid id;
     struct str by, reason;
     struct run *replay;
     struct instant now;
 };
-
-static bool replay_put(struct db *d, struct run *r, struct err *err)
-{
-    char text[ULID_TEXT_MAX];
-    bool job, put;
-    if (!run_put_first(d, r, &job, &put, err))
-        return false;
-    if (!job)
-        return ERR(err, ERR_NOT_FOUND, "job \"%s\" does not exist", ulid_format(r->job_id, text));
-    return put || ERR(err, ERR_CONFLICT, "run \"%s\" exists already", ulid_format(r->id, text));
-}
 
 static bool missed(struct db *d, struct ulid id, struct err *err)
 {
@@ -133,12 +123,12 @@ static bool resolve_write(struct db *d, void *arg, struct err *err)
         return false;
     if (db_changes(d) != 1)
         return missed(d, w->id, err);
-    return !w->replay || replay_put(d, w->replay, err);
+    return !w->replay || run_put_told(w->store, d, w->replay, err);
 }
 
 bool sql_dlq_resolve(struct store *s, struct ulid id, struct str by, struct str reason, struct run *replay,
                      struct instant now, struct err *err)
 {
-    struct resolution w = {.id = id, .by = by, .reason = reason, .replay = replay, .now = now};
+    struct resolution w = {.store = s, .id = id, .by = by, .reason = reason, .replay = replay, .now = now};
     return sql_write(s, resolve_write, &w, 3, err);
 }

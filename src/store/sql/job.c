@@ -17,9 +17,11 @@ static bool no_such_job(struct ulid id, struct err *err)
 // ---- insert ------------------------------------------------------------------------------------
 
 struct insert {
+    struct store *store;
     const struct job *jobs;
     const struct plan *plans;
     const struct str *texts;
+    struct change *changes;
     size_t n;
 };
 
@@ -32,10 +34,10 @@ static bool plan_put(struct db *d, const struct plan *p, struct err *err)
     if (!sql_query(d, STORE_PLAN_PUT, &s, err))
         return false;
     plan_bind(s, &fresh);
-    if (!db_run(s, err) || !sql_query(d, STORE_SPEC_PUT, &s, err))
+    if (!db_later(s, err) || !sql_query(d, STORE_SPEC_PUT, &s, err))
         return false;
     plan_spec_bind(s, &fresh);
-    return db_run(s, err);
+    return db_later(s, err);
 }
 
 static bool job_put(struct db *d, const struct job *j, struct str text, struct err *err)
@@ -61,9 +63,13 @@ static bool insert_write(struct db *d, void *arg, struct err *err)
 {
     const struct insert *w = arg;
     for (size_t i = 0; i < w->n; i++)
-        if (!job_put(d, &w->jobs[i], w->texts[i], err) || !plan_put(d, &w->plans[i], err))
+        if (!job_put(d, &w->jobs[i], w->texts[i], err) || !plan_put(d, &w->plans[i], err) ||
+            !event_put_job(w->store, d, OUTBOX_JOB_CREATED, &w->jobs[i].id, err))
             return false;
-    return true;
+    int64_t sender = atomic_load(&((struct sql *)w->store)->sender);
+    for (size_t i = 0; i < w->n; i++)
+        w->changes[i] = (struct change){.kind = CHANGE_JOB, .subject = w->jobs[i].id, .sender = sender};
+    return changes_put(w->store, d, w->changes, w->n, err);
 }
 
 bool sql_jobs_insert(struct store *s, const struct job *v, const struct plan *plans, size_t n,
@@ -72,14 +78,16 @@ bool sql_jobs_insert(struct store *s, const struct job *v, const struct plan *pl
     struct arena a CLEANUP(arena_release);
     arena_init(&a, TEXTS_BUDGET);
     struct str *texts = arena_new_array(&a, struct str, n);
-    if (!texts)
+    struct change *changes = arena_new_array(&a, struct change, n);
+    if (!texts || !changes)
         return sql_no_memory(err);
     for (size_t i = 0; i < n; i++) {
         must(ulid_eq(v[i].id, plans[i].job_id));
         if (!job_text_write(&v[i], &texts[i], &a, err))
             return false;
     }
-    struct insert w = {.jobs = v, .plans = plans, .texts = texts, .n = n};
+    struct insert w = {
+        .store = s, .jobs = v, .plans = plans, .texts = texts, .changes = changes, .n = n};
     return sql_write(s, insert_write, &w, 2 * n, err);
 }
 
@@ -103,7 +111,14 @@ static bool missed(struct db *d, struct ulid id, struct err *err)
                ulid_format(id, text));
 }
 
+// Tells the nodes and the readers outside that a job is another one now.
+static bool job_told(struct store *st, struct db *d, int what, const struct ulid *id, struct err *err)
+{
+    return change_put(st, d, CHANGE_JOB, *id, err) && event_put_job(st, d, what, id, err);
+}
+
 struct edit {
+    struct store *store;
     const struct job *job;
     const struct plan *plan;
     struct str text;
@@ -132,10 +147,10 @@ static bool change_write(struct db *d, void *arg, struct err *err)
     db_put_id(s, 1, &w->plan->job_id);
     db_put_i64(s, 2, w->plan->version);
     db_put_i64(s, 3, w->plan->next_fire.us);
-    if (!db_run(s, err) || !sql_query(d, STORE_SPEC_REPLACE, &s, err))
+    if (!db_later(s, err) || !sql_query(d, STORE_SPEC_REPLACE, &s, err))
         return false;
     plan_spec_bind(s, w->plan);
-    return db_run(s, err);
+    return db_later(s, err) && job_told(w->store, d, OUTBOX_JOB_UPDATED, &w->job->id, err);
 }
 
 bool sql_job_update(struct store *s, const struct job *j, const struct plan *p, int64_t expect,
@@ -143,26 +158,27 @@ bool sql_job_update(struct store *s, const struct job *j, const struct plan *p, 
 {
     struct arena a CLEANUP(arena_release);
     arena_init(&a, TEXTS_BUDGET);
-    struct edit w = {.job = j, .plan = p, .expect = expect};
+    struct edit w = {.store = s, .job = j, .plan = p, .expect = expect};
     return job_text_write(j, &w.text, &a, err) && sql_write(s, change_write, &w, 2, err);
 }
 
 struct removal {
+    struct store *store;
     struct ulid id;
     int64_t expect;
     struct instant now;
 };
 
-static bool cancel_queued(struct db *d, const struct removal *w, struct err *err)
+static bool cancel_queued(struct db *d, enum store_query q, const struct removal *w, struct err *err)
 {
     struct db_stmt *s;
-    if (!sql_query(d, STORE_RUNS_CANCEL_QUEUED, &s, err))
+    if (!sql_query(d, q, &s, err))
         return false;
     db_put_id(s, 1, &w->id);
     db_put_i64(s, 2, w->now.us);
     db_put_text(s, 3, run_job_deleted_class);
     db_put_text(s, 4, run_job_deleted_text);
-    return db_run(s, err);
+    return db_later(s, err);
 }
 
 static bool removal_write(struct db *d, void *arg, struct err *err)
@@ -181,19 +197,22 @@ static bool removal_write(struct db *d, void *arg, struct err *err)
     if (!sql_query(d, STORE_PLAN_REMOVE, &s, err))
         return false;
     db_put_id(s, 1, &w->id);
-    if (!db_run(s, err) || !sql_query(d, STORE_SPEC_REMOVE, &s, err))
+    if (!db_later(s, err) || !sql_query(d, STORE_SPEC_REMOVE, &s, err))
         return false;
     db_put_id(s, 1, &w->id);
-    return db_run(s, err) && cancel_queued(d, w, err);
+    return db_later(s, err) && job_told(w->store, d, OUTBOX_JOB_DELETED, &w->id, err) &&
+           (!events_on(w->store) || cancel_queued(d, STORE_OUTBOX_PUT_CANCELLED, w, err)) &&
+           cancel_queued(d, STORE_RUNS_CANCEL_QUEUED, w, err);
 }
 
 bool sql_job_delete(struct store *s, struct ulid id, int64_t expect, struct instant now, struct err *err)
 {
-    struct removal w = {.id = id, .expect = expect, .now = now};
+    struct removal w = {.store = s, .id = id, .expect = expect, .now = now};
     return sql_write(s, removal_write, &w, 4, err);
 }
 
 struct state_change {
+    struct store *store;
     struct ulid id;
     int state;
     struct instant next_fire, now;
@@ -215,17 +234,17 @@ static bool state_write(struct db *d, void *arg, struct err *err)
         return false;
     db_put_id(s, 1, &w->id);
     db_put_i64(s, 2, w->next_fire.us);
-    if (!db_run(s, err) || !sql_query(d, STORE_SPEC_SET_STATE, &s, err))
+    if (!db_later(s, err) || !sql_query(d, STORE_SPEC_SET_STATE, &s, err))
         return false;
     db_put_id(s, 1, &w->id);
     db_put_i64(s, 2, w->state);
-    return db_run(s, err);
+    return db_later(s, err) && job_told(w->store, d, OUTBOX_JOB_STATE_CHANGED, &w->id, err);
 }
 
 bool sql_job_set_state(struct store *s, struct ulid id, int state, struct instant next_fire,
                        struct instant now, struct err *err)
 {
-    struct state_change w = {.id = id, .state = state, .next_fire = next_fire, .now = now};
+    struct state_change w = {.store = s, .id = id, .state = state, .next_fire = next_fire, .now = now};
     return sql_write(s, state_write, &w, 2, err);
 }
 

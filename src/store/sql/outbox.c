@@ -7,7 +7,7 @@ void sql_events_enable(struct store *s, bool on) { atomic_store(&((struct sql *)
 
 bool events_on(struct store *s) { return atomic_load(&((struct sql *)s)->events); }
 
-bool event_put_job(struct store *st, struct db *d, int what, struct ulid job_id, int64_t version, struct err *err)
+bool event_put_job(struct store *st, struct db *d, int what, const struct ulid *job_id, struct err *err)
 {
     struct db_stmt *s;
     if (!events_on(st))
@@ -15,8 +15,7 @@ bool event_put_job(struct store *st, struct db *d, int what, struct ulid job_id,
     if (!sql_query(d, STORE_OUTBOX_PUT_JOB, &s, err))
         return false;
     db_put_i64(s, 1, what);
-    db_put_id(s, 2, &job_id);
-    db_put_i64(s, 3, version);
+    db_put_id(s, 2, job_id);
     return db_later(s, err);
 }
 

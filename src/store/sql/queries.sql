@@ -299,7 +299,8 @@ UPDATE duties SET lease_until = 0 WHERE name = ?1 AND token = ?2 AND lease_until
 -- ---- events for readers outside ----
 
 -- name: outbox_put_job
-INSERT INTO outbox (of_kind, what, at, job_id, job_version, attempt) VALUES (0, ?1, {now}, ?2, ?3, 0)
+INSERT INTO outbox (of_kind, what, at, job_id, job_version, attempt)
+SELECT 0, ?1, {now}, j.id, j.version, 0 FROM jobs j WHERE j.id = ?2
 -- The event of a change of status: what the row of the run holds after it.
 -- name: outbox_put_run
 INSERT INTO outbox ({outbox_run})

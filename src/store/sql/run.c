@@ -2,22 +2,35 @@
 // Runs one by one: start by hand, get, cancel, logs.
 #include "store/sql/sql.h"
 
+struct insertion {
+    struct store *store;
+    struct run *run;
+};
+
 static bool insert_write(struct db *d, void *arg, struct err *err)
 {
-    struct run *r = arg;
+    const struct insertion *w = arg;
+    return run_put_told(w->store, d, w->run, err);
+}
+
+bool run_put_told(struct store *st, struct db *d, struct run *r, struct err *err)
+{
     char text[ULID_TEXT_MAX];
     bool job, put;
     if (!run_put_first(d, r, &job, &put, err))
         return false;
     if (!job)
         return ERR(err, ERR_NOT_FOUND, "job \"%s\" does not exist", ulid_format(r->job_id, text));
-    return put || ERR(err, ERR_CONFLICT, "run \"%s\" exists already", ulid_format(r->id, text));
+    if (!put)
+        return ERR(err, ERR_CONFLICT, "run \"%s\" exists already", ulid_format(r->id, text));
+    return change_put(st, d, CHANGE_RUN, r->id, err) && events_put_runs(st, d, &r->id, 1, err);
 }
 
 bool sql_run_insert(struct store *s, struct run *r, struct err *err)
 {
+    struct insertion w = {.store = s, .run = r};
     must(r->status == RUN_QUEUED);
-    return sql_write(s, insert_write, r, 2, err);
+    return sql_write(s, insert_write, &w, 2, err);
 }
 
 bool sql_run_get(struct store *s, struct ulid id, struct run *ret, struct arena *a, struct err *err)
@@ -40,6 +53,7 @@ bool sql_run_get(struct store *s, struct ulid id, struct run *ret, struct arena 
 // ---- cancel ------------------------------------------------------------------------------------
 
 struct cancel {
+    struct store *store;
     struct ulid id;
     struct instant now;
     enum run_cancel_result result;
@@ -92,6 +106,10 @@ static bool cancel_write(struct db *d, void *arg, struct err *err)
     if (!end_queued(d, w, &done, err) || (!done && !request_running(d, w, &asked, err)) ||
         (!done && !asked && !run_exists(d, w, &exists, err)))
         return false;
+    if ((done || asked) && !change_put(w->store, d, done ? CHANGE_RUN : CHANGE_CANCEL, w->id, err))
+        return false;
+    if (done && !events_put_runs(w->store, d, &w->id, 1, err))
+        return false;
     w->result = done     ? CANCEL_DONE
                 : asked  ? CANCEL_REQUESTED
                 : exists ? CANCEL_ALREADY_FINAL
@@ -102,7 +120,7 @@ static bool cancel_write(struct db *d, void *arg, struct err *err)
 bool sql_run_cancel(struct store *s, struct ulid id, struct instant now, enum run_cancel_result *ret,
                     struct err *err)
 {
-    struct cancel w = {.id = id, .now = now};
+    struct cancel w = {.store = s, .id = id, .now = now};
     if (!sql_write(s, cancel_write, &w, 1, err))
         return false;
     *ret = w.result;

@@ -58,13 +58,19 @@ static bool session_find(struct db *d, const uint8_t *hash, struct session *ret,
     return true;
 }
 
+// Until nothing is left: on a server a rotation that was under way may have put a row behind the back of a statement.
+// Its own row was there, so the statement waited for it and found something to remove.
 static bool remove_by(struct db *d, enum store_query q, struct ulid id, struct err *err)
 {
     struct db_stmt *s;
     if (!sql_query(d, q, &s, err))
         return false;
-    db_put_id(s, 1, &id);
-    return db_run(s, err);
+    do {
+        db_put_id(s, 1, &id);
+        if (!db_run(s, err))
+            return false;
+    } while (db_changes(d) > 0);
+    return true;
 }
 
 // ---- rotation ----------------------------------------------------------------------------------
@@ -77,7 +83,8 @@ struct rotation {
     enum rotation_end end;
 };
 
-static bool mark_used(struct db *d, const uint8_t *hash, struct err *err)
+// *ret_first false: somebody else rotated it since it was read.
+static bool mark_used(struct db *d, const uint8_t *hash, bool *ret_first, struct err *err)
 {
     struct db_stmt *s;
     if (!sql_query(d, STORE_SESSION_USE, &s, err))
@@ -85,7 +92,7 @@ static bool mark_used(struct db *d, const uint8_t *hash, struct err *err)
     db_put_blob(s, 1, hash, HASH_BYTES);
     if (!db_run(s, err))
         return false;
-    must(db_changes(d) == 1); // read as unused in this transaction
+    *ret_first = db_changes(d) == 1;
     return true;
 }
 
@@ -93,14 +100,16 @@ static bool rotate_write(struct db *d, void *arg, struct err *err)
 {
     struct rotation *w = arg;
     struct session old;
-    bool found;
+    bool found, first = false;
     if (!session_find(d, w->old_hash, &old, &found, err))
         return false;
     if (!found || old.expires_at.us <= w->now.us) {
         w->end = SESSION_UNKNOWN;
         return true;
     }
-    if (old.used) {
+    if (!old.used && !mark_used(d, w->old_hash, &first, err))
+        return false;
+    if (!first) {
         w->end = SESSION_REUSED;
         return remove_by(d, STORE_SESSIONS_REMOVE_FAMILY, old.family, err);
     }
@@ -109,7 +118,7 @@ static bool rotate_write(struct db *d, void *arg, struct err *err)
     memcpy(next.token_hash, w->new_hash, HASH_BYTES);
     w->end = ROTATED;
     w->user = old.user_id;
-    return session_put(d, &next, err) && mark_used(d, w->old_hash, err);
+    return session_put(d, &next, err);
 }
 
 bool sql_session_rotate(struct store *s, const uint8_t old_hash[32], const uint8_t new_hash[32],

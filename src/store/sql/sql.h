@@ -87,6 +87,8 @@ bool sql_no_memory(struct err *err);
 bool run_row_put(struct db *d, const struct run *r, bool *ret_put, struct err *err);
 // The same with the head looked up and advanced. *ret_job false: the job is gone; nothing was written.
 bool run_put_first(struct db *d, struct run *r, bool *ret_job, bool *ret_put, struct err *err);
+// The same for a QUEUED run that somebody asked for, with what others are told. ERR_NOT_FOUND, ERR_CONFLICT.
+bool run_put_told(struct store *st, struct db *d, struct run *r, struct err *err);
 bool letter_put(struct db *d, const struct dead_letter *v, struct err *err);
 // Tells the other nodes, in the transaction of the change; changes_put takes kind, subject and sender of each. Without _by
 // the sender is this process.
@@ -94,11 +96,10 @@ bool change_put(struct store *st, struct db *d, int kind, struct ulid subject, s
 bool change_put_by(struct store *st, struct db *d, int kind, struct ulid subject, int64_t sender,
                    struct err *err);
 bool changes_put(struct store *st, struct db *d, const struct change *v, size_t n, struct err *err);
-// Events for readers outside, after the rows themselves were written: a change of a job, and of the status of runs, which
-// is read from their rows. Nothing unless they are turned on.
+// Events for readers outside, after the rows themselves were written, from which they take the rest: a change of a job
+// (enum outbox_job), and of the status of runs. Nothing unless they are turned on.
 bool events_on(struct store *s);
-bool event_put_job(struct store *st, struct db *d, int what, struct ulid job_id, int64_t version,
-                   struct err *err);
+bool event_put_job(struct store *st, struct db *d, int what, const struct ulid *job_id, struct err *err);
 bool events_put_runs(struct store *st, struct db *d, const struct ulid *ids, size_t n, struct err *err);
 
 bool sql_flush(struct store *s, struct flush *f, struct err *err);

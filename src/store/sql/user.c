@@ -39,9 +39,21 @@ static bool is_admin(const struct user *u) { return u->enabled && (user_role_bit
 // ---- users -------------------------------------------------------------------------------------
 
 struct new_user {
+    struct store *store;
     const struct user *u;
     bool first_admin;
 };
+
+// Two set-ups on different nodes come one after the other: both write this row first.
+static bool setup_lock(struct db *d, struct err *err)
+{
+    struct db_stmt *s;
+    if (!sql_query(d, STORE_SETTING_PUT, &s, err))
+        return false;
+    db_put_text(s, 1, STR("setup.lock"));
+    db_put_text(s, 2, STR(""));
+    return db_run(s, err);
+}
 
 static bool user_refused(struct db *d, const struct new_user *w, struct err *err)
 {
@@ -60,6 +72,8 @@ static bool user_write(struct db *d, void *arg, struct err *err)
     const struct new_user *w = arg;
     char roles[ROLES_TEXT_MAX];
     struct db_stmt *s;
+    if (w->first_admin && !w->store->exclusive && !setup_lock(d, err))
+        return false;
     if (!sql_query(d, w->first_admin ? STORE_USER_PUT_FIRST_ADMIN : STORE_USER_PUT, &s, err))
         return false;
     db_put_id(s, 1, &w->u->id);
@@ -77,13 +91,13 @@ static bool user_write(struct db *d, void *arg, struct err *err)
 
 bool sql_user_insert(struct store *s, const struct user *u, struct err *err)
 {
-    struct new_user w = {.u = u};
+    struct new_user w = {.store = s, .u = u};
     return sql_write(s, user_write, &w, 1, err);
 }
 
 bool sql_user_insert_first_admin(struct store *s, const struct user *u, struct err *err)
 {
-    struct new_user w = {.u = u, .first_admin = true};
+    struct new_user w = {.store = s, .u = u, .first_admin = true};
     return sql_write(s, user_write, &w, 1, err);
 }
 
