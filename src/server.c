@@ -22,9 +22,12 @@
 #include "net/http.h"
 #include "net/loop.h"
 #include "net/process.h"
+#include "net/redis.h"
+#include "redis_cache.h"
 #include "server_key.h"
 #include "store/sql/copy.h"
 #include "store_open.h"
+#include "stream_open.h"
 
 enum {
     START_ARENA_BUDGET = 4 * 1024 * 1024,
@@ -46,6 +49,8 @@ struct server {
     struct zones *zones;
     struct store *store;
     struct token_key *key;
+    struct redis *redis; // NULL: redis.url is not set
+    struct cache *cache; // NULL: there is nobody to share anything with
     struct app app;
     bool app_open;
     struct loop *loops[LOOPS_MAX];
@@ -62,6 +67,7 @@ struct server {
     sigset_t signals;        // that end the server
     struct api *api;
     struct httpd *httpd;
+    struct stream *stream; // NULL: no Kafka
 };
 
 static void raise_limits(void)
@@ -104,10 +110,23 @@ static bool open_store(struct server *s, struct err *err)
            server_key_open(s->config, s->store, &s->key, &s->a, err);
 }
 
+// What nodes share besides the store. On a shared store without Redis, too: other nodes may have it.
+static bool open_cache(struct server *s, struct err *err)
+{
+    const struct config *c = s->config;
+    struct redis_options o = {.url = c->redis_url, .prefix = c->redis_prefix, .clock = s->clock};
+    if (c->redis_url.p && !(s->redis = redis_new(&o, err)))
+        return err_wrap(err, "redis.url");
+    struct redis_cache_options k = {.redis = s->redis, .store = s->store, .key = s->key, .clock = s->clock};
+    if (s->redis || !s->store->exclusive)
+        s->cache = redis_cache_new(&k);
+    return true;
+}
+
 static void open_app(struct server *s)
 {
-    struct app_parts parts = {
-        .store = s->store, .clock = s->clock, .key = s->key, .zones = s->zones = zones_new(NULL)};
+    struct app_parts parts = {.store = s->store, .clock = s->clock, .key = s->key, .cache = s->cache,
+                              .zones = s->zones = zones_new(NULL)};
     app_settings_init(&parts.settings);
     parts.settings.registration_open = s->config->auth_registration == REGISTRATION_OPEN;
     parts.settings.metrics_public = s->config->metrics_public;
@@ -189,6 +208,8 @@ static void open_retention(struct server *s)
     retention_start(s->retention);
 }
 
+static void on_heard(void *cluster) { cluster_wake(cluster); }
+
 static bool open_engine(struct server *s, struct err *err)
 {
     struct engine_config c = {.node_name = s->config->node_name,
@@ -206,6 +227,8 @@ static bool open_engine(struct server *s, struct err *err)
     s->engine_runs = true;
     if (s->cluster)
         cluster_start(s->cluster);
+    if (s->cluster && s->redis)
+        redis_listen(s->redis, on_heard, s->cluster);
     open_retention(s);
     return true;
 }
@@ -244,8 +267,12 @@ static bool server_open(struct server *s, struct str *ret_token, struct err *err
 {
     if (!open_loops(s, err) || !open_processes(s, err) || !open_store(s, err))
         return false;
+    stream_events_enable(s->config, s->store);
+    if (!open_cache(s, err))
+        return false;
     open_app(s);
-    return open_setup(s, ret_token, err) && open_jobs(s, err) && open_engine(s, err) && open_http(s, err);
+    return open_setup(s, ret_token, err) && open_jobs(s, err) && open_engine(s, err) && open_http(s, err) &&
+           stream_open_from(s->config, &s->app, s->cluster, &s->stream, &s->a, err);
 }
 
 static void server_close(struct server *s)
@@ -256,6 +283,7 @@ static void server_close(struct server *s)
         engine_stop(s->engine, duration_s(s->config->engine_shutdown_grace_s));
         pthread_join(s->engine_thread, NULL);
     }
+    stream_close(s->stream);
     retention_free(s->retention);
     if (s->cluster) { // the heartbeats stop last
         cluster_stop(s->cluster);
@@ -275,6 +303,8 @@ static void server_close(struct server *s)
         loop_free(s->loops[i]);
     if (s->app_open)
         app_release(&s->app);
+    redis_cache_free(s->cache);
+    redis_free(s->redis);
     cluster_free(s->cluster);
     if (s->engine)
         engine_free(s->engine);

@@ -104,18 +104,24 @@ static uint64_t account_key(const struct throttle *t, struct str account)
     return key_of(t, account.p ? account.p : "", account.n);
 }
 
-// One IPv6 customer owns a whole /64, so only that half counts.
-static uint64_t address_key(const struct throttle *t, struct str address)
+struct str throttle_site(struct str address, char buf[static THROTTLE_SITE_MAX])
 {
     char text[INET6_ADDRSTRLEN];
     struct in6_addr in6;
-    if (str_find(address, ':') < address.n && address.n < sizeof text) {
-        memcpy(text, address.p, address.n);
-        text[address.n] = '\0';
-        if (inet_pton(AF_INET6, text, &in6) == 1 && !IN6_IS_ADDR_V4MAPPED(&in6))
-            return key_of(t, &in6, IPV6_SITE_BYTES);
-    }
-    return account_key(t, address);
+    if (str_find(address, ':') == address.n || address.n >= sizeof text)
+        return address;
+    memcpy(text, address.p, address.n);
+    text[address.n] = '\0';
+    if (inet_pton(AF_INET6, text, &in6) != 1 || IN6_IS_ADDR_V4MAPPED(&in6))
+        return address;
+    memset(in6.s6_addr + IPV6_SITE_BYTES, 0, sizeof in6.s6_addr - IPV6_SITE_BYTES);
+    return inet_ntop(AF_INET6, &in6, buf, THROTTLE_SITE_MAX) ? str_of(buf) : address;
+}
+
+static uint64_t address_key(const struct throttle *t, struct str address)
+{
+    char site[THROTTLE_SITE_MAX];
+    return account_key(t, throttle_site(address, site));
 }
 
 // The key's place, or the least tried one of its set (an unused one has no tries). What stands there bounds

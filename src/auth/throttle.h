@@ -33,4 +33,8 @@ struct duration throttle_take(struct throttle *t, struct str account, struct str
 // The try ended well (or was not judged): gives it back. A failed try needs no call.
 void throttle_give_back(struct throttle *t, struct str account, struct str address, struct instant now);
 
+enum { THROTTLE_SITE_MAX = 64 };
+// What counts as one address: an IPv6 customer owns a whole /64. Returns the address itself or a text in buf.
+struct str throttle_site(struct str address, char buf[static THROTTLE_SITE_MAX]);
+
 #endif
