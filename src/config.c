@@ -443,6 +443,7 @@ static void check(const struct load *l, struct config *c)
     if (!config_listen_parse(c->http_listen, &c->http_host, &c->http_port, &err))
         faults_add(l->faults, STR("http.listen"), "%s", err.text);
     check_db(l, c);
+    config_kafka_check(&c->kafka, l->faults, l->a);
     for (size_t i = 0; i < c->node_name.n; i++) {
         if (c->node_name.p[i] == ' ' || c->node_name.p[i] == '"') {
             faults_add(l->faults, STR("node.name"), "it may not hold blanks or quotes");

@@ -15,6 +15,7 @@
 #include "base/arena.h"
 #include "base/err.h"
 #include "base/log.h"
+#include "config_kafka.h"
 
 enum config_profile { PROFILE_DEVELOPMENT, PROFILE_STAGING, PROFILE_PRODUCTION };
 enum config_registration { REGISTRATION_CLOSED, REGISTRATION_OPEN };
@@ -53,7 +54,7 @@ struct setting {
     const char *doc;          // sentences without a full stop at the end
 };
 
-enum { CONFIG_SETTINGS = 38 };
+enum { CONFIG_SETTINGS = 50 };
 extern const struct setting config_settings[CONFIG_SETTINGS];
 
 struct config {
@@ -78,6 +79,7 @@ struct config {
     int64_t auth_access_token_s, auth_refresh_token_s;
     struct str auth_key;                // absent = not given
     struct str redis_url, redis_prefix; // url absent = not used
+    struct config_kafka kafka;
     struct str admin_email;    // absent = not given
     struct str admin_password; // absent = not given
     int64_t engine_running_max, engine_flush_max, engine_shutdown_grace_s;

@@ -2,11 +2,13 @@
 // The settings table and what can be told from a row alone.
 // To add a setting: a member in config.h, a row here, CONFIG_SETTINGS + 1.
 #include "config.h"
+#include "net/kafka.h"
 
 enum {
     TEXT_MAX = 4096,
     NAME_MAX_CHARS = 64,
     EMAIL_MAX_CHARS = 254,
+    TOPIC_MAX_CHARS = KAFKA_TOPIC_MAX,
     PASSWORD_MAX_CHARS = 1024,
     KEY_MIN_CHARS = 32,
     KEY_MAX_CHARS = 1024,
@@ -24,6 +26,7 @@ enum {
 static const char *const profile_words[] = {"development", "staging", "production", NULL};
 static const char *const registration_words[] = {"closed", "open", NULL};
 static const char *const durability_words[] = {"full", "normal", NULL};
+static const char *const mechanism_words[] = {"PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", NULL};
 static const char *const log_level_words[] = {"debug", "info", "warn", "error", NULL};
 static const char *const log_format_words[] = {"auto", "json", "text", NULL};
 
@@ -107,6 +110,30 @@ const struct setting config_settings[CONFIG_SETTINGS] = {
         .flags = CONFIG_SECRET),
     ROW("redis.prefix", CONFIG_STR, redis_prefix, "chronos:", 0, PREFIX_MAX_CHARS,
         "What every key in Redis begins with; one for each installation"),
+    ROW("kafka.brokers", CONFIG_LIST, kafka.brokers, "", 0, TEXT_MAX,
+        "Kafka that events are published to and requests are read from: host:port of some brokers. Default: none"),
+    ROW("kafka.eventsTopic", CONFIG_STR, kafka.events_topic, "chronos.events", 0, TOPIC_MAX_CHARS,
+        "Topic that gets every change of a run or job as a CloudEvent; empty: no events. The same on every node"),
+    ROW("kafka.source", CONFIG_STR, kafka.source, "", 0, TEXT_MAX,
+        "Source of the events, the same on every node. Default: /chronos/ and node.name, with a database server "
+        "/chronos/cluster"),
+    ROW("kafka.requestsTopic", CONFIG_STR, kafka.requests_topic, "", 0, TOPIC_MAX_CHARS,
+        "Topic whose messages create and start jobs; empty: none"),
+    ROW("kafka.deadLetterTopic", CONFIG_STR, kafka.dead_letter_topic, "", 0, TOPIC_MAX_CHARS,
+        "Topic that gets the requests that cannot be done. Default: kafka.requestsTopic with .dead behind it"),
+    ROW("kafka.group", CONFIG_STR, kafka.group, "chronos", 1, PREFIX_MAX_CHARS,
+        "Consumer group of the nodes that read requests"),
+    ROW("kafka.requestsUser", CONFIG_STR, kafka.requests_user, "", 0, EMAIL_MAX_CHARS,
+        "E-mail address of the user on whose behalf requests act; needed with kafka.requestsTopic"),
+    ROW("kafka.security.protocol", CONFIG_ENUM, kafka.protocol, "plaintext", 0, 0,
+        "How to talk to the brokers; SASL signs in, SSL encrypts", .names = kafka_security_words),
+    ROW("kafka.security.mechanism", CONFIG_ENUM, kafka.mechanism, "SCRAM-SHA-512", 0, 0, "How SASL signs in",
+        .names = mechanism_words),
+    ROW("kafka.security.username", CONFIG_STR, kafka.username, "", 0, NAME_MAX_CHARS * 4, "User name for SASL"),
+    ROW("kafka.security.password", CONFIG_STR, kafka.password, "", 0, PASSWORD_MAX_CHARS, "Password for SASL",
+        .flags = CONFIG_SECRET),
+    ROW("kafka.security.ca", CONFIG_STR, kafka.ca, "", 0, TEXT_MAX,
+        "File of the authorities that the brokers' certificates are checked with. Default: the system's"),
     ROW("admin.email", CONFIG_STR, admin_email, "", 0, EMAIL_MAX_CHARS,
         "First administrator, created at start while no admin exists"),
     ROW("admin.password", CONFIG_STR, admin_password, "", 0, PASSWORD_MAX_CHARS,

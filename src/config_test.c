@@ -136,6 +136,21 @@ static void nodes_outside_development_share_a_key(void **state)
     assert_false(load(w, NULL, weak, NULL));
 }
 
+static void the_settings_of_kafka_fit_together(void **state)
+{
+    struct world *w = *state;
+    const char *const wrong[] = {"CHRONOS_KAFKA_BROKERS=a:1", "CHRONOS_KAFKA_REQUESTSTOPIC=a topic",
+                                 "CHRONOS_KAFKA_SECURITY_PROTOCOL=sasl_ssl", NULL};
+    const char *const right[] = {"CHRONOS_KAFKA_BROKERS=a:1, b:2", "CHRONOS_KAFKA_REQUESTSTOPIC=asked",
+                                 "CHRONOS_KAFKA_REQUESTSUSER=robot@example.org", NULL};
+    assert_false(load(w, NULL, wrong, NULL));
+    assert_int_equal(w->faults.n, 4); // the topic, its dead letters, the user, the sign-in
+    assert_true(load(w, NULL, right, NULL));
+    assert_int_equal(w->c.kafka.brokers.n, 2);
+    assert_true(str_is(w->c.kafka.events_topic, "chronos.events"));
+    assert_true(str_is(w->c.kafka.dead_letter_topic, "asked.dead"));
+}
+
 static void the_address_of_redis_is_a_secret(void **state)
 {
     struct world *w = *state;
@@ -320,6 +335,7 @@ int main(void)
         TEST(a_wrong_value_that_is_overridden_does_no_harm),
         TEST(the_profile_decides_registration_and_scripts),
         TEST(nodes_outside_development_share_a_key),
+        TEST(the_settings_of_kafka_fit_together),
         TEST(the_address_of_redis_is_a_secret),
         TEST(the_database_follows_the_data_folder),
         TEST(lists_come_from_a_sequence_or_from_commas),

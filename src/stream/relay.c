@@ -27,7 +27,7 @@ struct relay {
     struct map blocked;     // jobs with an undelivered event in this batch
     struct mono duty_until; // held, and not to be asked for before
     bool duty;
-    bool failing; // said so in the log
+    _Atomic bool failing; // said so in the log
     struct waker waker;
     _Atomic bool stop;
     pthread_t thread;
@@ -191,6 +191,9 @@ static void *relay_body(void *arg)
         if (did == RELAY_FAILED)
             backoff_ms = 2 * backoff_ms < RELAY_BACKOFF_MAX_MS ? 2 * backoff_ms : RELAY_BACKOFF_MAX_MS;
     }
+    // What the engine wrote last is passed on too, when it can be.
+    while (!r->failing && relay_pass(r) == RELAY_MORE)
+        ;
     duty_leave(r);
     return NULL;
 }
@@ -200,6 +203,8 @@ void relay_start(struct relay *r)
     r->thread = thread_start("events", relay_body, r);
     r->started = true;
 }
+
+bool relay_failing(const struct relay *r) { return r->failing; }
 
 void relay_free(struct relay *r)
 {

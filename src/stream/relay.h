@@ -33,7 +33,8 @@ struct relay_config {
 struct relay;
 
 struct relay *relay_new(const struct relay_config *c);
-void relay_free(struct relay *r); // NULL is fine; ends the thread
+void relay_free(struct relay *r); // NULL is fine; ends the thread, which empties the outbox first unless that fails
+bool relay_failing(const struct relay *r);
 void relay_start(struct relay *r);
 
 enum relay_result { RELAY_IDLE, RELAY_MORE, RELAY_FAILED };

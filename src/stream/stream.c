@@ -30,7 +30,6 @@ static bool open_events(struct stream *s, struct app *app, struct err *err)
         return true;
     if (!kafka_topic_check(s->c.events_topic, err) || !(s->events = kafka_producer_new(&s->kafka, err)))
         return err_wrap(err, "kafka.eventsTopic");
-    app->store->ops->events_enable(app->store, true);
     struct relay_config c = {.store = app->store,
                              .clock = app->clock,
                              .topic = s->c.events_topic,
@@ -80,8 +79,9 @@ void stream_close(struct stream *s)
 {
     if (!s)
         return;
-    atomic_store(&s->stop, true);
     requests_free(s->requests);
+    if (s->relay && relay_failing(s->relay))
+        atomic_store(&s->stop, true);
     relay_free(s->relay);
     kafka_producer_free(s->events);
     mem_free(s);

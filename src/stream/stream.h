@@ -19,10 +19,10 @@ struct stream_config {
 
 struct stream;
 
-// Turns the store's events on and starts the threads. App and its store must outlive it, as must the texts. NULL with
-// *err set when the settings are refused; brokers that cannot be reached are no reason.
+// Starts the threads. The store's events were turned on before the engine began. App and its store must outlive it, as
+// must the texts. NULL with *err set when the settings are refused; brokers that cannot be reached are no reason.
 struct stream *stream_open(const struct stream_config *c, struct app *app, struct err *err);
-// Ends both. What the outbox holds stays there for the next start. NULL is fine.
+// Ends both. What cannot be published now stays in the outbox for the next start. NULL is fine.
 void stream_close(struct stream *s);
 
 #endif
