@@ -32,22 +32,25 @@ def test_all_in_time_is_clean():
 
 def test_a_missing_start_is_lost_twice_over():
     verdict = judge(grid()[:7] + grid()[8:])
-    assert kinds(verdict) == {"lost"} and {one.get("by") for one in verdict.found["lost"]} <= {None, "time alone"}
+    assert kinds(verdict) == {"lost", "unmatched"}
     assert verdict.found["lost"][0]["scheduled"] == 7000
 
 
 def test_calls_that_misname_their_instant_do_not_hide_a_loss():
     starts = grid()
     starts[7] = start("a", 6000, late=3, attempt=2, key="a-6000")
-    assert kinds(judge(starts, [KILL])) == {"extra", "lost"}
+    assert kinds(judge(starts, [KILL])) == {"extra", "lost", "unmatched"}
 
 
 def test_lateness_is_excused_by_a_fault_only():
     late = grid()[:10] + [start("a", 10_000, late=20_000)] + grid()[11:]
-    assert kinds(judge(late)) == {"late"}
+    assert kinds(judge(late)) == {"late", "unmatched"}
     assert judge(late, [KILL]).clean
-    too_late = grid()[:10] + [start("a", 10_000, late=50_000)] + grid()[11:]
+    assert kinds(judge(late, [RESTART])) == {"late", "unmatched"}
+    too_late = grid()[:10] + [start("a", 10_000, late=46_000)] + grid()[11:]
     assert "late" in kinds(judge(too_late, [KILL]))
+    assert judge(too_late, [KILL, KILL._replace(begin=50_000, until=51_000)]).late_explained == 1
+    assert "late" in kinds(judge(too_late, [KILL, KILL._replace(begin=60_000, until=61_000)]))
 
 
 def test_early_and_unknown_starts_are_found():
@@ -81,7 +84,7 @@ def test_live_runs_of_an_exclusive_job_do_not_overlap():
     assert kinds(judge(long, job=job)) == {"overlap"}
     assert judge(long, [KILL], job=job).overlap_explained == 1
     left_out = [start("a", 0, took=12_000)]
-    assert kinds(judge(left_out, job=job)) == {"lost"}
+    assert kinds(judge(left_out, job=job)) == {"lost", "unmatched"}
     assert judge(left_out, job=job, skipped={("a", 10_000)}).clean
 
 
