@@ -123,51 +123,73 @@ struct instant read_instant(struct db_stmt *s, int col)
     return db_is_null(s, col) ? INSTANT_NEVER : (struct instant){db_i64(s, col)};
 }
 
-static void bind_optional_i64(struct db_stmt *s, int at, int64_t v, bool absent)
+static struct db_cell cell_id(const struct ulid *v)
 {
-    if (absent)
+    if (ulid_is_zero(*v))
+        return (struct db_cell){.kind = DB_CELL_NULL};
+    return (struct db_cell){.kind = DB_CELL_BLOB, .bytes = {(const char *)v->b, sizeof v->b}};
+}
+
+static struct db_cell cell_i64(int64_t v, bool absent)
+{
+    return (struct db_cell){.kind = absent ? DB_CELL_NULL : DB_CELL_I64, .i = v};
+}
+
+static struct db_cell cell_text(struct str v)
+{
+    return (struct db_cell){.kind = v.p ? DB_CELL_TEXT : DB_CELL_NULL, .bytes = v};
+}
+
+static struct db_cell cell_of(const struct column *c, const void *row)
+{
+    const void *v = (const char *)row + c->offset;
+    const int64_t *i = v, *like = (const void *)((const char *)row + c->like);
+    switch (c->kind) {
+    case COLUMN_ID:
+        return cell_id(v);
+    case COLUMN_INSTANT:
+        return cell_i64(*i, instant_is_never(*(const struct instant *)v));
+    case COLUMN_INSTANT_LIKE:
+        return cell_i64(*i, *i == *like);
+    case COLUMN_I64_OPTIONAL:
+        return cell_i64(*i, *i == FIELD_ABSENT);
+    case COLUMN_INT:
+        return cell_i64(*(const int *)v, false);
+    case COLUMN_BOOL:
+        return cell_i64(*(const bool *)v, false);
+    case COLUMN_TEXT:
+        return cell_text(*(const struct str *)v);
+    case COLUMN_MOMENT:
+    case COLUMN_DURATION:
+    case COLUMN_I64:
+        break;
+    }
+    return cell_i64(*i, false);
+}
+
+void columns_cells(const struct columns *t, const void *row, struct db_cell *ret)
+{
+    for (int k = 0; k < t->n; k++)
+        ret[k] = cell_of(&t->v[k], row);
+}
+
+static void bind_cell(struct db_stmt *s, int at, struct db_cell c)
+{
+    if (c.kind == DB_CELL_NULL)
         db_null(s, at);
+    else if (c.kind == DB_CELL_I64)
+        db_put_i64(s, at, c.i);
+    else if (c.kind == DB_CELL_TEXT)
+        db_put_text(s, at, c.bytes);
     else
-        db_put_i64(s, at, v);
+        db_put_blob(s, at, c.bytes.p, c.bytes.n);
 }
 
 // Binds columns from … to − 1 to the parameters from at on.
 static void bind_range(const struct columns *t, int from, int to, struct db_stmt *s, int at, const void *row)
 {
-    for (int k = from; k < to; k++) {
-        const struct column *c = &t->v[k];
-        const void *v = (const char *)row + c->offset;
-        const int64_t *like = (const void *)((const char *)row + c->like);
-        int i = at + k - from - 1;
-        switch (c->kind) {
-        case COLUMN_ID:
-            bind_optional_id(s, i + 1, v);
-            break;
-        case COLUMN_INSTANT:
-            bind_instant(s, i + 1, *(const struct instant *)v);
-            break;
-        case COLUMN_INSTANT_LIKE:
-            bind_optional_i64(s, i + 1, *(const int64_t *)v, *(const int64_t *)v == *like);
-            break;
-        case COLUMN_MOMENT:
-        case COLUMN_DURATION:
-        case COLUMN_I64:
-            db_put_i64(s, i + 1, *(const int64_t *)v);
-            break;
-        case COLUMN_I64_OPTIONAL:
-            bind_optional_i64(s, i + 1, *(const int64_t *)v, *(const int64_t *)v == FIELD_ABSENT);
-            break;
-        case COLUMN_INT:
-            db_put_i64(s, i + 1, *(const int *)v);
-            break;
-        case COLUMN_BOOL:
-            db_put_i64(s, i + 1, *(const bool *)v);
-            break;
-        case COLUMN_TEXT:
-            db_put_text(s, i + 1, *(const struct str *)v);
-            break;
-        }
-    }
+    for (int k = from; k < to; k++)
+        bind_cell(s, at + k - from, cell_of(&t->v[k], row));
 }
 
 void columns_bind(const struct columns *t, struct db_stmt *s, const void *row)

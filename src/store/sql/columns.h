@@ -31,6 +31,8 @@ extern const struct columns run_columns, plan_columns, dead_letter_columns;
 
 // Binds every column from parameter 1 on. The struct must live until the statement is done.
 void columns_bind(const struct columns *t, struct db_stmt *s, const void *row);
+// The same as cells, one per column.
+void columns_cells(const struct columns *t, const void *row, struct db_cell *ret);
 // Reads columns 0 … n−1 into *row; texts go to the arena. False when it has no room.
 bool columns_read(const struct columns *t, struct db_stmt *s, void *row, struct arena *a);
 

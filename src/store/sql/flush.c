@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// The hot path: one transaction per flush, one prepared statement per row and table. Every decision is a
-// condition on the row; what was decided meanwhile by somebody else changes nothing.
-#include "store/sql/sql.h"
+// The hot path: one transaction per flush, one prepared statement per row and table; servers take many rows at once
+// instead (flush_rows.c). Every decision is a condition on the row; what was decided meanwhile by somebody else changes
+// nothing.
+#include "store/sql/flush.h"
 
 bool run_row_put(struct db *d, const struct run *r, bool *ret_put, struct err *err)
 {
@@ -65,7 +66,16 @@ static bool fire_unwrite(struct db *d, const struct fire *f, size_t n, struct er
     return true;
 }
 
-static bool fire_advance(struct db *d, struct fire *f, struct err *err)
+// Events of the runs of a fire.
+static bool fire_tell(struct store *st, struct db *d, const struct fire *f, struct err *err)
+{
+    for (size_t i = 0; i < f->n_runs; i++)
+        if (!events_put_runs(st, d, &f->runs[i].id, 1, err))
+            return false;
+    return true;
+}
+
+static bool fire_advance(struct store *st, struct db *d, struct fire *f, struct err *err)
 {
     struct db_stmt *s;
     if (!sql_query(d, STORE_FIRE_UPDATE, &s, err))
@@ -80,10 +90,10 @@ static bool fire_advance(struct db *d, struct fire *f, struct err *err)
         return false;
     must(db_changes(d) == 1); // the row was read in this transaction
     f->ret_won = true;
-    return true;
+    return fire_tell(st, d, f, err);
 }
 
-static bool fire_write(struct db *d, struct fire *f, struct err *err)
+static bool fire_write(struct store *st, struct db *d, struct fire *f, struct err *err)
 {
     f->ret_won = f->ret_exists = false;
     if (f->n_runs == 0)
@@ -104,12 +114,12 @@ static bool fire_write(struct db *d, struct fire *f, struct err *err)
         }
         head = f->runs[i].id;
     }
-    return fire_advance(d, f, err);
+    return fire_advance(st, d, f, err);
 }
 
 // ---- claims and finishes -----------------------------------------------------------------------
 
-static bool claim_write(struct db *d, struct claim *c, struct err *err)
+static bool claim_write(struct store *st, struct db *d, struct claim *c, struct err *err)
 {
     struct db_stmt *s;
     if (!sql_query(d, STORE_CLAIM, &s, err))
@@ -122,7 +132,7 @@ static bool claim_write(struct db *d, struct claim *c, struct err *err)
     if (!db_run(s, err))
         return false;
     c->ret_won = db_changes(d) == 1;
-    return true;
+    return !c->ret_won || events_put_runs(st, d, &c->run->id, 1, err);
 }
 
 bool run_put_first(struct db *d, struct run *r, bool *ret_job, bool *ret_put, struct err *err)
@@ -155,7 +165,7 @@ bool letter_put(struct db *d, const struct dead_letter *v, struct err *err)
     if (!sql_query(d, STORE_DLQ_PUT, &s, err))
         return false;
     columns_bind(&dead_letter_columns, s, v);
-    return db_run(s, err);
+    return db_later(s, err);
 }
 
 // For anchor END only: a job that was edited meanwhile to have no schedule must not fire.
@@ -186,7 +196,7 @@ static bool finish_update(struct db *d, struct finish *f, struct err *err)
 {
     struct db_stmt *s;
     const struct run *r = f->run;
-    int from = r->token ? RUN_RUNNING : RUN_QUEUED; // token 0 is nobody's: such a run waits
+    int from = finish_from(r);
     if (!sql_query(d, STORE_FINISH, &s, err))
         return false;
     must(run_may_move(from, r->status));
@@ -209,14 +219,21 @@ static bool finish_update(struct db *d, struct finish *f, struct err *err)
     return true;
 }
 
-static bool finish_write(struct db *d, struct finish *f, struct err *err)
+static bool retry_write(struct store *st, struct db *d, struct run *r, struct err *err)
 {
     bool job, put;
+    if (!run_put_first(d, r, &job, &put, err))
+        return false;
+    return !put || events_put_runs(st, d, &r->id, 1, err);
+}
+
+static bool finish_write(struct store *st, struct db *d, struct finish *f, struct err *err)
+{
     if (!finish_update(d, f, err))
         return false;
     if (!f->ret_recorded)
         return true;
-    return (!f->retry || run_put_first(d, f->retry, &job, &put, err)) &&
+    return events_put_runs(st, d, &f->run->id, 1, err) && (!f->retry || retry_write(st, d, f->retry, err)) &&
            (!f->dead || letter_put(d, f->dead, err)) &&
            (instant_is_never(f->plan_next) || set_plan_next(d, f, err));
 }
@@ -233,24 +250,57 @@ static bool log_write_row(struct db *d, const struct log_line *l, struct err *er
     db_put_i64(s, 5, l->stream);
     db_put_text(s, 6, l->message.p ? l->message : STR(""));
     db_put_text(s, 7, l->context);
-    return db_run(s, err);
+    return db_later(s, err);
 }
 
 // ---- all of it ---------------------------------------------------------------------------------
 
-static bool flush_write(struct db *d, void *arg, struct err *err)
+struct flushing {
+    struct store *store;
+    struct flush *f;
+    bool by_row; // one row after the other
+};
+
+// Nothing is decided by a node that others believe dead; what it did before, it may still write down.
+static bool lease_lasts(struct db *d, const struct flush *f, struct err *err)
 {
-    struct flush *f = arg;
+    struct db_stmt *s;
+    bool row;
+    if (f->node_token == 0 || (f->n_fires == 0 && f->n_claims == 0))
+        return true;
+    if (!sql_query(d, STORE_NODE_LEASED, &s, err))
+        return false;
+    db_put_i64(s, 1, f->node_token);
+    if (!db_step(s, &row, err))
+        return false;
+    if (!row)
+        return ERR(err, ERR_STALE, "the lease of this node has ended: others decide for its jobs");
+    db_reset(s);
+    return true;
+}
+
+static bool write_by_row(struct store *st, struct db *d, struct flush *f, struct err *err)
+{
     bool ok = true;
     for (size_t i = 0; ok && i < f->n_fires; i++)
-        ok = fire_write(d, &f->fires[i], err);
+        ok = fire_write(st, d, &f->fires[i], err);
     for (size_t i = 0; ok && i < f->n_claims; i++)
-        ok = claim_write(d, &f->claims[i], err);
+        ok = claim_write(st, d, &f->claims[i], err);
     for (size_t i = 0; ok && i < f->n_finishes; i++)
-        ok = finish_write(d, &f->finishes[i], err);
+        ok = finish_write(st, d, &f->finishes[i], err);
     for (size_t i = 0; ok && i < f->n_logs; i++)
         ok = log_write_row(d, &f->logs[i], err);
     return ok;
+}
+
+static bool flush_write(struct db *d, void *arg, struct err *err)
+{
+    struct flushing *w = arg;
+    struct flush *f = w->f;
+    bool by_row = w->by_row || !flush_fits_rows(d, f);
+    return lease_lasts(d, f, err) &&
+           (by_row ? write_by_row(w->store, d, f, err) : flush_rows(w->store, d, f, err)) &&
+           changes_put(w->store, d, f->changes, f->n_changes, err);
 }
 
 static void flags_clear(struct flush *f)
@@ -265,8 +315,12 @@ static void flags_clear(struct flush *f)
 
 bool sql_flush(struct store *s, struct flush *f, struct err *err)
 {
+    struct flushing w = {.store = s, .f = f};
     size_t weight = f->n_fires + f->n_claims + f->n_finishes + f->n_logs;
-    if (sql_write_in(s, LANE_ENGINE, flush_write, f, weight, err))
+    if (sql_write_in(s, LANE_ENGINE, flush_write, &w, weight, err))
+        return true;
+    w.by_row = err->code == ERR_CONFLICT; // a run exists already: rare, and only row by row it shows which one
+    if (w.by_row && sql_write_in(s, LANE_ENGINE, flush_write, &w, weight, err))
         return true;
     flags_clear(f);
     return false;

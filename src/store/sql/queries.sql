@@ -62,6 +62,36 @@ ON CONFLICT (id) DO UPDATE SET job_name = ?3, last_run_id = ?4, reason = ?7, err
     job_version = ?10, inputs = ?11, created_at = ?12, resolved = ?13, resolved_at = ?14, resolved_by = ?15,
     resolution = ?16, replay_run_id = ?17, definition = ?18
 
+-- ---- the flush of a server: a few statements for all rows (flush_rows.c) ----
+-- A statement that decides gives back the keys of exactly the rows that were as expected; rows are given in the order of
+-- their keys, each key once. Where the dialect can, it has changed them already (UPDATE … RETURNING) and …_apply_rows is
+-- empty. Else it has only locked them (SELECT … FOR UPDATE) and …_apply_rows changes them by key alone: it is given those
+-- rows whose keys came back.
+
+-- Columns: job_id, expected next_fire, expected version, new next_fire, new last_run (NULL: as it is), runs to count.
+-- Gives: job_id, last_run before.
+-- name: fire_rows
+-- name: fire_apply_rows
+-- Columns: those of run_put. Fails (ERR_CONFLICT) when an id exists.
+-- name: run_put_rows
+-- Columns: id, started, worker, token, attempt; of QUEUED runs. Gives: id.
+-- name: claim_rows
+-- name: claim_apply_rows
+-- Columns: id, status, started (NULL: as it is), ended, exit_code, error_class, error_message, job_version, token and
+-- status as expected. Gives: id.
+-- name: finish_rows
+-- name: finish_apply_rows
+-- Columns: job_id. Gives: job_id, last_run; locked.
+-- name: chain_head_rows
+-- Columns: job_id, new last_run, runs to count; locked before.
+-- name: chain_advance_rows
+-- Columns: id of a run. Gives: id, job_id and options of its plan, of those whose plan has no next fire.
+-- name: finished_plan_rows
+-- Columns: job_id, next_fire; of plans that have none.
+-- name: plan_set_next_rows
+-- Columns: run_id, seq, at, level, stream, message, context; those that exist stay.
+-- name: log_put_rows
+
 -- ---- what the engine loads ----
 
 -- name: plans_page_{scope}

@@ -17,6 +17,50 @@ SELECT p.last_run FROM plans p WHERE p.job_id = ?1 AND p.next_fire = ?2 AND p.ve
 -- name: chain_head
 SELECT p.last_run FROM plans p WHERE p.job_id = ?1 FOR UPDATE
 
+-- ---- the flush: arrays as tables; the order of the arrays is the order of the locks ----
+
+-- name: fire_rows
+UPDATE plans p SET next_fire = u.new_next, prev_head = p.last_run, last_run = coalesce(u.last_run, p.last_run),
+    run_count = p.run_count + u.n
+FROM unnest(?1::bytea[], ?2::bigint[], ?3::bigint[], ?4::bigint[], ?5::bytea[], ?6::bigint[])
+    AS u (job_id, expect_next, expect_version, new_next, last_run, n)
+WHERE p.job_id = u.job_id AND p.next_fire = u.expect_next AND p.version = u.expect_version
+RETURNING p.job_id, p.prev_head
+-- name: run_put_rows
+INSERT INTO runs SELECT * FROM unnest(?1::bytea[], ?2::bytea[], ?3::bigint[], ?4::smallint[], ?5::bigint[], ?6::bigint[],
+    ?7::bigint[], ?8::bigint[], ?9::bigint[], ?10::bigint[], ?11::bigint[], ?12::bigint[], ?13::bigint[],
+    ?14::smallint[], ?15::smallint[], ?16::smallint[], ?17::bigint[], ?18::text[], ?19::text[], ?20::text[],
+    ?21::text[], ?22::bytea[], ?23::bytea[], ?24::bytea[])
+-- name: claim_rows
+UPDATE runs r SET status = 1, started = u.started, worker = u.worker, token = u.token, attempt = u.attempt
+FROM unnest(?1::bytea[], ?2::bigint[], ?3::text[], ?4::bigint[], ?5::bigint[])
+    AS u (id, started, worker, token, attempt)
+WHERE r.id = u.id AND r.status = 0
+RETURNING r.id
+-- name: finish_rows
+UPDATE runs r SET status = u.status, started = coalesce(u.started, r.started), ended = u.ended, exit_code = u.exit_code,
+    error_class = u.error_class, error_message = u.error_message, job_version = u.job_version
+FROM unnest(?1::bytea[], ?2::smallint[], ?3::bigint[], ?4::bigint[], ?5::bigint[], ?6::text[], ?7::text[], ?8::bigint[],
+    ?9::bigint[], ?10::smallint[])
+    AS u (id, status, started, ended, exit_code, error_class, error_message, job_version, token, expect)
+WHERE r.id = u.id AND r.status = u.expect AND r.token = u.token
+RETURNING r.id
+-- name: chain_head_rows
+SELECT p.job_id, p.last_run FROM unnest(?1::bytea[]) AS u (job_id) JOIN plans p ON p.job_id = u.job_id FOR UPDATE OF p
+-- name: chain_advance_rows
+UPDATE plans p SET last_run = u.last_run, run_count = p.run_count + u.n
+FROM unnest(?1::bytea[], ?2::bytea[], ?3::bigint[]) AS u (job_id, last_run, n) WHERE p.job_id = u.job_id
+-- name: finished_plan_rows
+SELECT r.id, p.job_id, x.options FROM unnest(?1::bytea[]) AS u (id) JOIN runs r ON r.id = u.id
+    JOIN plans p ON p.job_id = r.job_id JOIN plan_specs x ON x.job_id = p.job_id
+WHERE p.next_fire = 9223372036854775807
+-- name: plan_set_next_rows
+UPDATE plans p SET next_fire = u.next_fire FROM unnest(?1::bytea[], ?2::bigint[]) AS u (job_id, next_fire)
+WHERE p.job_id = u.job_id AND p.next_fire = 9223372036854775807
+-- name: log_put_rows
+INSERT INTO run_logs SELECT * FROM unnest(?1::bytea[], ?2::bigint[], ?3::bigint[], ?4::smallint[], ?5::smallint[],
+    ?6::text[], ?7::text[]) ON CONFLICT DO NOTHING
+
 -- ---- what the engine loads ----
 
 -- name: runs_unfinished
