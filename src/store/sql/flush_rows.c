@@ -76,12 +76,12 @@ static int by_key(const void *a, const void *b)
     return c ? c : (x->of > y->of) - (x->of < y->of);
 }
 
-typedef struct ulid (*key_fn)(const struct flush *f, size_t i);
 static struct ulid fire_key(const struct flush *f, size_t i) { return f->fires[i].job_id; }
 static struct ulid claim_key(const struct flush *f, size_t i) { return f->claims[i].run->id; }
 static struct ulid finish_key(const struct flush *f, size_t i) { return f->finishes[i].run->id; }
 
-static void rows_fill(struct row *rows, const struct flush *f, key_fn key, size_t n)
+static void rows_fill(struct row *rows, const struct flush *f,
+                      struct ulid key(const struct flush *f, size_t i), size_t n)
 {
     for (size_t i = 0; i < n; i++)
         rows[i] = (struct row){.key = key(f, i), .of = i};
@@ -502,7 +502,7 @@ static bool logs_write(struct work *w, struct err *err)
 
 // ---- all of it ---------------------------------------------------------------------------------
 
-static bool are_apart(const struct flush *f, key_fn key, size_t n)
+static bool are_apart(const struct flush *f, struct ulid key(const struct flush *f, size_t i), size_t n)
 {
     bool apart = true;
     struct row *rows = mem_array(n, sizeof *rows);

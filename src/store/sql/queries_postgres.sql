@@ -31,11 +31,12 @@ INSERT INTO runs SELECT * FROM unnest(?1::bytea[], ?2::bytea[], ?3::bigint[], ?4
     ?7::bigint[], ?8::bigint[], ?9::bigint[], ?10::bigint[], ?11::bigint[], ?12::bigint[], ?13::bigint[],
     ?14::smallint[], ?15::smallint[], ?16::smallint[], ?17::bigint[], ?18::text[], ?19::text[], ?20::text[],
     ?21::text[], ?22::bytea[], ?23::bytea[], ?24::bytea[])
+-- Not "status = 0": by the index of unfinished runs every one of them would be compared with every row.
 -- name: claim_rows
 UPDATE runs r SET status = 1, started = u.started, worker = u.worker, token = u.token, attempt = u.attempt
 FROM unnest(?1::bytea[], ?2::bigint[], ?3::text[], ?4::bigint[], ?5::bigint[])
     AS u (id, started, worker, token, attempt)
-WHERE r.id = u.id AND r.status = 0
+WHERE r.id = u.id AND r.status + 0 = 0
 RETURNING r.id
 -- name: finish_rows
 UPDATE runs r SET status = u.status, started = coalesce(u.started, r.started), ended = u.ended, exit_code = u.exit_code,
@@ -63,6 +64,10 @@ INSERT INTO run_logs SELECT * FROM unnest(?1::bytea[], ?2::bigint[], ?3::bigint[
 
 -- ---- what the engine loads ----
 
+-- Both tables begin behind the same key, whichever the planner takes first.
+-- name: plans_page_{scope}
+-- each scope: due=AND x.enabled = 1 AND x.state = 0 | all=
+SELECT {plan} {plan_from} WHERE p.job_id > ?1 AND x.job_id > ?1 {scope} ORDER BY p.job_id LIMIT ?2
 -- name: runs_unfinished
 SELECT {run}, (SELECT j.name FROM jobs j WHERE j.id = r.job_id) FROM runs r
 WHERE r.status < 2 AND r.id > ?1 ORDER BY r.id LIMIT ?2
