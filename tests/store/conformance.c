@@ -255,15 +255,17 @@ struct dead_letter letter_make(struct world *w, const struct run *r, const char 
 
 int main(int argc, char **argv)
 {
-    const struct cases *const groups[] = {&flush_cases, &job_cases,  &job_list_cases, &run_cases,
-                                          &dlq_cases,   &user_cases, &race_cases};
+    const struct cases *const groups[] = {
+        &flush_cases, &job_cases,  &job_list_cases, &run_cases,  &dlq_cases,    &user_cases,
+        &race_cases,  &node_cases, &change_cases,   &duty_cases, &outbox_cases, &trim_cases,
+    };
     enum { GROUPS = sizeof groups / sizeof groups[0] };
     struct CMUnitTest all[256];
     size_t n = 0;
     if (argc > 1)
         store_kind = argv[1];
     for (size_t i = 0; i < GROUPS; i++)
-        for (size_t k = 0; k < groups[i]->n; k++)
+        for (size_t k = 0; k < groups[i]->n && n < sizeof all / sizeof all[0]; k++)
             all[n++] = groups[i]->v[k];
     bool known = strcmp(store_kind, "memory") == 0 || strcmp(store_kind, "sqlite") == 0;
     if (!known && !server_kind_known(store_kind)) {

@@ -400,6 +400,39 @@ static void result_survives_reopening(void **state)
     assert_int_equal(plan_read_one(w, p.job_id).next_fire.us, at_s(180).us);
 }
 
+// A run that is fired to wait, claimed and finished in one flush: each finds what the one before it wrote.
+static void fires_come_before_claims_before_finishes(void **state)
+{
+    struct world *w = *state;
+    struct plan p = job_add(w, "a");
+    struct run r = run_make(&p, p.next_fire, 1, RUN_QUEUED, 0), claimed = r, done;
+    struct fire f = {.job_id = p.job_id,
+                     .expect_version = 1,
+                     .expect_next = p.next_fire,
+                     .new_next = at_s(120),
+                     .runs = &r,
+                     .n_runs = 1};
+    claimed.token = 6;
+    claimed.start = at_s(61);
+    claimed.worker = STR("node-1");
+    done = claimed;
+    struct claim c = {.run = &claimed};
+    struct finish end = finish_make(&done, RUN_FAILED);
+    struct run retry = run_make(&p, p.next_fire, 2, RUN_QUEUED, 0);
+    end.retry = &retry;
+    struct flush all = {
+        .fires = &f, .n_fires = 1, .claims = &c, .n_claims = 1, .finishes = &end, .n_finishes = 1};
+    assert_ok(w, w->s->ops->flush(w->s, &all, &w->err));
+    assert_true(f.ret_won && c.ret_won && end.ret_recorded);
+    struct run back = run_read_one(w, r.id);
+    assert_int_equal(back.status, RUN_FAILED);
+    assert_int_equal(back.token, 6);
+    assert_int_equal(back.start.us, at_s(61).us);
+    assert_id(run_read_one(w, retry.id).prev_run, r.id);
+    assert_id(plan_read_one(w, p.job_id).last_run, retry.id);
+    assert_int_equal(plan_read_one(w, p.job_id).run_count, 2);
+}
+
 static const struct CMUnitTest rows[] = {
     CASE("a fire writes its run and moves the plan", fire_writes_its_runs),
     CASE("a second fire of the same instant loses and writes nothing", second_fire_of_an_instant_loses),
@@ -418,6 +451,7 @@ static const struct CMUnitTest rows[] = {
     CASE("finishing sets the next fire of anchor END", finish_sets_the_next_fire_of_anchor_end),
     CASE("finishing leaves a next fire that is set", finish_leaves_a_set_next_fire_alone),
     CASE("a log line is kept once", log_lines_are_kept_once),
+    CASE("in one flush fires come before claims before finishes", fires_come_before_claims_before_finishes),
     CASE("one flush holds hundreds of decisions", one_flush_holds_everything),
     CASE("results survive reopening the store", result_survives_reopening),
 };

@@ -11,7 +11,7 @@ static const char channel[] = "chronos_changes"; // also in statement changes_no
 
 enum { CHANGE_COLUMNS = 3 };
 
-static bool put_rows(struct db *d, const struct change *v, size_t n, struct err *err)
+static bool put_rows(struct db *d, const struct change *v, size_t n, int64_t sender, struct err *err)
 {
     struct db_stmt *s;
     struct db_cell *cells = mem_array(n * CHANGE_COLUMNS, sizeof *cells);
@@ -21,7 +21,7 @@ static bool put_rows(struct db *d, const struct change *v, size_t n, struct err 
         if (!ulid_is_zero(v[i].subject))
             c[1] = (struct db_cell){.kind = DB_CELL_BLOB,
                                     .bytes = {(const char *)v[i].subject.b, sizeof v[i].subject.b}};
-        c[2] = (struct db_cell){.kind = DB_CELL_I64, .i = v[i].sender};
+        c[2] = (struct db_cell){.kind = DB_CELL_I64, .i = sender};
     }
     bool ok = sql_query(d, STORE_CHANGE_PUT_ROWS, &s, err);
     if (ok) {
@@ -32,14 +32,14 @@ static bool put_rows(struct db *d, const struct change *v, size_t n, struct err 
     return ok;
 }
 
-static bool put_one(struct db *d, const struct change *v, struct err *err)
+static bool put_one(struct db *d, const struct change *v, int64_t sender, struct err *err)
 {
     struct db_stmt *s;
     if (!sql_query(d, STORE_CHANGE_PUT, &s, err))
         return false;
     db_put_i64(s, 1, v->kind);
     bind_optional_id(s, 2, &v->subject);
-    db_put_i64(s, 3, v->sender);
+    db_put_i64(s, 3, sender);
     return db_later(s, err);
 }
 
@@ -50,27 +50,24 @@ static bool notify(struct db *d, struct err *err)
            (sql_query(d, STORE_CHANGES_NOTIFY, &s, err) && db_later(s, err));
 }
 
-bool changes_put(struct store *st, struct db *d, const struct change *v, size_t n, struct err *err)
+bool changes_put(struct store *st, struct db *d, const struct change *v, size_t n, int64_t sender, struct err *err)
 {
     if (st->exclusive || n == 0)
         return true;
+    if (sender == 0)
+        sender = atomic_load(&((struct sql *)st)->sender);
     if (n > 1 && db_takes_rows(d) && sql_has(d, STORE_CHANGE_PUT_ROWS))
-        return put_rows(d, v, n, err) && notify(d, err);
+        return put_rows(d, v, n, sender, err) && notify(d, err);
     for (size_t i = 0; i < n; i++)
-        if (!put_one(d, &v[i], err))
+        if (!put_one(d, &v[i], sender, err))
             return false;
     return notify(d, err);
 }
 
-bool change_put_by(struct store *st, struct db *d, int kind, struct ulid subject, int64_t sender, struct err *err)
+bool change_put(struct store *st, struct db *d, int kind, struct ulid subject, int64_t sender, struct err *err)
 {
-    struct change c = {.kind = kind, .subject = subject, .sender = sender};
-    return changes_put(st, d, &c, 1, err);
-}
-
-bool change_put(struct store *st, struct db *d, int kind, struct ulid subject, struct err *err)
-{
-    return change_put_by(st, d, kind, subject, atomic_load(&((struct sql *)st)->sender), err);
+    struct change c = {.kind = kind, .subject = subject};
+    return changes_put(st, d, &c, 1, sender, err);
 }
 
 // ---- reading -----------------------------------------------------------------------------------

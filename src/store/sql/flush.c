@@ -300,7 +300,7 @@ static bool flush_write(struct db *d, void *arg, struct err *err)
     bool by_row = w->by_row || !flush_fits_rows(d, f);
     return lease_lasts(d, f, err) &&
            (by_row ? write_by_row(w->store, d, f, err) : flush_rows(w->store, d, f, err)) &&
-           changes_put(w->store, d, f->changes, f->n_changes, err);
+           changes_put(w->store, d, f->changes, f->n_changes, f->node_token, err);
 }
 
 static void flags_clear(struct flush *f)

@@ -66,10 +66,9 @@ static bool insert_write(struct db *d, void *arg, struct err *err)
         if (!job_put(d, &w->jobs[i], w->texts[i], err) || !plan_put(d, &w->plans[i], err) ||
             !event_put_job(w->store, d, OUTBOX_JOB_CREATED, &w->jobs[i].id, err))
             return false;
-    int64_t sender = atomic_load(&((struct sql *)w->store)->sender);
     for (size_t i = 0; i < w->n; i++)
-        w->changes[i] = (struct change){.kind = CHANGE_JOB, .subject = w->jobs[i].id, .sender = sender};
-    return changes_put(w->store, d, w->changes, w->n, err);
+        w->changes[i] = (struct change){.kind = CHANGE_JOB, .subject = w->jobs[i].id};
+    return changes_put(w->store, d, w->changes, w->n, 0, err);
 }
 
 bool sql_jobs_insert(struct store *s, const struct job *v, const struct plan *plans, size_t n,
@@ -114,7 +113,7 @@ static bool missed(struct db *d, struct ulid id, struct err *err)
 // Tells the nodes and the readers outside that a job is another one now.
 static bool job_told(struct store *st, struct db *d, int what, const struct ulid *id, struct err *err)
 {
-    return change_put(st, d, CHANGE_JOB, *id, err) && event_put_job(st, d, what, id, err);
+    return change_put(st, d, CHANGE_JOB, *id, 0, err) && event_put_job(st, d, what, id, err);
 }
 
 struct edit {

@@ -53,7 +53,7 @@ static bool register_write(struct db *d, void *arg, struct err *err)
     if (db_changes(d) != 1)
         return ERR(err, ERR_CONFLICT, "a living node is named \"%.*s\": choose another name or wait",
                    STR_ARG(n->name));
-    return change_put_by(w->store, d, CHANGE_NODES, ULID_ZERO, n->token, err);
+    return change_put(w->store, d, CHANGE_NODES, ULID_ZERO, n->token, err);
 }
 
 bool sql_node_register(struct store *s, const struct node *n, struct duration lease, struct err *err)
@@ -114,7 +114,7 @@ static bool publish_write(struct db *d, void *arg, struct err *err)
         return false;
     if (db_changes(d) != 1)
         return node_gone(err);
-    return change_put_by(w->store, d, CHANGE_NODES, ULID_ZERO, w->token, err);
+    return change_put(w->store, d, CHANGE_NODES, ULID_ZERO, w->token, err);
 }
 
 bool sql_node_publish(struct store *s, int64_t token, int state, struct str view, struct err *err)
@@ -132,7 +132,7 @@ static bool leave_write(struct db *d, void *arg, struct err *err)
     db_put_i64(s, 1, w->token);
     if (!db_run(s, err))
         return false;
-    return db_changes(d) == 0 || change_put_by(w->store, d, CHANGE_NODES, ULID_ZERO, w->token, err);
+    return db_changes(d) == 0 || change_put(w->store, d, CHANGE_NODES, ULID_ZERO, w->token, err);
 }
 
 bool sql_node_leave(struct store *s, int64_t token, struct err *err)
@@ -159,7 +159,7 @@ static bool want_write(struct db *d, void *arg, struct err *err)
         return false;
     if (db_changes(d) == 0)
         return ERR(err, ERR_NOT_FOUND, "no living node is named \"%.*s\"", STR_ARG(w->name));
-    return change_put(w->store, d, CHANGE_NODES, ULID_ZERO, err);
+    return change_put(w->store, d, CHANGE_NODES, ULID_ZERO, 0, err);
 }
 
 bool sql_node_want(struct store *s, struct str name, bool drain, struct err *err)

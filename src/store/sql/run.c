@@ -23,7 +23,7 @@ bool run_put_told(struct store *st, struct db *d, struct run *r, struct err *err
         return ERR(err, ERR_NOT_FOUND, "job \"%s\" does not exist", ulid_format(r->job_id, text));
     if (!put)
         return ERR(err, ERR_CONFLICT, "run \"%s\" exists already", ulid_format(r->id, text));
-    return change_put(st, d, CHANGE_RUN, r->id, err) && events_put_runs(st, d, &r->id, 1, err);
+    return change_put(st, d, CHANGE_RUN, r->id, 0, err) && events_put_runs(st, d, &r->id, 1, err);
 }
 
 bool sql_run_insert(struct store *s, struct run *r, struct err *err)
@@ -106,7 +106,7 @@ static bool cancel_write(struct db *d, void *arg, struct err *err)
     if (!end_queued(d, w, &done, err) || (!done && !request_running(d, w, &asked, err)) ||
         (!done && !asked && !run_exists(d, w, &exists, err)))
         return false;
-    if ((done || asked) && !change_put(w->store, d, done ? CHANGE_RUN : CHANGE_CANCEL, w->id, err))
+    if ((done || asked) && !change_put(w->store, d, done ? CHANGE_RUN : CHANGE_CANCEL, w->id, 0, err))
         return false;
     if (done && !events_put_runs(w->store, d, &w->id, 1, err))
         return false;

@@ -90,12 +90,11 @@ bool run_put_first(struct db *d, struct run *r, bool *ret_job, bool *ret_put, st
 // The same for a QUEUED run that somebody asked for, with what others are told. ERR_NOT_FOUND, ERR_CONFLICT.
 bool run_put_told(struct store *st, struct db *d, struct run *r, struct err *err);
 bool letter_put(struct db *d, const struct dead_letter *v, struct err *err);
-// Tells the other nodes, in the transaction of the change; changes_put takes kind, subject and sender of each. Without _by
-// the sender is this process.
-bool change_put(struct store *st, struct db *d, int kind, struct ulid subject, struct err *err);
-bool change_put_by(struct store *st, struct db *d, int kind, struct ulid subject, int64_t sender,
-                   struct err *err);
-bool changes_put(struct store *st, struct db *d, const struct change *v, size_t n, struct err *err);
+// Tells the other nodes, in the transaction of the change (kind and subject). sender: token of a node; 0 = of the one that
+// registered through this store.
+bool change_put(struct store *st, struct db *d, int kind, struct ulid subject, int64_t sender, struct err *err);
+bool changes_put(struct store *st, struct db *d, const struct change *v, size_t n, int64_t sender,
+                 struct err *err);
 // Events for readers outside, after the rows themselves were written, from which they take the rest: a change of a job
 // (enum outbox_job), and of the status of runs. Nothing unless they are turned on.
 bool events_on(struct store *s);
