@@ -6,7 +6,6 @@ import importlib
 import os
 import pathlib
 import signal
-import subprocess
 import sys
 import time
 
@@ -18,7 +17,7 @@ ECHO_MODULE = "/usr/lib/nginx/modules/ngx_http_echo_module.so"
 HOLD_SECONDS = 0.5
 STEPS_MS = (1000, 2000, 5000, 10000, 30000, 60000)
 EXCLUSIVE_STEP_MS = 60000
-DEFAULT_LEASE_S, DEFAULT_HEARTBEAT_S, TAKEOVER_SLACK_S = 30, 10, 5
+LEASE_S, HEARTBEAT_S, TAKEOVER_SLACK_S = 30, 10, 5  # of the settings when nothing is set
 
 
 def now_ms():
@@ -36,15 +35,13 @@ def database(name, **how):
     return importlib.import_module(name).Server(**how)
 
 
-def lease_setting():
-    """Name of the variable that sets the lease in seconds, or None where there is no such setting."""
-    known = subprocess.run([chronos.BINARY, "config", "env"], capture_output=True, text=True).stdout
-    return "CHRONOS_CLUSTER_LEASE_SECONDS" if "CHRONOS_CLUSTER_LEASE_SECONDS" in known else None
+def lease_settings(seconds, heartbeat):
+    return {"CHRONOS_CLUSTER_LEASESECONDS": str(seconds), "CHRONOS_CLUSTER_HEARTBEATSECONDS": str(heartbeat)}
 
 
-def takeover_seconds(lease=DEFAULT_LEASE_S):
-    """Lease, heartbeat (a third of it) and 5 s: the promise after the loss of a node."""
-    return lease + lease * DEFAULT_HEARTBEAT_S / DEFAULT_LEASE_S + TAKEOVER_SLACK_S
+def takeover_seconds(lease=LEASE_S, heartbeat=HEARTBEAT_S):
+    """The promise after the loss of a node."""
+    return lease + heartbeat + TAKEOVER_SLACK_S
 
 
 class Target(chronos.Nginx):
@@ -206,7 +203,7 @@ class Load:
             chronos.wait_until(lambda: not self.missing() and not self.cluster.unfinished(), window / 1000, "quiet")
         runs, starts = self.runs(), self.starts()
         verdict = evidence.check(self.jobs, starts, self.begin, self.end, window, faults, evidence.skipped_of(runs))
-        evidence.compare(verdict, runs, starts, now_ms(), stuck_ms=0)
+        evidence.compare(verdict, runs, starts, now_ms(), faults, stuck_ms=0)
         return verdict
 
 

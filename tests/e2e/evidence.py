@@ -71,7 +71,7 @@ LOG_FORMAT = ("$msec $request_time $status $remote_addr $http_chronos_job_id $ht
 class Verdict:
     """Findings by kind; each finding is a dictionary that names the evidence."""
 
-    KINDS = ("lost", "unmatched", "late", "early", "phantom", "extra", "overlap", "stuck", "untold", "mistold")
+    KINDS = ("lost", "unmatched", "late", "early", "phantom", "extra", "overlap", "stuck", "untold", "mistold", "groundless")
 
     def __init__(self):
         self.found = {kind: [] for kind in self.KINDS}
@@ -219,7 +219,7 @@ def check_overlap(verdict, starts, faults):
             verdict.add("overlap", runs=[tuple(one), tuple(next_one)])
 
 
-def compare(verdict, runs, starts, now, stuck_ms=60000):
+def compare(verdict, runs, starts, now, faults=(), stuck_ms=60000):
     """Asks whether the scheduler's own runs tell what the target saw. runs: of all jobs, as the API answers them."""
     by_id = {run["id"]: run for run in runs}
     for start in starts:
@@ -233,6 +233,9 @@ def compare(verdict, runs, starts, now, stuck_ms=60000):
     for run in runs:
         if run["status"] not in FINAL and now - instant_ms(run["scheduledTime"]) > stuck_ms:
             verdict.add("stuck", run=run)
+        elif run["status"] == "LOST" and not any(
+                f.owner_lost and f.node in (None, run["workerId"]) and f.begin <= instant_ms(run["endTime"]) for f in faults):
+            verdict.add("groundless", run=run, why="it is told to be lost, and nothing had happened to its node")
         elif run["status"] == "SUCCEEDED" and run["id"] not in called:
             verdict.add("mistold", run=run, why="it is told to have succeeded and never reached the target")
     attempts = collections.defaultdict(list)

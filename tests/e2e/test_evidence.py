@@ -97,9 +97,9 @@ def test_the_schedulers_own_story_must_agree():
     starts = grid()
     runs = [run(one) for one in starts]
 
-    def compared(runs, starts=starts):
+    def compared(runs, starts=starts, faults=()):
         verdict = judge(grid())
-        compare(verdict, runs, starts, now=200_000)
+        compare(verdict, runs, starts, 200_000, faults)
         return kinds(verdict)
     assert compared(runs) == set()
     assert compared(runs[1:]) == {"untold"}
@@ -108,6 +108,11 @@ def test_the_schedulers_own_story_must_agree():
     assert compared([run(starts[0], status="RUNNING")] + runs[1:]) == {"stuck"}
     again = start("a", 3000, attempt=2)
     assert compared(runs + [run(again)], starts + [again]) == {"mistold"}
+    lost = run(starts[3], status="LOST", workerId="n2", endTime="1970-01-01T00:00:15.000Z")
+    rest = runs[:3] + [lost] + runs[4:] + [run(again)]
+    assert compared(rest, starts + [again]) == {"groundless"}
+    assert compared(rest, starts + [again], [KILL]) == set()
+    assert compared(rest, starts + [again], [KILL._replace(node="n1")]) == {"groundless"}
 
 
 def test_log_lines_become_starts():
