@@ -89,7 +89,9 @@ class Server(base.Server):
     def sql(self, text, database=DATABASE):
         """Runs statements as root; rows as lists of texts."""
         out = subprocess.run(["mariadb", "--no-defaults", f"--socket={self.socket}", "--user=root", "--batch",
-                              "--skip-column-names", database, "-e", text], check=True, capture_output=True, text=True)
+                              "--skip-column-names", database, "-e", text], capture_output=True, text=True)
+        if out.returncode:
+            raise RuntimeError(out.stderr)
         return [line.split("\t") for line in out.stdout.splitlines()]
 
 
