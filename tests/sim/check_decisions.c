@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Rule 1: one decision per due instant; and the concurrency policy, seen from the journal of real starts.
 #include "base/mem.h"
-#include "tests/sim/sim.h"
+#include "tests/sim/hosts.h"
 
 enum { GIVE_UP_S = 30 };
 
@@ -133,8 +133,19 @@ void check_decisions(struct sim *s, const struct run *rows, size_t n)
 
 // ---- concurrency --------------------------------------------------------------------------------
 
+// The owner of the earlier one was lost, or gave it up, or a claim was forgotten.
+static bool excused_overlap(const struct sim *s, const struct start *a, const struct start *b)
+{
+    int64_t patience = duration_s(s->jobs[a->job].job.timeout_seconds + GIVE_UP_S).us;
+    const struct tenure *t = tenure_of(s, a->token);
+    return !t || t->until.us <= b->at.us || b->at.us - a->at.us >= patience || check_forgotten(s, a->run_id) ||
+           check_forgotten(s, b->run_id) || check_forgotten(s, a->run_key);
+}
+
 static bool excused(const struct sim *s, const struct start *a, const struct start *b)
 {
+    if (s->cluster)
+        return excused_overlap(s, a, b);
     int64_t patience = duration_s(s->jobs[a->job].job.timeout_seconds + GIVE_UP_S).us;
     return a->proc != b->proc || b->at.us - a->at.us >= patience; // lost owner, or given up
 }

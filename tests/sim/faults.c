@@ -2,7 +2,7 @@
 // What goes wrong in the world, all drawn from the seed: the store fails, forgets to say whether it committed, the
 // process dies around a commit or between, is restarted, is frozen while another one takes over; clocks jump.
 #include "base/mem.h"
-#include "tests/sim/sim.h"
+#include "tests/sim/world.h"
 
 static const double chance_unknown = 0.002, chance_fail = 0.002, chance_crash = 0.0001;
 enum {

@@ -1,14 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
-// sim --seed N [--seeds N] [--jobs N] [--hours H] [--faults all|none] [--verbose]
+// sim --seed N [--seeds N|A..B] [--nodes N] [--jobs N] [--hours H] [--faults all|none] [--verbose 1]
 // Replays a seed exactly; prints the trace hash, and the first violation of a seed that fails.
-#include "tests/sim/sim.h"
+#include "tests/sim/hosts.h"
 
-static const char usage[] = "usage: sim --seed N [--seeds N] [--jobs N] [--hours N] [--faults all|none]"
-                            " [--without unique|cas|token|version] [--verbose 1]\n";
+static const char usage[] = "usage: sim --seed N [--seeds N|A..B] [--nodes 3..5] [--jobs N] [--hours N]"
+                            " [--faults all|none] [--without unique|cas|token|version|lease|publish] [--verbose 1]\n";
 
 static bool number(const char *text, int64_t *ret)
 {
     return str_to_i64(str_of(text), ret);
+}
+
+// A count, or the first and the last one.
+static bool seeds_of(struct str text, uint64_t *first, int64_t *ret_n)
+{
+    struct str rest, head = str_split(text, '.', &rest);
+    int64_t low, high;
+    if (head.n == text.n)
+        return str_to_i64(text, ret_n) && *ret_n > 0;
+    (void)str_split(rest, '.', &rest);
+    if (!str_to_i64(head, &low) || !str_to_i64(rest, &high) || low < 0 || high < low)
+        return false;
+    *first = (uint64_t)low;
+    *ret_n = high - low + 1;
+    return true;
 }
 
 static bool option(struct sim_options *o, int64_t *seeds, struct str name, const char *value)
@@ -26,10 +41,16 @@ static bool option(struct sim_options *o, int64_t *seeds, struct str name, const
         o->weak.no_token = true;
     else if (str_is(name, "--without") && str_is(v, "version"))
         o->weak.no_version = true;
+    else if (str_is(name, "--without") && str_is(v, "lease"))
+        o->weak.no_lease = true;
+    else if (str_is(name, "--without") && str_is(v, "publish"))
+        o->late_publish = true;
     else if (str_is(name, "--seed") && numeric)
         o->seed = (uint64_t)n;
-    else if (str_is(name, "--seeds") && numeric && n > 0)
-        *seeds = n;
+    else if (str_is(name, "--seeds"))
+        return seeds_of(v, &o->seed, seeds);
+    else if (str_is(name, "--nodes") && numeric && n >= 0 && n <= HOSTS_MAX)
+        o->nodes = (int)n;
     else if (str_is(name, "--jobs") && numeric && n > 0)
         o->jobs = (int)n;
     else if (str_is(name, "--hours") && numeric && n > 0)

@@ -2,7 +2,7 @@
 // The users: they write jobs, change them, start and cancel runs. Their calls go straight to the store, as
 // the use cases do, and the engine hears of them a moment later. Each remembers what it was promised (eras),
 // so that the checkers can compute every due instant by plain arithmetic.
-#include "tests/sim/sim.h"
+#include "tests/sim/hosts.h"
 
 enum { POKE_LATE_MS = 2000, JOB_ARENA_BUDGET = 1 << 20 };
 
@@ -15,8 +15,12 @@ struct sim_job *users_job(const struct sim *s, struct ulid id)
 
 static void poke(struct sim *s, enum event_kind kind, struct ulid id)
 {
-    event_add(s, duration_ms(sim_between(s, 0, POKE_LATE_MS)), kind)->id = id;
+    struct happening *e = event_add(s, duration_ms(sim_between(s, 0, POKE_LATE_MS)), kind);
+    e->id = id;
+    hosts_address(s, e);
 }
+
+struct instant users_wall(const struct sim *s) { return s->cluster ? hosts_wall(s) : sim_wall(s); }
 
 // First multiple of the step (of the era's grid) strictly after t.
 static struct instant grid_after(struct instant origin, struct duration step, struct instant t)
@@ -29,7 +33,7 @@ static struct instant grid_after(struct instant origin, struct duration step, st
 static void era_open(const struct sim *s, struct sim_job *j, struct instant from, struct duration step)
 {
     must(j->n_eras < ERAS_MAX);
-    j->rewound |= sim_wall(s).us < s->latest.us;
+    j->rewound |= users_wall(s).us < s->latest.us;
     j->eras[j->n_eras++] = (struct era){from, INSTANT_NEVER, step};
 }
 
@@ -93,13 +97,13 @@ static struct instant first_fire(const struct sim *s, const struct sim_job *j)
 {
     switch (j->kind) {
     case SIM_EVERY:
-        return grid_after(j->job.created_at, step_of(j), sim_wall(s));
+        return grid_after(j->job.created_at, step_of(j), users_wall(s));
     case SIM_AFTER_END:
-        return instant_add(sim_wall(s), step_of(j));
+        return instant_add(users_wall(s), step_of(j));
     case SIM_CRON:
-        return grid_after((struct instant){0}, step_of(j), sim_wall(s));
+        return grid_after((struct instant){0}, step_of(j), users_wall(s));
     case SIM_ONCE:
-        return j->job.schedule.run_at.us > sim_wall(s).us ? j->job.schedule.run_at : INSTANT_NEVER;
+        return j->job.schedule.run_at.us > users_wall(s).us ? j->job.schedule.run_at : INSTANT_NEVER;
     case SIM_MANUAL:
         break;
     }
@@ -170,7 +174,7 @@ static bool plan_read(struct sim *s, const struct sim_job *j, struct plan *ret)
 static void set_state(struct sim *s, struct sim_job *j, int state, struct instant next)
 {
     struct err err = {0};
-    must(s->store->ops->job_set_state(s->store, j->job.id, state, next, sim_wall(s), &err));
+    must(s->store->ops->job_set_state(s->store, j->job.id, state, next, users_wall(s), &err));
     j->job.version++;
     sim_trace(s, state == JOB_STATE_PAUSED ? "pause" : "resume", &j->job.id, sizeof j->job.id);
     poke(s, EVENT_POKE_JOB, j->job.id);
@@ -221,7 +225,7 @@ static void rewind_plan(struct sim *s, struct sim_job *j, struct instant next_fi
         return;
     struct instant before = {next_fire.us - e->step.us};
     struct ulid id = run_id_of(j->job.id, before, run_key_of(j->job.id, before), 1);
-    if (before.us < e->from.us || before.us > sim_wall(s).us ||
+    if (before.us < e->from.us || before.us > users_wall(s).us ||
         !s->store->ops->run_get(s->store, id, &r, &a, &err))
         return;
     j->rewound = true;
@@ -234,7 +238,7 @@ static void remove_job(struct sim *s, struct sim_job *j, struct instant next_fir
     if (!sim_chance(s, 0.3))
         return;
     era_close(j, next_fire);
-    must(s->store->ops->job_delete(s->store, j->job.id, j->job.version, sim_wall(s), &err));
+    must(s->store->ops->job_delete(s->store, j->job.id, j->job.version, users_wall(s), &err));
     j->deleted = true;
     sim_trace(s, "delete", &j->job.id, sizeof j->job.id);
     poke(s, EVENT_POKE_JOB, j->job.id);
@@ -243,7 +247,7 @@ static void remove_job(struct sim *s, struct sim_job *j, struct instant next_fir
 static void start_by_hand(struct sim *s, struct sim_job *j)
 {
     struct err err = {0};
-    struct instant now = sim_wall(s);
+    struct instant now = users_wall(s);
     struct ulid key = ulid_new(now, &s->rng);
     struct run r = {.id = run_id_of(j->job.id, now, key, 1),
                     .job_id = j->job.id,
@@ -274,7 +278,7 @@ static void cancel_some_run(struct sim *s)
         return;
     size_t recent = s->n_starts > 50 ? 50 : s->n_starts;
     struct ulid id = s->starts[s->n_starts - 1 - (size_t)sim_between(s, 0, (int64_t)recent - 1)].run_id;
-    must(s->store->ops->run_cancel(s->store, id, sim_wall(s), &result, &err));
+    must(s->store->ops->run_cancel(s->store, id, users_wall(s), &result, &err));
     sim_trace(s, "cancel", &id, sizeof id);
     if (result == CANCEL_DONE || result == CANCEL_REQUESTED)
         poke(s, EVENT_POKE_CANCEL, id);
@@ -284,13 +288,13 @@ void users_operate(struct sim *s)
 {
     struct sim_job *j = &s->jobs[sim_between(s, 0, s->o.jobs - 1)];
     struct plan p;
-    if (store_memory_crashed(s->store))
+    if (store_memory_crashed(s->store) || !hosts_serve(s))
         return; // the server is down: nothing is acknowledged
     s->calm = true;
     double dice = rng_unit(&s->rng);
     bool there = !j->deleted && plan_read(s, j, &p);
     // What is due but not decided yet is left alone: deciding about the past is the engine's.
-    bool steady = there && p.next_fire.us > sim_wall(s).us && j->n_eras < ERAS_MAX - 1;
+    bool steady = there && p.next_fire.us > users_wall(s).us && j->n_eras < ERAS_MAX - 1;
     s->result.operations++;
     if (dice < 0.25)
         cancel_some_run(s);

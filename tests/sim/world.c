@@ -3,9 +3,10 @@
 #include <stdarg.h>
 
 #include "base/mem.h"
-#include "tests/sim/sim.h"
+#include "engine/task.h"
+#include "tests/sim/hosts.h"
 
-enum { DURATION_LONG_S = 900, STUCK_S = 3600 };
+enum { DURATION_LONG_S = 900, STUCK_S = 3600, AGAIN_MS = 500, BEGIN_LATE_US = 3000 };
 
 int64_t sim_between(struct sim *s, int64_t low, int64_t high)
 {
@@ -72,8 +73,9 @@ static size_t journal_add(struct sim *s, const struct attempt *a, int proc)
     }
     s->starts[s->n_starts] = (struct start){
         .run_id = a->run_id, .run_key = a->run_key, .job = (size_t)(users_job(s, a->job_id) - s->jobs),
-        .number = a->number, .trigger = a->trigger, .scheduled = a->scheduled, .wall = sim_wall(s),
-        .at = sim_mono(s), .end = {INT64_MAX}, .proc = proc, .status = -1};
+        .number = a->number, .trigger = a->trigger, .scheduled = a->scheduled, .wall = clock_now(a->clock),
+        .at = sim_mono(s), .end = {INT64_MAX}, .token = ((const struct task *)a->engine_data)->token, .proc = proc,
+        .status = -1};
     sim_trace(s, "start", &a->run_id, sizeof a->run_id);
     return s->n_starts++;
 }
@@ -88,14 +90,28 @@ static void flight_unlink(struct flight *f)
         f->next->prev = f->prev;
 }
 
-void flight_end(struct sim *s, struct flight *f)
+// The world's work is over, whether its process hears of it or not.
+static void flight_over(struct sim *s, struct flight *f)
 {
     struct start *j = &s->starts[f->start];
-    struct attempt *a = f->attempt;
-    j->status = a->result.status;
+    if (f->over || !f->begun)
+        return;
+    f->over = true;
+    j->status = f->attempt->result.status;
     j->end = sim_mono(s);
-    j->over_time = mono_since(j->end, j->at).us > a->timeout.us + duration_s(30).us;
+    j->over_time = mono_since(j->end, j->at).us > f->attempt->timeout.us + duration_s(30).us;
     sim_trace(s, run_status_names[j->status], &j->run_id, sizeof j->run_id);
+}
+
+void flight_end(struct sim *s, struct flight *f)
+{
+    struct attempt *a = f->attempt;
+    flight_over(s, f);
+    if (f->proc->frozen) { // it hears when it moves again
+        f->end = event_add(s, duration_ms(sim_between(s, 1, AGAIN_MS)), EVENT_END);
+        f->end->flight = f;
+        return;
+    }
     flight_unlink(f);
     mem_free(f);
     a->sink->done(a->sink, a);
@@ -120,44 +136,56 @@ static struct duration draw_ending(struct sim *s, struct attempt *a, bool *ret_s
     return dice < 0.5 ? (struct duration){0} : duration_ms(sim_between(s, 1, 8000));
 }
 
-static void attempt_begin(struct proc *p, struct attempt *a)
+void attempt_begin(struct flight *f)
 {
+    struct proc *p = f->proc;
+    struct attempt *a = f->attempt;
     struct sim *s = p->sim;
     struct str text;
     struct err err = {0};
     if (!a->sink->load(a->sink, a, &text, &a->job_version, &err)) { // the runner's way to say so
         a->result.status = RUN_FAILED;
         a->result.error_class = STR("STORE_UNAVAILABLE");
-        a->sink->done(a->sink, a);
+        flight_end(s, f);
         return;
     }
-    struct flight *f = mem_new(struct flight);
     const struct sim_job *j = users_job(s, a->job_id);
     a->job.retry_policy = j->job.retry_policy; // decoding each time would only cost time here
     a->job.name = j->job.name;
-    a->started = sim_wall(s);
-    f->proc = p;
-    f->attempt = a;
+    a->started = clock_now(p->clock);
     f->start = journal_add(s, a, p->id);
-    f->next = p->flights;
-    if (f->next)
-        f->next->prev = f;
-    p->flights = f;
+    f->begun = true;
+    if (p->host)
+        check_start(s, f);
     if (sim_chance(s, 0.05))
         a->sink->log(a->sink, a, LOG_LINE_INFO, STREAM_STDOUT, STR("hello"), STR_NONE);
     struct duration takes = draw_ending(s, a, &f->stuck);
+    if (takes.us == 0) {
+        flight_end(s, f);
+        return;
+    }
     f->end = event_add(s, takes, EVENT_END);
     f->end->flight = f;
-    if (takes.us == 0) {
-        event_drop(s, TAKE(f->end));
-        flight_end(s, f);
-    }
 }
 
 static void world_start(struct executor *x, struct attempt **v, size_t n)
 {
-    for (size_t i = 0; i < n; i++)
-        attempt_begin((struct proc *)x, v[i]);
+    struct proc *p = (struct proc *)x;
+    for (size_t i = 0; i < n; i++) {
+        struct flight *f = mem_new(struct flight);
+        f->proc = p;
+        f->attempt = v[i];
+        f->next = p->flights;
+        if (f->next)
+            f->next->prev = f;
+        p->flights = f;
+        if (p->host) { // on another thread, soon
+            f->end = event_add(p->sim, (struct duration){sim_between(p->sim, 0, BEGIN_LATE_US)}, EVENT_BEGIN);
+            f->end->flight = f;
+        } else {
+            attempt_begin(f);
+        }
+    }
 }
 
 static void world_cancel(struct executor *x, struct ulid id, enum cancel_why why)
@@ -170,6 +198,8 @@ static void world_cancel(struct executor *x, struct ulid id, enum cancel_why why
             .status = why == CANCEL_BY_TIMEOUT ? RUN_TIMED_OUT : RUN_CANCELLED,
             .error_class = why == CANCEL_BY_TIMEOUT ? STR("TIMEOUT") : STR("CANCELLED"),
             .exit_code = FIELD_ABSENT};
+        if (f->over)
+            return;
         event_drop(p->sim, f->end);
         f->end = event_add(p->sim, duration_ms(sim_between(p->sim, 0, 5000)), EVENT_END);
         f->end->flight = f;
@@ -192,19 +222,24 @@ static void told(void *ctx, struct ulid run_id, struct ulid job_id, int status)
                       run_status_names[status]);
 }
 
+struct executor world_executor(void) { return (struct executor){world_start, world_cancel}; }
+
+struct engine_listener world_listener(struct sim *s) { return (struct engine_listener){.run_changed = told, .ctx = s}; }
+
 void proc_boot(struct sim *s)
 {
     struct proc *p = mem_new(struct proc);
     struct err err = {0};
-    p->x = (struct executor){world_start, world_cancel};
+    p->x = world_executor();
     p->sim = s;
+    p->clock = &s->clock.base;
     p->id = ++s->procs;
     s->result.boots++;
-    struct engine_listener listener = {.run_changed = told, .ctx = s};
+    struct engine_listener listener = world_listener(s);
     struct engine_config c = {.node_name = STR("sim"), .running_max = s->running_max, .flush_max = s->flush_max,
                               .seed = s->o.seed * 1000003 + (uint64_t)p->id, .zones = s->zones};
     store_memory_revive(s->store);
-    p->engine = engine_new(&c, s->store, &p->x, &s->clock.base, &listener);
+    p->engine = engine_new(&c, s->store, &p->x, p->clock, &listener);
     s->now = p;
     if (!engine_recover(p->engine, &err)) {
         sim_trouble(s);
@@ -213,15 +248,21 @@ void proc_boot(struct sim *s)
     }
 }
 
-void proc_kill(struct sim *s, struct proc *p)
+void flights_drop(struct proc *p)
 {
     while (p->flights) {
         struct flight *f = p->flights;
-        s->starts[f->start].end = sim_mono(s);
-        event_drop(s, f->end);
+        if (f->begun && !f->over)
+            p->sim->starts[f->start].end = sim_mono(p->sim);
+        event_drop(p->sim, f->end);
         flight_unlink(f);
         mem_free(f);
     }
+}
+
+void proc_kill(struct sim *s, struct proc *p)
+{
+    flights_drop(p);
     engine_free(p->engine);
     if (s->now == p)
         s->now = NULL;

@@ -1,0 +1,328 @@
+// SPDX-License-Identifier: Apache-2.0
+// What goes wrong with a cluster, all drawn from the seed: processes that end or stand still, links that are cut, slow or
+// lose answers, clocks that are set, stores that do not answer or forget; and what is no fault: nodes that come and go.
+#include "base/mem.h"
+#include "tests/sim/hosts.h"
+
+static const double chance_fail = 0.0003, chance_unknown = 0.003, chance_crash = 0.0002;
+enum {
+    MINUTE_S = 60,
+    HOUR_S = 3600,
+    LINK_FAULT_S = 8,     // until a call that failed was repeated, and all that follows from it
+    REFUSE_S = 10,        // until a node has seen that its clock is wrong and others have taken over
+    UNSURE_S = 45,        // lease, heartbeat and 5 s
+    FORGET_MS = 1000,
+    AGAIN_MS = 500,
+};
+
+void excuse_add(struct sim *s, struct mono from, struct mono to, struct duration slack)
+{
+    struct cluster_world *c = s->cluster;
+    if (c->n_excuses == c->cap_excuses) {
+        c->cap_excuses = c->cap_excuses ? 2 * c->cap_excuses : 256;
+        c->excuses = mem_resize(c->excuses, c->cap_excuses, sizeof *c->excuses);
+    }
+    c->excuses[c->n_excuses++] = (struct excuse){from.us, to.us, slack};
+}
+
+static void excuse_now(struct sim *s, int64_t seconds)
+{
+    excuse_add(s, sim_mono(s), mono_add(sim_mono(s), duration_s(seconds)), (struct duration){0});
+    s->cluster->disturbed = sim_mono(s);
+}
+
+enum store_fault host_fault_draw(struct host *h, bool writes)
+{
+    struct sim *s = h->sim;
+    if (s->calm || s->quiet || !s->o.faults || !h->proc || !h->joined)
+        return FAULT_NONE;
+    double dice = rng_unit(&s->fault_rng);
+    enum store_fault fault = FAULT_NONE;
+    if (dice < chance_fail)
+        fault = FAULT_FAIL;
+    else if (writes && (dice -= chance_fail) < chance_unknown)
+        fault = dice < chance_unknown / 2 ? FAULT_UNKNOWN_COMMITTED : FAULT_UNKNOWN_LOST;
+    else if (writes && fiber_inside() && (dice -= chance_unknown) < chance_crash)
+        fault = dice < chance_crash / 2 ? FAULT_CRASH_BEFORE : FAULT_CRASH_AFTER;
+    if (fault != FAULT_NONE) {
+        s->result.store_faults++;
+        excuse_now(s, LINK_FAULT_S);
+    }
+    return fault;
+}
+
+// ---- events --------------------------------------------------------------------------------------
+
+static struct happening *plan(struct sim *s, struct duration in, int what, int host)
+{
+    struct happening *e = event_add(s, in, EVENT_HOST);
+    e->what = what;
+    e->host = host;
+    return e;
+}
+
+static struct duration some_time(struct sim *s, int64_t most_s) { return duration_ms(sim_between(s, 100, most_s * 1000)); }
+
+static const struct {
+    int what;
+    int64_t every_s;
+    bool fault;
+} causes[] = {
+    {HOST_KILL, 90 * MINUTE_S, true},   {HOST_ROLL, 2 * HOUR_S, false},     {HOST_DRAIN, 2 * HOUR_S, false},
+    {HOST_WANT, 3 * HOUR_S, false},     {HOST_FREEZE, 90 * MINUTE_S, true}, {HOST_CUT, 90 * MINUTE_S, true},
+    {HOST_DEAF, 3 * HOUR_S, true},      {HOST_SLOW, 3 * HOUR_S, true},      {HOST_STEP, 2 * HOUR_S, true},
+    {HOST_OUTAGE, 4 * HOUR_S, true},    {HOST_SNAPSHOT, 4 * HOUR_S, true},
+};
+
+static void again(struct sim *s, int what)
+{
+    for (size_t i = 0; i < sizeof causes / sizeof causes[0] && !s->quiet; i++)
+        if (causes[i].what == what && (s->o.faults || !causes[i].fault))
+            (void)plan(s, some_time(s, 2 * causes[i].every_s), what, -1);
+}
+
+void host_faults_plan(struct sim *s)
+{
+    for (size_t i = 0; i < sizeof causes / sizeof causes[0]; i++)
+        again(s, causes[i].what);
+}
+
+void host_ended(struct host *h, bool crashed)
+{
+    struct sim *s = h->sim;
+    host_kill(h);
+    bool long_time = crashed && !s->quiet && sim_chance(s, 0.15);
+    (void)plan(s, some_time(s, long_time ? HOUR_S / 2 : crashed ? MINUTE_S : 5), HOST_BOOT, h->index);
+}
+
+static void drain(struct host *h)
+{
+    if (!h->joined || h->proc->draining || h->proc->frozen)
+        return;
+    h->proc->draining = true;
+    cluster_drain(h->cluster, true);
+    engine_stop(h->proc->engine, duration_s(sim_between(h->sim, 0, MINUTE_S)));
+    h->sim->cluster->disturbed = sim_mono(h->sim);
+    sim_trace(h->sim, "drain", h->name, sizeof h->name);
+}
+
+// One node after the other, as an upgrade does it.
+static void roll(struct sim *s)
+{
+    for (int i = 0; i < s->cluster->n; i++)
+        (void)plan(s, duration_ms(i * 20000 + sim_between(s, 0, 20000)), HOST_DRAIN, i);
+}
+
+static void want(struct host *h, bool away)
+{
+    struct sim *s = h->sim;
+    struct err err = {0};
+    if (!s->store->ops->node_want(s->store, str_of(h->name), away, &err))
+        return; // it is gone
+    h->wanted_away = away;
+    s->cluster->disturbed = sim_mono(s);
+    sim_trace(s, away ? "want away" : "want back", h->name, sizeof h->name);
+    if (away)
+        (void)plan(s, some_time(s, 5 * MINUTE_S), HOST_UNWANT, h->index);
+}
+
+static void set_link(struct host *h, int what)
+{
+    struct sim *s = h->sim;
+    bool *flag = what == HOST_CUT ? &h->link.cut : what == HOST_DEAF ? &h->link.deaf : &h->link.slow;
+    if (*flag)
+        return;
+    *flag = true;
+    sim_trace(s, what == HOST_CUT ? "cut" : what == HOST_DEAF ? "deaf" : "slow", h->name, sizeof h->name);
+    plan(s, some_time(s, 90), HOST_HEAL, h->index)->number = what;
+}
+
+static void heal(struct host *h, int64_t what)
+{
+    bool *flag = what == HOST_CUT ? &h->link.cut : what == HOST_DEAF ? &h->link.deaf : &h->link.slow;
+    *flag = false;
+    sim_trace(h->sim, "heal", h->name, sizeof h->name);
+}
+
+static void cut(struct sim *s, struct host *h)
+{
+    bool halves = sim_chance(s, 0.3);
+    set_link(h, HOST_CUT);
+    for (int i = 0; halves && i < s->cluster->n; i++)
+        if (sim_chance(s, 0.5))
+            set_link(&s->cluster->hosts[i], HOST_CUT);
+}
+
+static void clock_set(struct host *h, struct duration ahead)
+{
+    h->clock.ahead = ahead;
+    h->sim->result.clock_steps++;
+    excuse_now(h->sim, REFUSE_S);
+    sim_trace(h->sim, "clock", &ahead, sizeof ahead);
+}
+
+static void step(struct host *h)
+{
+    static const int64_t steps_s[] = {5, -5, 30, -30, 45, -45, 600, -600, 3600, -3600, 86400, -86400};
+    struct sim *s = h->sim;
+    struct duration by = duration_s(steps_s[sim_between(s, 0, sizeof steps_s / sizeof steps_s[0] - 1)]);
+    struct duration lasts = some_time(s, 10 * MINUTE_S);
+    if (h->clock.ahead.us != h->skew.us)
+        return;
+    clock_set(h, (struct duration){h->skew.us + by.us});
+    if (!host_off(h))
+        excuse_add(s, sim_mono(s), mono_add(mono_add(sim_mono(s), lasts), duration_s(REFUSE_S)),
+                   (struct duration){by.us < 0 ? -by.us : by.us});
+    (void)plan(s, lasts, HOST_STEP_BACK, h->index);
+}
+
+static void forget(void *ctx, const struct run *r)
+{
+    struct sim *s = ctx;
+    (void)map_put(&s->cluster->forgotten, r->id, s);
+    (void)map_put(&s->cluster->forgotten, r->run_key, s);
+    (void)map_remove(&s->told, r->id);
+}
+
+// The store's other copy takes over; it had not heard of the last commits.
+static void failover(struct sim *s)
+{
+    store_memory_restore(s->store, s->cluster->snapshot, forget, s);
+    store_snapshot_free(TAKE(s->cluster->snapshot));
+    tenures_refresh(s);
+    s->cluster->unsure_until = mono_add(sim_mono(s), duration_s(UNSURE_S));
+    s->outage = true;
+    sim_trace(s, "failover", NULL, 0);
+    (void)plan(s, some_time(s, 10), HOST_OUTAGE_OVER, -1);
+}
+
+static void freeze(struct host *h)
+{
+    if (h->proc->frozen)
+        return;
+    h->proc->frozen = true;
+    sim_trace(h->sim, "freeze", h->name, sizeof h->name);
+    plan(h->sim, some_time(h->sim, 90), HOST_THAW, h->index)->proc = h->proc->id;
+}
+
+// To a host, of those that live when it has to.
+static void happen_to(struct host *h, struct happening *e)
+{
+    struct sim *s = h->sim;
+    switch ((enum host_event)e->what) {
+    case HOST_BOOT:
+        if (!h->proc)
+            host_boot(h);
+        break;
+    case HOST_KILL:
+        if (h->proc)
+            host_ended(h, true);
+        break;
+    case HOST_DRAIN:
+        if (h->proc)
+            drain(h);
+        break;
+    case HOST_WANT: want(h, true); break;
+    case HOST_UNWANT: want(h, false); break;
+    case HOST_FREEZE:
+        if (h->proc)
+            freeze(h);
+        break;
+    case HOST_THAW:
+        if (h->proc && h->proc->id == e->proc)
+            h->proc->frozen = false;
+        break;
+    case HOST_CUT: cut(s, h); break;
+    case HOST_DEAF:
+    case HOST_SLOW: set_link(h, e->what); break;
+    case HOST_HEAL: heal(h, e->number); break;
+    case HOST_STEP: step(h); break;
+    case HOST_STEP_BACK: clock_set(h, h->skew); break;
+    case HOST_PUBLISH: link_publish_late(&h->link); break;
+    default: must(e->what == HOST_PUBLISH); break; // it happens to all
+    }
+}
+
+static void happen_to_all(struct sim *s, struct happening *e)
+{
+    switch ((enum host_event)e->what) {
+    case HOST_ROLL: roll(s); break;
+    case HOST_OUTAGE:
+        s->outage = true;
+        sim_trace(s, "outage", NULL, 0);
+        (void)plan(s, some_time(s, 5 * MINUTE_S), HOST_OUTAGE_OVER, -1);
+        break;
+    case HOST_OUTAGE_OVER:
+        s->outage = false;
+        sim_trace(s, "outage over", NULL, 0);
+        break;
+    case HOST_SNAPSHOT:
+        if (s->cluster->snapshot || s->outage)
+            break;
+        s->cluster->snapshot = store_memory_snapshot(s->store);
+        (void)plan(s, duration_ms(sim_between(s, 1, FORGET_MS)), HOST_FAILOVER, -1);
+        break;
+    case HOST_FAILOVER: failover(s); break;
+    default: happen_to(&s->cluster->hosts[sim_between(s, 0, s->cluster->n - 1)], e); break;
+    }
+}
+
+void host_happen(struct sim *s, struct happening *e)
+{
+    bool ends = e->what == HOST_BOOT || e->what == HOST_FAILOVER || e->what == HOST_PUBLISH;
+    if (s->quiet && !ends)
+        return;
+    if (e->host < 0)
+        happen_to_all(s, e);
+    else
+        happen_to(&s->cluster->hosts[e->host], e);
+    if (e->host < 0)
+        again(s, e->what);
+}
+
+void hosts_heal(struct sim *s)
+{
+    if (s->cluster->snapshot)
+        failover(s);
+    s->outage = false;
+    for (int i = 0; i < s->cluster->n; i++) {
+        struct host *h = &s->cluster->hosts[i];
+        h->link.cut = h->link.deaf = h->link.slow = false;
+        if (h->proc)
+            h->proc->frozen = false;
+        else
+            (void)plan(s, some_time(s, MINUTE_S), HOST_BOOT, h->index);
+        if (h->wanted_away)
+            want(h, false);
+        h->skew = (struct duration){h->skew.us / 100};
+        clock_set(h, h->skew);
+    }
+    if (s->cluster->snapshot)
+        store_snapshot_free(TAKE(s->cluster->snapshot));
+}
+
+// ---- operations of users -------------------------------------------------------------------------
+
+bool hosts_serve(struct sim *s)
+{
+    struct cluster_world *c = s->cluster;
+    if (!c)
+        return true;
+    c->serving = (int)sim_between(s, 0, c->n - 1);
+    const struct host *h = &c->hosts[c->serving];
+    return host_fit(h) && h->joined && !h->leaving && !c->snapshot; // what is acknowledged must not be forgotten
+}
+
+void hosts_address(struct sim *s, struct happening *e)
+{
+    if (!s->cluster)
+        return;
+    e->host = s->cluster->serving;
+    e->proc = s->cluster->hosts[e->host].proc->id;
+}
+
+struct host *host_addressed(struct sim *s, const struct happening *e)
+{
+    struct host *h = &s->cluster->hosts[e->host];
+    return h->proc && h->proc->id == e->proc ? h : NULL;
+}
