@@ -63,22 +63,48 @@ bool sql_plans_page(struct store *s, struct ulid after, size_t max, bool all, st
     return true;
 }
 
+static bool plans_one_by_one(struct sql_read *r, const struct ulid *ids, size_t n, struct plan *v, size_t *found,
+                             struct arena *a, struct err *err)
+{
+    bool ok = true, row;
+    size_t bad = 0;
+    for (size_t i = 0; ok && i < n; i++) {
+        db_put_id(r->s, 1, &ids[i]);
+        ok = db_step(r->s, &row, err) && (!row || page_row(r->s, v, found, &bad, a, err));
+        db_reset(r->s);
+    }
+    return ok;
+}
+
+static bool plans_at_once(struct sql_read *r, const struct ulid *ids, size_t n, struct plan *v, size_t *found,
+                          struct arena *a, struct err *err)
+{
+    struct db_cell *cells = arena_new_array(a, struct db_cell, n);
+    size_t bad = 0;
+    if (!cells)
+        return sql_no_memory(err);
+    for (size_t i = 0; i < n; i++)
+        cells[i] = (struct db_cell){.kind = DB_CELL_BLOB, .bytes = {(const char *)ids[i].b, sizeof ids[i].b}};
+    db_put_rows(r->s, cells, n, 1);
+    for (bool row = true; row;)
+        if (!db_step(r->s, &row, err) || (row && *found < n && !page_row(r->s, v, found, &bad, a, err)))
+            return false;
+    return true;
+}
+
 bool sql_plans_get(struct store *s, const struct ulid *ids, size_t n, struct plan **ret, size_t *ret_n,
                    struct arena *a, struct err *err)
 {
     struct sql_read r;
     struct plan *v = arena_new_array(a, struct plan, n);
-    size_t found = 0, bad = 0;
+    size_t found = 0;
     if (!v)
         return sql_no_memory(err);
-    if (!sql_read(&r, s, STORE_PLAN_GET, err))
+    bool server = !s->exclusive;
+    if (!sql_read(&r, s, server ? STORE_PLAN_GET_ROWS : STORE_PLAN_GET, err))
         return false;
-    bool ok = true, row;
-    for (size_t i = 0; ok && i < n; i++) {
-        db_put_id(r.s, 1, &ids[i]);
-        ok = db_step(r.s, &row, err) && (!row || page_row(r.s, v, &found, &bad, a, err));
-        db_reset(r.s);
-    }
+    bool ok = n == 0 || (server ? plans_at_once(&r, ids, n, v, &found, a, err)
+                                : plans_one_by_one(&r, ids, n, v, &found, a, err));
     sql_read_end(&r);
     if (!ok)
         return false;

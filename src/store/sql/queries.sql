@@ -99,11 +99,15 @@ ON CONFLICT (id) DO UPDATE SET job_name = ?3, last_run_id = ?4, reason = ?7, err
 SELECT {plan} {plan_from} WHERE p.job_id > ?1 {scope} ORDER BY p.job_id LIMIT ?2
 -- name: plan_get
 SELECT {plan} {plan_from} WHERE p.job_id = ?1
+-- Column: id of the job. Each once.
+-- name: plan_get_rows
 -- name: runs_unfinished
 SELECT {run}, (SELECT j.name FROM jobs j WHERE j.id = r.job_id) FROM runs r INDEXED BY runs_unfinished
 WHERE r.status < 2 AND r.id > ?1 ORDER BY r.id LIMIT ?2
 -- name: job_definition
 SELECT j.definition, j.version FROM jobs j WHERE j.id = ?1 AND j.deleted_at IS NULL
+-- Column: id. Id, definition and version of each job that is not deleted.
+-- name: job_definition_rows
 
 -- ---- jobs ----
 

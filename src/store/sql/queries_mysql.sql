@@ -49,6 +49,12 @@ ON DUPLICATE KEY UPDATE job_name = ?3, last_run_id = ?4, reason = ?7, error_clas
 
 -- ---- what the engine loads ----
 
+-- name: plan_get_rows
+SELECT {plan} FROM JSON_TABLE(?1, '$[*]' COLUMNS (id CHAR(32) PATH '$[0]')) v
+    STRAIGHT_JOIN plans p ON p.job_id = UNHEX(v.id) STRAIGHT_JOIN plan_specs x ON x.job_id = p.job_id
+-- name: job_definition_rows
+SELECT j.id, j.definition, j.version FROM JSON_TABLE(?1, '$[*]' COLUMNS (id CHAR(32) PATH '$[0]')) v
+    STRAIGHT_JOIN jobs j ON j.id = UNHEX(v.id) WHERE j.deleted_at IS NULL
 -- name: runs_unfinished
 SELECT {run}, (SELECT j.name FROM jobs j WHERE j.id = r.job_id) FROM runs r FORCE INDEX (runs_by_shelf)
 WHERE r.shelf = 0 AND r.id > ?1 ORDER BY r.id LIMIT ?2

@@ -68,6 +68,10 @@ INSERT INTO run_logs SELECT * FROM unnest(?1::bytea[], ?2::bigint[], ?3::bigint[
 -- name: plans_page_{scope}
 -- each scope: due=AND x.enabled = 1 AND x.state = 0 | all=
 SELECT {plan} {plan_from} WHERE p.job_id > ?1 AND x.job_id > ?1 {scope} ORDER BY p.job_id LIMIT ?2
+-- name: plan_get_rows
+SELECT {plan} {plan_from} WHERE p.job_id = ANY (?1::bytea[])
+-- name: job_definition_rows
+SELECT j.id, j.definition, j.version FROM jobs j WHERE j.id = ANY (?1::bytea[]) AND j.deleted_at IS NULL
 -- name: runs_unfinished
 SELECT {run}, (SELECT j.name FROM jobs j WHERE j.id = r.job_id) FROM runs r
 WHERE r.status < 2 AND r.id > ?1 ORDER BY r.id LIMIT ?2

@@ -159,6 +159,8 @@ bool sql_changes_read(struct store *s, int64_t after, size_t max, struct change 
                       struct arena *a, struct err *err);
 bool sql_changes_last(struct store *s, int64_t *ret, struct err *err);
 bool sql_changes_trim(struct store *s, struct duration age, struct err *err);
+bool sql_job_definitions(struct store *s, const struct ulid *ids, size_t n, store_definition_fn each, void *ctx,
+                         struct err *err);
 bool sql_changes_wait(struct store *s, struct duration at_most, struct err *err);
 bool sql_duty_hold(struct store *s, struct str name, int64_t token, struct duration lease, bool *ret_held,
                    int64_t *ret_term, struct err *err);
