@@ -6,17 +6,21 @@ enum { THREADS = 8, ROUNDS = 40 };
 
 struct racer {
     struct world *w;
+    struct store *s; // of two processes on one database, where there can be two
     int number;
     int won, refused, failed;
     struct plan plan;
+    struct run run;
     struct err err;
 };
 
 static void race(struct world *w, thread_main f, struct racer *v)
 {
     pthread_t t[THREADS];
+    struct store *other = world_other(w);
     for (int i = 0; i < THREADS; i++) {
-        v[i] = (struct racer){.w = w, .number = i, .plan = v[i].plan};
+        v[i] = (struct racer){
+            .w = w, .s = i % 2 ? other : w->s, .number = i, .plan = v[i].plan, .run = v[i].run};
         t[i] = thread_start("racer", f, &v[i]);
     }
     for (int i = 0; i < THREADS; i++)
@@ -36,7 +40,7 @@ static void *insert_users(void *arg)
         char email[64];
         struct user u = {.id = racer_id(r, i), .email.p = email, .enabled = true, .created_at = at_s(0)};
         u.email.n = (size_t)snprintf(email, sizeof email, "%d-%d@x.org", i % 2 ? r->number : 99, i);
-        if (r->w->s->ops->user_insert(r->w->s, &u, &r->err))
+        if (r->s->ops->user_insert(r->s, &u, &r->err))
             r->won++;
         else if (r->err.code == ERR_CONFLICT)
             r->refused++;
@@ -75,7 +79,7 @@ static void *fire_the_same(void *arg)
                          .runs = &run,
                          .n_runs = 1};
         struct flush all = {.fires = &f, .n_fires = 1};
-        if (!r->w->s->ops->flush(r->w->s, &all, &r->err))
+        if (!r->s->ops->flush(r->s, &all, &r->err))
             r->failed++;
         else if (f.ret_won)
             r->won++;
@@ -118,7 +122,7 @@ static void *become_admin(void *arg)
     char email[32];
     struct user u = {.id = racer_id(r, 0), .email.p = email, .roles = {&admin, 1}, .enabled = true};
     u.email.n = (size_t)snprintf(email, sizeof email, "%d@x.org", r->number);
-    if (r->w->s->ops->user_insert_first_admin(r->w->s, &u, &r->err))
+    if (r->s->ops->user_insert_first_admin(r->s, &u, &r->err))
         r->won++;
     else if (r->err.code == ERR_CONFLICT)
         r->refused++;
@@ -164,7 +168,7 @@ static void *insert_pairs(void *arg)
             j[1].id = racer_id(r, 2 * (i - 1));
         for (int k = 0; k < 2; k++)
             plan_of_job(&j[k], &p[k]);
-        if (r->w->s->ops->jobs_insert(r->w->s, j, p, 2, &r->err))
+        if (r->s->ops->jobs_insert(r->s, j, p, 2, &r->err))
             r->won++;
         else if (r->err.code == ERR_CONFLICT)
             r->refused++;
@@ -198,8 +202,8 @@ static void *read_and_write(void *arg)
     for (int i = 0; i < ROUNDS; i++) {
         char key[32];
         struct str value, name = {key, (size_t)snprintf(key, sizeof key, "k%d-%d", r->number, i)};
-        if (!r->w->s->ops->setting_put(r->w->s, name, name, &r->err) ||
-            !r->w->s->ops->setting_get(r->w->s, name, &value, &a, &r->err) || !str_eq(value, name))
+        if (!r->s->ops->setting_put(r->s, name, name, &r->err) ||
+            !r->s->ops->setting_get(r->s, name, &value, &a, &r->err) || !str_eq(value, name))
             r->failed++;
     }
     return NULL;
@@ -214,6 +218,191 @@ static void own_writes_are_read(void **state)
         assert_int_equal(v[i].failed, 0);
 }
 
+// Each finds the run its own: whoever comes first decides, the others write nothing.
+static void *take_over(void *arg)
+{
+    struct racer *r = arg;
+    struct run lost = r->run, retry = run_make(&r->plan, r->run.scheduled, 2, RUN_QUEUED, 0);
+    struct finish f = finish_make(&lost, RUN_LOST);
+    struct flush all = {.finishes = &f, .n_finishes = 1};
+    f.retry = &retry;
+    if (!r->s->ops->flush(r->s, &all, &r->err))
+        r->failed++;
+    else
+        r->won += f.ret_recorded;
+    return NULL;
+}
+
+static void lost_run_is_taken_over_once(void **state)
+{
+    struct world *w = *state;
+    struct plan p = job_add(w, "lost");
+    for (int round = 0; round < ROUNDS / 4; round++) {
+        struct racer v[THREADS] = {0};
+        struct run run = fire_one(w, &p, RUN_RUNNING, 17);
+        int won = 0;
+        for (int i = 0; i < THREADS; i++) {
+            v[i].plan = p;
+            v[i].run = run;
+        }
+        race(w, take_over, v);
+        for (int i = 0; i < THREADS; i++) {
+            assert_int_equal(v[i].failed, 0);
+            won += v[i].won;
+        }
+        assert_int_equal(won, 1);
+        assert_int_equal(run_read_one(w, run.id).status, RUN_LOST);
+        assert_int_equal(plan_read_one(w, p.job_id).run_count, 2 * (round + 1));
+    }
+}
+
+static void *claim_the_same(void *arg)
+{
+    struct racer *r = arg;
+    struct run mine = r->run;
+    struct claim c = {.run = &mine};
+    struct flush all = {.claims = &c, .n_claims = 1};
+    mine.token = r->number + 1;
+    mine.start = at_s(70);
+    if (!r->s->ops->flush(r->s, &all, &r->err))
+        r->failed++;
+    else
+        r->won += c.ret_won;
+    return NULL;
+}
+
+static void waiting_run_is_claimed_once(void **state)
+{
+    struct world *w = *state;
+    struct plan p = job_add(w, "claimed");
+    for (int round = 0; round < ROUNDS / 4; round++) {
+        struct racer v[THREADS] = {0};
+        struct run run = fire_one(w, &p, RUN_QUEUED, 0);
+        int won = 0;
+        for (int i = 0; i < THREADS; i++)
+            v[i].run = run;
+        race(w, claim_the_same, v);
+        int64_t token = run_read_one(w, run.id).token;
+        for (int i = 0; i < THREADS; i++) {
+            assert_int_equal(v[i].failed, 0);
+            assert_true(!v[i].won || token == i + 1);
+            won += v[i].won;
+        }
+        assert_int_equal(won, 1);
+    }
+}
+
+static void *start_by_hand(void *arg)
+{
+    struct racer *r = arg;
+    for (int i = 0; i < ROUNDS; i++) {
+        struct run run = run_make(&r->plan, at_s(10000 + r->number * ROUNDS + i), 1, RUN_QUEUED, 0);
+        r->failed += !r->s->ops->run_insert(r->s, &run, &r->err);
+    }
+    return NULL;
+}
+
+static void runs_started_at_once_stand_in_one_chain(void **state)
+{
+    struct world *w = *state;
+    struct plan p = job_add(w, "chained");
+    struct racer v[THREADS] = {0};
+    struct run_filter f = {.job_id = p.job_id, .status = -1};
+    struct page ask = page_of(PAGE_SIZE_MAX);
+    struct page_result page = {.total = 0};
+    int64_t seen = 0;
+    for (int i = 0; i < THREADS; i++)
+        v[i].plan = p;
+    race(w, start_by_hand, v);
+    for (int i = 0; i < THREADS; i++)
+        assert_int_equal(v[i].failed, 0);
+    do {
+        struct run *runs;
+        size_t n;
+        assert_ok(w, w->s->ops->runs_list(w->s, &f, &ask, &runs, &n, &page, &w->a, &w->err));
+        seen += (int64_t)n;
+        ask.cursor = page.next_cursor;
+    } while (page.next_cursor.p);
+    assert_int_equal(seen, THREADS * ROUNDS);
+    assert_int_equal(plan_read_one(w, p.job_id).run_count, seen);
+}
+
+static void *edit_the_same(void *arg)
+{
+    struct racer *r = arg;
+    struct job j;
+    struct plan p;
+    struct arena a CLEANUP(arena_release);
+    arena_init(&a, ARENA_BUDGET);
+    for (int i = 0; i < ROUNDS; i++) {
+        if (!r->s->ops->job_get(r->s, r->plan.job_id, &j, &a, &r->err)) {
+            r->failed++;
+            continue;
+        }
+        int64_t expect = j.version++;
+        p = (struct plan){.state = JOB_STATE_ACTIVE, .next_fire = at_s(60)};
+        plan_of_job(&j, &p);
+        if (r->s->ops->job_update(r->s, &j, &p, expect, &r->err))
+            r->won++;
+        else
+            r->failed += r->err.code != ERR_STALE;
+    }
+    return NULL;
+}
+
+static void each_version_is_written_once(void **state)
+{
+    struct world *w = *state;
+    struct plan p = job_add(w, "edited");
+    struct racer v[THREADS] = {0};
+    int won = 0;
+    for (int i = 0; i < THREADS; i++)
+        v[i].plan = p;
+    race(w, edit_the_same, v);
+    for (int i = 0; i < THREADS; i++) {
+        assert_int_equal(v[i].failed, 0);
+        won += v[i].won;
+    }
+    assert_int_equal(job_read(w, p.job_id).version, 1 + won);
+    assert_int_equal(plan_read_one(w, p.job_id).version, 1 + won);
+}
+
+static void *rotate_the_same(void *arg)
+{
+    struct racer *r = arg;
+    uint8_t old[32] = {1}, next[32] = {2};
+    struct ulid user;
+    next[1] = (uint8_t)r->number;
+    if (r->s->ops->session_rotate(r->s, old, next, at_s(1), at_s(900), &user, &r->err))
+        r->won++;
+    else
+        r->refused += r->err.code == ERR_UNAUTHENTICATED;
+    return NULL;
+}
+
+static void session_used_by_many_is_ended(void **state)
+{
+    struct world *w = *state;
+    struct session first = {
+        .token_hash = {1}, .family = id_new(w), .user_id = id_new(w), .created_at = at_s(0), .expires_at = at_s(900)};
+    struct racer v[THREADS] = {0};
+    int won = 0, refused = 0;
+    assert_ok(w, w->s->ops->session_insert(w->s, &first, &w->err));
+    race(w, rotate_the_same, v);
+    for (int i = 0; i < THREADS; i++) {
+        won += v[i].won;
+        refused += v[i].refused;
+    }
+    assert_int_equal(won, 1);
+    assert_int_equal(refused, THREADS - 1);
+    for (int i = 0; i < THREADS; i++) { // also the one that won has none any more
+        uint8_t old[32] = {2, (uint8_t)i}, next[32] = {3};
+        struct ulid user;
+        assert_err(w, w->s->ops->session_rotate(w->s, old, next, at_s(2), at_s(900), &user, &w->err),
+                   ERR_UNAUTHENTICATED);
+    }
+}
+
 static const struct CMUnitTest rows[] = {
     CASE("writers that share a commit get their own results", writers_get_their_own_results),
     CASE("each instant is decided once by many threads", each_instant_is_decided_once),
@@ -221,5 +410,10 @@ static const struct CMUnitTest rows[] = {
     CASE("an operation that fails half-way leaves its neighbours alone",
          failing_operation_leaves_its_neighbours),
     CASE("a thread reads what it wrote", own_writes_are_read),
+    CASE("a lost run is taken over once", lost_run_is_taken_over_once),
+    CASE("a run that waits is claimed once", waiting_run_is_claimed_once),
+    CASE("runs started at once stand in one chain", runs_started_at_once_stand_in_one_chain),
+    CASE("each version of a job is written once", each_version_is_written_once),
+    CASE("a session used by many at once is ended", session_used_by_many_is_ended),
 };
 const struct cases race_cases = CASES(rows);
