@@ -10,6 +10,7 @@
 #include "api/handlers.h"
 #include "app/job.h"
 #include "app/run.h"
+#include "app/watch.h"
 #include "base/mem.h"
 
 enum {
@@ -178,4 +179,11 @@ bool api_logs_stream(struct call *c, struct err *err)
     return stream_answer(c, id, logs_next, after, err);
 }
 
-bool api_events(struct call *c, struct err *err) { return stream_answer(c, ULID_ZERO, changes_next, 0, err); }
+bool api_events(struct call *c, struct err *err)
+{
+    if (!stream_answer(c, ULID_ZERO, changes_next, 0, err))
+        return false;
+    if (c->app->watch)
+        watch_follow(c->app->watch);
+    return true;
+}

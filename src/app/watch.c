@@ -21,6 +21,8 @@ struct watch {
     pthread_t thread;
     bool runs;          // the thread
     _Atomic bool ended; // asked to end
+    struct mutex lock;
+    // under lock:
     struct seen seen[SEEN_MAX];
     size_t n_seen;
     size_t turn;   // where the looks at single runs go on
@@ -33,6 +35,7 @@ struct watch *watch_new(struct store *store, struct topic *topic)
     w->store = store;
     w->topic = topic;
     waker_init(&w->waker, LOCK_APP_WATCH);
+    mutex_init(&w->lock, LOCK_APP_WATCH);
     return w;
 }
 
@@ -120,9 +123,17 @@ static void look_at_all(struct watch *w)
     w->followed = true;
 }
 
+void watch_follow(struct watch *w)
+{
+    WITH_LOCK(&w->lock);
+    if (!w->followed)
+        look_at_all(w);
+}
+
 void watch_look(struct watch *w)
 {
     topic_look(w->topic, WATCH_STREAMS);
+    WITH_LOCK(&w->lock);
     if (topic_listened(w->topic)) {
         look_at_all(w);
     } else {
@@ -156,5 +167,6 @@ void watch_free(struct watch *w)
     if (w->runs)
         pthread_join(w->thread, NULL);
     waker_release(&w->waker);
+    mutex_release(&w->lock);
     mem_free(w);
 }

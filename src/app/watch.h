@@ -16,6 +16,8 @@ struct watch;
 struct watch *watch_new(struct store *store, struct topic *topic);
 void watch_start(struct watch *w); // a thread that looks every WATCH_PERIOD_MS
 void watch_free(struct watch *w);  // ends the thread; NULL is allowed
+// Somebody who joined the topic of all runs hears of what changes from now on.
+void watch_follow(struct watch *w);
 // One look: wakes at most WATCH_STREAMS log streams; one page of runs, and WATCH_OPEN_LOOKS single ones, if
 // anybody follows all.
 enum { WATCH_OPEN_LOOKS = 32 };

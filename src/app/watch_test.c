@@ -100,7 +100,7 @@ static void changes_of_runs_are_found(void **state)
     bool missed;
     setup(&f, ULID_ZERO);
     struct ulid old = put(&f, 1);
-    watch_look(f.watch); // what was there before is no news
+    watch_follow(f.watch); // what was there before is no news
     assert_int_equal(taken(&f, old, &missed), -1);
     struct ulid id = put(&f, 2);
     watch_look(f.watch);
