@@ -27,8 +27,8 @@ struct relay {
     struct map blocked;     // jobs with an undelivered event in this batch
     struct mono duty_until; // held, and not to be asked for before
     bool duty;
-    _Atomic bool failing; // said so in the log
-    struct waker waker;
+    bool failing; // said so in the log
+    struct waker waker, ended;
     _Atomic bool stop;
     pthread_t thread;
     bool started;
@@ -41,6 +41,7 @@ struct relay *relay_new(const struct relay_config *c)
     arena_init(&r->a, BATCH_ARENA);
     map_init(&r->blocked);
     waker_init(&r->waker, LOCK_STREAM);
+    waker_init(&r->ended, LOCK_STREAM);
     metric_register(&pending);
     metric_register(&published);
     metric_register(&failures);
@@ -195,6 +196,7 @@ static void *relay_body(void *arg)
     while (!r->failing && relay_pass(r) == RELAY_MORE)
         ;
     duty_leave(r);
+    waker_wake(&r->ended);
     return NULL;
 }
 
@@ -204,18 +206,22 @@ void relay_start(struct relay *r)
     r->started = true;
 }
 
-bool relay_failing(const struct relay *r) { return r->failing; }
+bool relay_stop(struct relay *r, struct duration at_most)
+{
+    atomic_store(&r->stop, true);
+    waker_wake(&r->waker);
+    return !r->started || waker_wait(&r->ended, at_most);
+}
 
 void relay_free(struct relay *r)
 {
     if (!r)
         return;
-    if (r->started) {
-        atomic_store(&r->stop, true);
-        waker_wake(&r->waker);
+    (void)relay_stop(r, (struct duration){0});
+    if (r->started)
         pthread_join(r->thread, NULL);
-    }
     waker_release(&r->waker);
+    waker_release(&r->ended);
     map_release(&r->blocked);
     arena_release(&r->a);
     mem_free(r);

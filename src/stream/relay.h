@@ -33,9 +33,10 @@ struct relay_config {
 struct relay;
 
 struct relay *relay_new(const struct relay_config *c);
-void relay_free(struct relay *r); // NULL is fine; ends the thread, which empties the outbox first unless that fails
-bool relay_failing(const struct relay *r);
 void relay_start(struct relay *r);
+// Tells the thread to end, which empties the outbox first unless that fails. False: it has not ended within at_most.
+bool relay_stop(struct relay *r, struct duration at_most);
+void relay_free(struct relay *r); // NULL is fine; waits for the thread
 
 enum relay_result { RELAY_IDLE, RELAY_MORE, RELAY_FAILED };
 // One look at the outbox. The thread's work; tests call it instead of starting one.

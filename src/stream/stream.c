@@ -7,7 +7,7 @@
 #include "stream/relay.h"
 #include "stream/requests.h"
 
-enum { SEND_S = 10 };
+enum { SEND_S = 10, LAST_EVENTS_S = 3 };
 
 struct stream {
     struct stream_config c;
@@ -80,8 +80,8 @@ void stream_close(struct stream *s)
     if (!s)
         return;
     requests_free(s->requests);
-    if (s->relay && relay_failing(s->relay))
-        atomic_store(&s->stop, true);
+    if (s->relay && !relay_stop(s->relay, duration_s(LAST_EVENTS_S)))
+        atomic_store(&s->stop, true); // the brokers do not answer
     relay_free(s->relay);
     kafka_producer_free(s->events);
     mem_free(s);

@@ -96,8 +96,8 @@ offsets.topic.replication.factor=1
 transaction.state.log.replication.factor=1
 transaction.state.log.min.isr=1
 group.initial.rebalance.delay.ms=0
-broker.session.timeout.ms=3000
-broker.heartbeat.interval.ms=500
+broker.session.timeout.ms=1500
+broker.heartbeat.interval.ms=300
 """)
         self.run(*self.java("kafka.tools.StorageTool", "format", "-t", "Y2hyb25vcy10ZXN0LTAwMQ", "-c",
                             str(self.folder / "server.properties")), cwd=self.folder)
