@@ -89,9 +89,11 @@ static bool page_nodes(struct engine *e, struct unfinished *p, struct err *err)
     p->n_nodes = 0;
     if (!e->share.clustered)
         return true; // there is nobody else
-    for (size_t i = 0; i < p->n; i++)
-        if (p->runs[i].status == RUN_RUNNING && !tasks_find(&e->tasks, p->runs[i].id))
+    for (size_t i = 0; i < p->n; i++) {
+        const struct task *t = tasks_find(&e->tasks, p->runs[i].id);
+        if (p->runs[i].status == RUN_RUNNING && (!t || t->state == TASK_ELSEWHERE))
             return e->store->ops->nodes_list(e->store, &p->nodes, &p->n_nodes, &now, &p->arena, err);
+    }
     return true;
 }
 
