@@ -219,15 +219,23 @@ static struct view members(const struct cluster *c, const struct nodes_seen *see
     return v;
 }
 
+static struct slots share_of(struct cluster *c, const struct view *v, int64_t token)
+{
+    struct known_share *k = &c->known[(uint64_t)token / 2 % VIEW_NODES_MAX]; // the lowest bit is always set
+    if (k->token != token || !view_eq(&k->view, v))
+        *k = (struct known_share){*v, token, view_share(v, token)};
+    return k->slots;
+}
+
 // Slots of ours that no other living node believes to be its own.
-static struct slots uncontested(const struct cluster *c, const struct nodes_seen *seen, struct slots own)
+static struct slots uncontested(struct cluster *c, const struct nodes_seen *seen, struct slots own)
 {
     for (size_t i = 0; i < seen->n; i++) {
         const struct node *n = &seen->v[i];
         if (n->token == c->token || n->state == NODE_DEAD)
             continue;
         struct view theirs = view_read(n->view);
-        struct slots share = view_share(&theirs, n->token);
+        struct slots share = share_of(c, &theirs, n->token);
         for (size_t k = 0; k < SLOTS / 64; k++)
             own.bits[k] &= ~share.bits[k];
     }
@@ -293,7 +301,7 @@ static bool divide(struct cluster *c, const struct nodes_seen *seen, struct dura
     bool us = takes_part(c, seen), let_go;
     int state = us ? NODE_ACTIVE : NODE_DRAINING;
     struct view v = members(c, seen, us);
-    struct slots own = view_share(&v, c->token), free;
+    struct slots own = share_of(c, &v, c->token), free;
     if (!view_eq(&v, &c->published) || state != c->published_state) {
         shrink(c, &own, &let_go);
         *ret_again = let_go ? duration_ms(0) : duration_ms(ACK_LOOK_MS); // what others published is read after that

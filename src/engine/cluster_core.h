@@ -16,6 +16,12 @@ struct recent {
     } *v;
     size_t n, cap;
 };
+// What a view gives to a node, computed once: it is asked at every look.
+struct known_share {
+    struct view view;
+    int64_t token; // 0: nothing is known here
+    struct slots slots;
+};
 struct nodes_seen {
     struct node *v;
     size_t n;
@@ -58,6 +64,7 @@ struct cluster {
     int64_t low;             // every change up to here was taken
     struct recent recent;
     struct ids changed_jobs; // of one page, told together
+    struct known_share known[VIEW_NODES_MAX]; // by token; a later one takes the place
 };
 
 // changes.c: from now on; and all since then.
