@@ -63,14 +63,16 @@ def fetch(folder):
 
 
 class Server(base.Server):
-    """Broker and controller in one process. Topics are made when they are first written to."""
+    """Broker and controller in one process. Topics are made when they are first written to. A second listener wants
+    SASL PLAIN."""
 
     partitions = 3
+    sasl_user, sasl_password = "chronos", "a word of the broker's"
 
     def __init__(self, folder=None):
         super().__init__(folder)
         self.jars = jars()
-        self.controller_port = base.free_port()
+        self.controller_port, self.sasl_port = base.free_port(), base.free_port()
 
     @property
     def brokers(self):
@@ -85,9 +87,12 @@ class Server(base.Server):
 node.id=1
 controller.quorum.voters=1@127.0.0.1:{self.controller_port}
 controller.listener.names=CONTROLLER
-listeners=PLAINTEXT://127.0.0.1:{self.port},CONTROLLER://127.0.0.1:{self.controller_port}
-advertised.listeners=PLAINTEXT://127.0.0.1:{self.port}
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+listeners=PLAINTEXT://127.0.0.1:{self.port},SASL://127.0.0.1:{self.sasl_port},CONTROLLER://127.0.0.1:{self.controller_port}
+advertised.listeners=PLAINTEXT://127.0.0.1:{self.port},SASL://127.0.0.1:{self.sasl_port}
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,SASL:SASL_PLAINTEXT,CONTROLLER:PLAINTEXT
+sasl.enabled.mechanisms=PLAIN
+listener.name.sasl.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required \
+  user_{self.sasl_user}="{self.sasl_password}";
 log.dirs={self.folder}/logs
 num.partitions={self.partitions}
 auto.create.topics.enable=true

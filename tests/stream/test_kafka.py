@@ -64,8 +64,8 @@ def chronos(broker, tmp_path):
     made = []
 
     def start(name, **settings):
-        server = Server(tmp_path / name, CHRONOS_KAFKA_BROKERS=broker.brokers, CHRONOS_NODE_NAME=name,
-                        CHRONOS_KAFKA_EVENTSTOPIC=f"{name}.events", **settings)
+        settings = {"CHRONOS_KAFKA_BROKERS": broker.brokers, **settings}
+        server = Server(tmp_path / name, CHRONOS_NODE_NAME=name, CHRONOS_KAFKA_EVENTSTOPIC=f"{name}.events", **settings)
         made.append(server)
         server.start()
         server.login()
@@ -266,6 +266,25 @@ def test_requests_wait_for_their_user(broker, chronos):
     assert answer.status == 201, answer.body
     wait_until(lambda: count(server, "done") == 1, PATIENCE, "the request")
     assert count(server, "refused") == 0
+
+
+def test_it_signs_in_and_keeps_the_password_to_itself(broker, chronos, reader, tmp_path):
+    secret = tmp_path / "secret"
+    secret.write_text(broker.sasl_password + "\n")
+    sasl = dict(CHRONOS_KAFKA_BROKERS=f"127.0.0.1:{broker.sasl_port}", CHRONOS_KAFKA_SECURITY_PROTOCOL="sasl_plaintext",
+                CHRONOS_KAFKA_SECURITY_MECHANISM="PLAIN", CHRONOS_KAFKA_SECURITY_USERNAME=broker.sasl_user,
+                CHRONOS_LOG_LEVEL="debug")
+    server = chronos("signed", CHRONOS_KAFKA_SECURITY_PASSWORD_FILE=str(secret), **sasl)
+    events = reader("signed.events")
+    job = server.create(**dummies(1)[0])
+    wait_until(lambda: [event["data"]["jobId"] for event in events.events()] == [job["id"]], PATIENCE, "the event")
+    wrong = chronos("unsigned", CHRONOS_KAFKA_SECURITY_PASSWORD="no word of the broker's", **sasl)
+    wrong.create(**dummies(1)[0])
+    wait_until(lambda: "events cannot be published" in wrong.log_text(), PATIENCE, "a word on the failed sign-in")
+    line = next(line for line in wrong.log_text().splitlines() if "events cannot be published" in line)
+    assert "uthentication" in line, line
+    for server in (server, wrong):
+        assert "word of the broker's" not in server.log_text()
 
 
 def test_wrong_settings_are_named_and_a_missing_broker_is_no_reason_not_to_start(tmp_path):
