@@ -170,6 +170,28 @@ def test_changes_of_a_job_are_told_in_order(broker, chronos, reader):
     assert len({event["id"] for event in events.events()}) == len(words)
 
 
+def test_schedules_retries_and_skips_are_told(broker, chronos, reader):
+    server = chronos("kinds")
+    events = reader("kinds.events")
+    every = server.create(name="every second", type="DUMMY",
+                          schedule={"scheduleType": "INTERVAL", "intervalSeconds": 1})["id"]
+    fails = server.create(name="fails", type="DUMMY", schedule={"scheduleType": "MANUAL"},
+                          payload={"metadata": {"simulateFailure": True}},
+                          retryPolicy={"maxAttempts": 2, "backoffStrategy": "FIXED", "backoffSeconds": 0})["id"]
+    start_each(server, [{"id": fails}])
+
+    def of(job):
+        return [event["data"] for event in events.events() if event["data"]["jobId"] == job and "runId" in event["data"]]
+
+    wait_until(lambda: [data["status"] for data in of(fails)].count("FAILED") == 2, PATIENCE, "two failed attempts")
+    assert [(data["attempt"], data["status"]) for data in of(fails)] == [
+        (1, "QUEUED"), (1, "RUNNING"), (1, "FAILED"), (2, "QUEUED"), (2, "RUNNING"), (2, "FAILED")]
+    assert len({data["runKey"] for data in of(fails)}) == 1
+    assert of(fails)[-1]["errorClass"] == "DUMMY_ERROR" and of(fails)[-1]["errorMessage"]
+    wait_until(lambda: len(of(every)) >= 4, PATIENCE, "two occurrences")
+    assert [data["status"] for data in of(every)][:4] == ["RUNNING", "SUCCEEDED"] * 2
+
+
 def test_a_broker_that_dies_loses_no_event_and_no_order(broker, chronos, reader):
     server = chronos("killed")
     events = reader("killed.events")
