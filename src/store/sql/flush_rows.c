@@ -502,21 +502,40 @@ static bool logs_write(struct work *w, struct err *err)
 
 // ---- all of it ---------------------------------------------------------------------------------
 
+static struct row *rows_sorted(const struct flush *f, struct ulid key(const struct flush *f, size_t i),
+                               size_t n)
+{
+    struct row *rows = mem_array(n, sizeof *rows);
+    rows_fill(rows, f, key, n);
+    return rows;
+}
+
 static bool are_apart(const struct flush *f, struct ulid key(const struct flush *f, size_t i), size_t n)
 {
     bool apart = true;
-    struct row *rows = mem_array(n, sizeof *rows);
-    rows_fill(rows, f, key, n);
+    struct row *rows = rows_sorted(f, key, n);
     for (size_t i = 1; apart && i < n; i++)
         apart = !ulid_eq(rows[i - 1].key, rows[i].key);
     mem_free(rows);
     return apart;
 }
 
+// Whether a finish ends a run that another one brings.
+static bool ends_its_retry(const struct flush *f)
+{
+    bool ends = false;
+    struct row *rows = rows_sorted(f, finish_key, f->n_finishes);
+    for (size_t i = 0; !ends && i < f->n_finishes; i++)
+        ends = f->finishes[i].retry && row_find(rows, f->n_finishes, f->finishes[i].retry->id);
+    mem_free(rows);
+    return ends;
+}
+
 bool flush_fits_rows(struct db *d, const struct flush *f)
 {
     return db_takes_rows(d) && sql_has(d, STORE_FIRE_ROWS) && are_apart(f, fire_key, f->n_fires) &&
-           are_apart(f, claim_key, f->n_claims) && are_apart(f, finish_key, f->n_finishes);
+           are_apart(f, claim_key, f->n_claims) && are_apart(f, finish_key, f->n_finishes) &&
+           !ends_its_retry(f);
 }
 
 bool flush_rows(struct store *st, struct db *d, struct flush *f, struct err *err)
