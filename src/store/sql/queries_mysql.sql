@@ -47,6 +47,81 @@ ON DUPLICATE KEY UPDATE job_name = ?3, last_run_id = ?4, reason = ?7, error_clas
     job_version = ?10, inputs = ?11, created_at = ?12, resolved = ?13, resolved_at = ?14, resolved_by = ?15,
     resolution = ?16, replay_run_id = ?17, definition = ?18
 
+-- ---- the flush: a JSON array of rows as a table that is read first, row by row in its order; targets by key ----
+
+-- name: fire_rows
+SELECT STRAIGHT_JOIN p.job_id, p.last_run
+FROM JSON_TABLE(?1, '$[*]' COLUMNS (job_id CHAR(32) PATH '$[0]', expect_next BIGINT PATH '$[1]',
+    expect_version BIGINT PATH '$[2]')) v
+    JOIN plans p ON p.job_id = UNHEX(v.job_id)
+WHERE p.next_fire = v.expect_next AND p.version = v.expect_version FOR UPDATE
+-- name: fire_apply_rows
+UPDATE JSON_TABLE(?1, '$[*]' COLUMNS (job_id CHAR(32) PATH '$[0]', new_next BIGINT PATH '$[3]',
+    last_run CHAR(32) PATH '$[4]', n BIGINT PATH '$[5]')) v
+    STRAIGHT_JOIN plans p ON p.job_id = UNHEX(v.job_id)
+SET p.next_fire = v.new_next, p.last_run = coalesce(UNHEX(v.last_run), p.last_run), p.run_count = p.run_count + v.n
+-- name: run_put_rows
+INSERT INTO runs ({run_columns})
+SELECT UNHEX(v.id), UNHEX(v.job_id), v.job_version, v.status, v.scheduled, v.first_scheduled, v.due, v.started,
+    v.ended, v.token, v.attempt, v.occurrences, v.lost_count, v.trigger_kind, v.priority, v.cancel_requested,
+    v.exit_code, v.worker, v.error_class, v.error_message, v.inputs, UNHEX(v.run_key), UNHEX(v.prev_run),
+    UNHEX(v.blocked_by)
+FROM JSON_TABLE(?1, '$[*]' COLUMNS (id CHAR(32) PATH '$[0]', job_id CHAR(32) PATH '$[1]',
+    job_version BIGINT PATH '$[2]', status BIGINT PATH '$[3]', scheduled BIGINT PATH '$[4]',
+    first_scheduled BIGINT PATH '$[5]', due BIGINT PATH '$[6]', started BIGINT PATH '$[7]', ended BIGINT PATH '$[8]',
+    token BIGINT PATH '$[9]', attempt BIGINT PATH '$[10]', occurrences BIGINT PATH '$[11]',
+    lost_count BIGINT PATH '$[12]', trigger_kind BIGINT PATH '$[13]', priority BIGINT PATH '$[14]',
+    cancel_requested BIGINT PATH '$[15]', exit_code BIGINT PATH '$[16]', worker MEDIUMTEXT PATH '$[17]',
+    error_class MEDIUMTEXT PATH '$[18]', error_message MEDIUMTEXT PATH '$[19]', inputs MEDIUMTEXT PATH '$[20]',
+    run_key CHAR(32) PATH '$[21]', prev_run CHAR(32) PATH '$[22]', blocked_by CHAR(32) PATH '$[23]')) v
+-- name: claim_rows
+SELECT STRAIGHT_JOIN r.id
+FROM JSON_TABLE(?1, '$[*]' COLUMNS (id CHAR(32) PATH '$[0]')) v
+    JOIN runs r ON r.id = UNHEX(v.id)
+WHERE r.status = 0 FOR UPDATE
+-- name: claim_apply_rows
+UPDATE JSON_TABLE(?1, '$[*]' COLUMNS (id CHAR(32) PATH '$[0]', started BIGINT PATH '$[1]',
+    worker MEDIUMTEXT PATH '$[2]', token BIGINT PATH '$[3]', attempt BIGINT PATH '$[4]')) v
+    STRAIGHT_JOIN runs r ON r.id = UNHEX(v.id)
+SET r.status = 1, r.started = v.started, r.worker = v.worker, r.token = v.token, r.attempt = v.attempt
+-- name: finish_rows
+SELECT STRAIGHT_JOIN r.id
+FROM JSON_TABLE(?1, '$[*]' COLUMNS (id CHAR(32) PATH '$[0]', token BIGINT PATH '$[8]', expect BIGINT PATH '$[9]')) v
+    JOIN runs r ON r.id = UNHEX(v.id)
+WHERE r.status = v.expect AND r.token = v.token FOR UPDATE
+-- name: finish_apply_rows
+UPDATE JSON_TABLE(?1, '$[*]' COLUMNS (id CHAR(32) PATH '$[0]', status BIGINT PATH '$[1]', started BIGINT PATH '$[2]',
+    ended BIGINT PATH '$[3]', exit_code BIGINT PATH '$[4]', error_class MEDIUMTEXT PATH '$[5]',
+    error_message MEDIUMTEXT PATH '$[6]', job_version BIGINT PATH '$[7]')) v
+    STRAIGHT_JOIN runs r ON r.id = UNHEX(v.id)
+SET r.status = v.status, r.started = coalesce(v.started, r.started), r.ended = v.ended, r.exit_code = v.exit_code,
+    r.error_class = v.error_class, r.error_message = v.error_message, r.job_version = v.job_version
+-- name: chain_head_rows
+SELECT STRAIGHT_JOIN p.job_id, p.last_run
+FROM JSON_TABLE(?1, '$[*]' COLUMNS (job_id CHAR(32) PATH '$[0]')) v JOIN plans p ON p.job_id = UNHEX(v.job_id)
+FOR UPDATE
+-- name: chain_advance_rows
+UPDATE JSON_TABLE(?1, '$[*]' COLUMNS (job_id CHAR(32) PATH '$[0]', last_run CHAR(32) PATH '$[1]',
+    n BIGINT PATH '$[2]')) v
+    STRAIGHT_JOIN plans p ON p.job_id = UNHEX(v.job_id)
+SET p.last_run = UNHEX(v.last_run), p.run_count = p.run_count + v.n
+-- name: finished_plan_rows
+SELECT STRAIGHT_JOIN r.id, p.job_id, x.options
+FROM JSON_TABLE(?1, '$[*]' COLUMNS (id CHAR(32) PATH '$[0]')) v JOIN runs r ON r.id = UNHEX(v.id)
+    JOIN plans p ON p.job_id = r.job_id JOIN plan_specs x ON x.job_id = p.job_id
+WHERE p.next_fire = 9223372036854775807 FOR UPDATE
+-- name: plan_set_next_rows
+UPDATE JSON_TABLE(?1, '$[*]' COLUMNS (job_id CHAR(32) PATH '$[0]', next_fire BIGINT PATH '$[1]')) v
+    STRAIGHT_JOIN plans p ON p.job_id = UNHEX(v.job_id)
+SET p.next_fire = v.next_fire WHERE p.next_fire = 9223372036854775807
+-- name: log_put_rows
+INSERT INTO run_logs (run_id, seq, at, level, stream, message, context)
+SELECT UNHEX(v.run_id), v.seq, v.at, v.level, v.stream, v.message, v.context
+FROM JSON_TABLE(?1, '$[*]' COLUMNS (run_id CHAR(32) PATH '$[0]', seq BIGINT PATH '$[1]', at BIGINT PATH '$[2]',
+    level BIGINT PATH '$[3]', stream BIGINT PATH '$[4]', message MEDIUMTEXT PATH '$[5]',
+    context MEDIUMTEXT PATH '$[6]')) v
+ON DUPLICATE KEY UPDATE run_logs.seq = run_logs.seq
+
 -- ---- what the engine loads ----
 
 -- name: plan_get_rows
@@ -61,6 +136,31 @@ WHERE r.shelf = 0 AND r.id > ?1 ORDER BY r.id LIMIT ?2
 
 -- ---- jobs ----
 
+-- name: job_put_rows
+INSERT INTO jobs (id, owner_id, name, type, version, created_at, updated_at, definition)
+SELECT UNHEX(v.id), UNHEX(v.owner_id), v.name, v.type, v.version, v.created_at, v.updated_at, v.definition
+FROM JSON_TABLE(?1, '$[*]' COLUMNS (id CHAR(32) PATH '$[0]', owner_id CHAR(32) PATH '$[1]', name MEDIUMTEXT PATH '$[2]',
+    type MEDIUMTEXT PATH '$[3]', version BIGINT PATH '$[4]', created_at BIGINT PATH '$[5]',
+    updated_at BIGINT PATH '$[6]', definition MEDIUMTEXT PATH '$[7]')) v
+-- name: plan_put_rows
+INSERT INTO plans (job_id, version, next_fire, last_run, run_count)
+SELECT UNHEX(v.job_id), v.version, v.next_fire, UNHEX(v.last_run), v.run_count
+FROM JSON_TABLE(?1, '$[*]' COLUMNS (job_id CHAR(32) PATH '$[0]', version BIGINT PATH '$[1]',
+    next_fire BIGINT PATH '$[2]', last_run CHAR(32) PATH '$[3]', run_count BIGINT PATH '$[4]')) v
+-- name: spec_put_rows
+INSERT INTO plan_specs (job_id, enabled, state, options, anchor_at, timeout, type, interval_seconds,
+    interval_ms, cron_expression, timezone, jitter_seconds, misfire_threshold_seconds, max_catch_up, run_at,
+    start_at, end_at, rrule, dtstart)
+SELECT UNHEX(v.job_id), v.enabled, v.state, v.options, v.anchor_at, v.timeout, v.type, v.interval_seconds,
+    v.interval_ms, v.cron_expression, v.timezone, v.jitter_seconds, v.misfire_threshold_seconds,
+    v.max_catch_up, v.run_at, v.start_at, v.end_at, v.rrule, v.dtstart
+FROM JSON_TABLE(?1, '$[*]' COLUMNS (job_id CHAR(32) PATH '$[0]', enabled BIGINT PATH '$[1]',
+    state BIGINT PATH '$[2]', options BIGINT PATH '$[3]', anchor_at BIGINT PATH '$[4]',
+    timeout BIGINT PATH '$[5]', type MEDIUMTEXT PATH '$[6]', interval_seconds BIGINT PATH '$[7]',
+    interval_ms BIGINT PATH '$[8]', cron_expression MEDIUMTEXT PATH '$[9]', timezone MEDIUMTEXT PATH '$[10]',
+    jitter_seconds BIGINT PATH '$[11]', misfire_threshold_seconds BIGINT PATH '$[12]',
+    max_catch_up BIGINT PATH '$[13]', run_at BIGINT PATH '$[14]', start_at BIGINT PATH '$[15]',
+    end_at BIGINT PATH '$[16]', rrule MEDIUMTEXT PATH '$[17]', dtstart BIGINT PATH '$[18]')) v
 -- name: job_mark_deleted
 UPDATE jobs SET deleted_at = ?2, updated_at = ?2,
     last_run = (SELECT p.last_run FROM plans p WHERE p.job_id = ?1 FOR UPDATE),
