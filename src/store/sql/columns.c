@@ -289,6 +289,16 @@ void plan_bind(struct db_stmt *s, const struct plan *p)
     bind_range(&plan_columns, 0, PLAN_SPEC_COLUMN, s, 1, p);
 }
 
+int plan_spec_cells(const struct plan *p, struct db_cell *ret)
+{
+    ret[0] = cell_of(&plan_columns.v[0], p);
+    for (int k = PLAN_SPEC_COLUMN; k < plan_columns.n; k++)
+        ret[1 + k - PLAN_SPEC_COLUMN] = cell_of(&plan_columns.v[k], p);
+    ret[1 + PLAN_OPTIONS_COLUMN - PLAN_SPEC_COLUMN] =
+        (struct db_cell){.kind = DB_CELL_I64, .i = plan_options_pack(p)};
+    return 1 + plan_columns.n - PLAN_SPEC_COLUMN;
+}
+
 void plan_spec_bind(struct db_stmt *s, const struct plan *p)
 {
     db_put_id(s, 1, &p->job_id);

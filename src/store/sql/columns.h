@@ -48,5 +48,7 @@ bool plan_read(struct db_stmt *s, struct plan *ret, struct arena *a, struct err 
 // parameter 1 on.
 void plan_bind(struct db_stmt *s, const struct plan *p);
 void plan_spec_bind(struct db_stmt *s, const struct plan *p);
+// The latter as cells; returns their number.
+int plan_spec_cells(const struct plan *p, struct db_cell *ret);
 
 #endif

@@ -62,8 +62,11 @@ static bool job_put(struct db *d, const struct job *j, struct str text, struct e
 static bool insert_write(struct db *d, void *arg, struct err *err)
 {
     const struct insert *w = arg;
+    bool together = w->n > 1 && db_takes_rows(d);
+    if (together && !jobs_put_rows(d, w->jobs, w->plans, w->texts, w->n, err))
+        return false;
     for (size_t i = 0; i < w->n; i++)
-        if (!job_put(d, &w->jobs[i], w->texts[i], err) || !plan_put(d, &w->plans[i], err) ||
+        if ((!together && (!job_put(d, &w->jobs[i], w->texts[i], err) || !plan_put(d, &w->plans[i], err))) ||
             !event_put_job(w->store, d, OUTBOX_JOB_CREATED, &w->jobs[i].id, err))
             return false;
     for (size_t i = 0; i < w->n; i++)
@@ -85,8 +88,7 @@ bool sql_jobs_insert(struct store *s, const struct job *v, const struct plan *pl
         if (!job_text_write(&v[i], &texts[i], &a, err))
             return false;
     }
-    struct insert w = {
-        .store = s, .jobs = v, .plans = plans, .texts = texts, .changes = changes, .n = n};
+    struct insert w = {.store = s, .jobs = v, .plans = plans, .texts = texts, .changes = changes, .n = n};
     return sql_write(s, insert_write, &w, 2 * n, err);
 }
 

@@ -118,6 +118,10 @@ VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT DO NOTHING
 INSERT INTO plans VALUES (?1, ?2, ?3, ?4, ?5)
 -- name: spec_put
 INSERT INTO plan_specs VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)
+-- The same for many, in the columns' order.
+-- name: job_put_rows
+-- name: plan_put_rows
+-- name: spec_put_rows
 -- name: job_change
 UPDATE jobs SET name = ?2, type = ?3, version = ?4, updated_at = ?5, definition = ?6
 WHERE id = ?1 AND version = ?7 AND deleted_at IS NULL

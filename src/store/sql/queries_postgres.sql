@@ -78,6 +78,20 @@ WHERE r.status < 2 AND r.id > ?1 ORDER BY r.id LIMIT ?2
 
 -- ---- jobs ----
 
+-- name: job_put_rows
+INSERT INTO jobs (id, owner_id, name, type, version, created_at, updated_at, definition)
+SELECT * FROM unnest(?1::bytea[], ?2::bytea[], ?3::text[], ?4::text[], ?5::bigint[], ?6::bigint[], ?7::bigint[],
+    ?8::text[])
+-- name: plan_put_rows
+INSERT INTO plans (job_id, version, next_fire, last_run, run_count)
+SELECT * FROM unnest(?1::bytea[], ?2::bigint[], ?3::bigint[], ?4::bytea[], ?5::bigint[])
+-- name: spec_put_rows
+INSERT INTO plan_specs (job_id, enabled, state, options, anchor_at, timeout, type, interval_seconds,
+    interval_ms, cron_expression, timezone, jitter_seconds, misfire_threshold_seconds, max_catch_up, run_at,
+    start_at, end_at, rrule, dtstart)
+SELECT * FROM unnest(?1::bytea[], ?2::smallint[], ?3::smallint[], ?4::bigint[], ?5::bigint[], ?6::bigint[],
+    ?7::text[], ?8::bigint[], ?9::bigint[], ?10::text[], ?11::text[], ?12::bigint[], ?13::bigint[],
+    ?14::bigint[], ?15::bigint[], ?16::bigint[], ?17::bigint[], ?18::text[], ?19::bigint[])
 -- name: job_mark_deleted
 UPDATE jobs SET deleted_at = ?2, updated_at = ?2,
     last_run = (SELECT p.last_run FROM plans p WHERE p.job_id = ?1),

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// Inside of the sql store: connections for writing, each behind a group commit, some for reading, operations by
-// noun. Functions named sql_* are the store's operations.
+// Inside of the sql store: connections for writing, each behind a group commit, some for reading, operations
+// by noun. Functions named sql_* are the store's operations.
 #ifndef STORE_SQL_SQL_H
 #define STORE_SQL_SQL_H
 
 #include "store/rows.h"
 #include "store/sql/columns.h"
 #include "store/sql/group.h"
+#include "store/sql/operations.h"
 #include "store/sql/store_queries.h"
 #include "store/sql/user_memory.h"
 
@@ -58,7 +59,8 @@ struct store *sql_new(const struct sql_config *c);
 // The statement of a query on a connection.
 bool sql_query(struct db *d, enum store_query q, struct db_stmt **ret, struct err *err);
 // Runs fn in a shared transaction; sql_write chooses among the lanes of LANE_WRITES.
-bool sql_write_in(struct store *s, enum sql_lane lane, group_fn fn, void *arg, size_t weight, struct err *err);
+bool sql_write_in(struct store *s, enum sql_lane lane, group_fn fn, void *arg, size_t weight,
+                  struct err *err);
 bool sql_write(struct store *s, group_fn fn, void *arg, size_t weight, struct err *err);
 // A reading connection for this thread alone, until given back; waits for one. NULL: *err says why.
 struct db *sql_reader(struct store *s, struct err *err);
@@ -89,87 +91,20 @@ bool run_row_put(struct db *d, const struct run *r, bool *ret_put, struct err *e
 bool run_put_first(struct db *d, struct run *r, bool *ret_job, bool *ret_put, struct err *err);
 // The same for a QUEUED run that somebody asked for, with what others are told. ERR_NOT_FOUND, ERR_CONFLICT.
 bool run_put_told(struct store *st, struct db *d, struct run *r, struct err *err);
+// New jobs with their plans, on a server. ERR_CONFLICT when an id exists.
+bool jobs_put_rows(struct db *d, const struct job *jobs, const struct plan *plans, const struct str *texts,
+                   size_t n, struct err *err);
 bool letter_put(struct db *d, const struct dead_letter *v, struct err *err);
-// Tells the other nodes, in the transaction of the change (kind and subject). sender: token of a node; 0 = of the one that
-// registered through this store.
-bool change_put(struct store *st, struct db *d, int kind, struct ulid subject, int64_t sender, struct err *err);
+// Tells the other nodes, in the transaction of the change (kind and subject). sender: token of a node; 0 = of
+// the one that registered through this store.
+bool change_put(struct store *st, struct db *d, int kind, struct ulid subject, int64_t sender,
+                struct err *err);
 bool changes_put(struct store *st, struct db *d, const struct change *v, size_t n, int64_t sender,
                  struct err *err);
-// Events for readers outside, after the rows themselves were written, from which they take the rest: a change of a job
-// (enum outbox_job), and of the status of runs. Nothing unless they are turned on.
+// Events for readers outside, after the rows themselves were written, from which they take the rest: a change
+// of a job (enum outbox_job), and of the status of runs. Nothing unless they are turned on.
 bool events_on(struct store *s);
 bool event_put_job(struct store *st, struct db *d, int what, const struct ulid *job_id, struct err *err);
 bool events_put_runs(struct store *st, struct db *d, const struct ulid *ids, size_t n, struct err *err);
-
-bool sql_flush(struct store *s, struct flush *f, struct err *err);
-bool sql_plans_page(struct store *s, struct ulid after, size_t max, bool all, struct plan **ret,
-                    size_t *ret_n, size_t *ret_bad, struct arena *a, struct err *err);
-bool sql_plans_get(struct store *s, const struct ulid *ids, size_t n, struct plan **ret, size_t *ret_n,
-                   struct arena *a, struct err *err);
-bool sql_runs_unfinished(struct store *s, struct ulid after, size_t max, struct run **ret, size_t *ret_n,
-                         struct arena *a, struct err *err);
-bool sql_job_definition(struct store *s, struct ulid id, struct str *ret_text, int64_t *ret_version,
-                        struct arena *a, struct err *err);
-bool sql_jobs_insert(struct store *s, const struct job *v, const struct plan *plans, size_t n,
-                     struct err *err);
-bool sql_job_update(struct store *s, const struct job *j, const struct plan *p, int64_t expect,
-                    struct err *err);
-bool sql_job_delete(struct store *s, struct ulid id, int64_t expect, struct instant now, struct err *err);
-bool sql_job_set_state(struct store *s, struct ulid id, int state, struct instant next_fire,
-                       struct instant now, struct err *err);
-bool sql_job_get(struct store *s, struct ulid id, struct job *ret, struct arena *a, struct err *err);
-bool sql_jobs_list(struct store *s, const struct job_filter *f, const struct page *p, struct job **ret,
-                   size_t *ret_n, struct page_result *ret_page, struct arena *a, struct err *err);
-bool sql_run_insert(struct store *s, struct run *r, struct err *err);
-bool sql_run_get(struct store *s, struct ulid id, struct run *ret, struct arena *a, struct err *err);
-bool sql_runs_list(struct store *s, const struct run_filter *f, const struct page *p, struct run **ret,
-                   size_t *ret_n, struct page_result *ret_page, struct arena *a, struct err *err);
-bool sql_run_cancel(struct store *s, struct ulid id, struct instant now, enum run_cancel_result *ret,
-                    struct err *err);
-bool sql_logs_read(struct store *s, struct ulid run_id, int64_t after, size_t max, struct log_line **ret,
-                   size_t *ret_n, struct arena *a, struct err *err);
-bool sql_dlq_get(struct store *s, struct ulid id, struct dead_letter *ret, struct arena *a, struct err *err);
-bool sql_dlq_list(struct store *s, const struct dlq_filter *f, const struct page *p, struct dead_letter **ret,
-                  size_t *ret_n, struct page_result *ret_page, struct arena *a, struct err *err);
-bool sql_dlq_resolve(struct store *s, struct ulid id, struct str by, struct str reason, struct run *replay,
-                     struct instant now, struct err *err);
-bool sql_user_insert(struct store *s, const struct user *u, struct err *err);
-bool sql_user_insert_first_admin(struct store *s, const struct user *u, struct err *err);
-bool sql_user_get(struct store *s, struct ulid id, struct user *ret, struct arena *a, struct err *err);
-bool sql_user_by_email(struct store *s, struct str email, struct user *ret, struct arena *a, struct err *err);
-bool sql_user_update(struct store *s, const struct user *u, struct err *err);
-bool sql_admin_exists(struct store *s, bool *ret, struct err *err);
-bool sql_session_insert(struct store *s, const struct session *n, struct err *err);
-bool sql_session_rotate(struct store *s, const uint8_t old_hash[32], const uint8_t new_hash[32],
-                        struct instant now, struct instant expires, struct ulid *ret_user, struct err *err);
-bool sql_session_end(struct store *s, const uint8_t token_hash[32], struct err *err);
-bool sql_sessions_end_all(struct store *s, struct ulid user_id, struct err *err);
-bool sql_setting_get(struct store *s, struct str key, struct str *ret, struct arena *a, struct err *err);
-bool sql_setting_put(struct store *s, struct str key, struct str value, struct err *err);
-bool sql_setting_insert(struct store *s, struct str key, struct str value, struct err *err);
-bool sql_node_register(struct store *s, const struct node *n, struct duration lease, struct err *err);
-bool sql_node_renew(struct store *s, int64_t token, struct duration lease, int64_t running,
-                    int64_t clock_offset_us, struct err *err);
-bool sql_node_publish(struct store *s, int64_t token, int state, struct str view, struct err *err);
-bool sql_node_leave(struct store *s, int64_t token, struct err *err);
-bool sql_node_want(struct store *s, struct str name, bool drain, struct err *err);
-bool sql_nodes_list(struct store *s, struct node **ret, size_t *ret_n, struct instant *ret_now, struct arena *a,
-                    struct err *err);
-bool sql_changes_read(struct store *s, int64_t after, size_t max, struct change **ret, size_t *ret_n,
-                      struct arena *a, struct err *err);
-bool sql_changes_last(struct store *s, int64_t *ret, struct err *err);
-bool sql_changes_trim(struct store *s, struct duration age, struct err *err);
-bool sql_job_definitions(struct store *s, const struct ulid *ids, size_t n, store_definition_fn each, void *ctx,
-                         struct err *err);
-bool sql_changes_wait(struct store *s, struct duration at_most, struct err *err);
-bool sql_duty_hold(struct store *s, struct str name, int64_t token, struct duration lease, bool *ret_held,
-                   int64_t *ret_term, struct err *err);
-bool sql_duty_release(struct store *s, struct str name, int64_t token, struct err *err);
-void sql_events_enable(struct store *s, bool on);
-bool sql_events_read(struct store *s, size_t max, struct outbox_event **ret, size_t *ret_n, struct arena *a,
-                     struct err *err);
-bool sql_events_remove(struct store *s, const int64_t *seqs, size_t n, struct err *err);
-bool sql_history_trim(struct store *s, struct instant before, size_t max, size_t *ret_n, bool *ret_more,
-                      struct err *err);
 
 #endif
