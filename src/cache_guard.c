@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Agreement on the shared cache. Rules: cache_guard.h.
 //
-// Locks: asking (LOCK_CACHE_ASK) lets one thread at a time read or write the setting; known (LOCK_CACHE_KNOWN) guards
-// what is known of it and is never held while the store is asked.
+// Locks: asking (LOCK_CACHE_ASK) lets one thread at a time read or write the setting; known
+// (LOCK_CACHE_KNOWN) guards what is known of it and is never held while the store is asked.
 #include "cache_guard.h"
 
 #include "base/log.h"
@@ -26,14 +26,14 @@ struct cache_guard {
     struct mutex known;
     // under known:
     struct cond stop_or_time;
-    bool stopping, seen;      // seen: read or written at least once
-    struct cache_era era;     // usable is not kept here
-    struct mono read_at;      // when the last reading began
-    struct mono seen_at;      // when this state was first seen
-    struct mono not_before;   // it was written after this moment
-    struct mono quiet_from;   // nobody uses an earlier era from then on
-    struct mono named_at;     // when we named our instance
-    uint64_t named;           // 0: never yet
+    bool stopping, seen;    // seen: read or written at least once
+    struct cache_era era;   // usable is not kept here
+    struct mono read_at;    // when the last reading began
+    struct mono seen_at;    // when this state was first seen
+    struct mono not_before; // it was written after this moment
+    struct mono quiet_from; // nobody uses an earlier era from then on
+    struct mono named_at;   // when we named our instance
+    uint64_t named;         // 0: never yet
 };
 
 static struct mono now_of(const struct cache_guard *g) { return clock_mono(g->o.clock); }
@@ -60,13 +60,18 @@ static struct cache_era state_read(struct str text)
 
 // ---- what is known, under known ----
 
-// Nobody uses any era now, nor before this stops being true.
-static bool quiet(const struct cache_guard *g, struct mono now)
+// Nobody uses this era yet, nor a later one that we do not know of.
+static bool held(const struct cache_guard *g, struct mono now)
 {
     int64_t lasts = hold_ms(g) - CACHE_SETTLE_MS;
-    if (!g->seen || now.us < g->quiet_from.us || !within(now, g->read_at, lasts)) // a later era begins HOLD after it
-        return false;
-    return g->era.instance == 0 || within(now, g->not_before, lasts);
+    return g->seen && within(now, g->read_at, lasts) &&
+           (g->era.instance == 0 || within(now, g->not_before, lasts));
+}
+
+// Nobody uses any era now.
+static bool quiet(const struct cache_guard *g, struct mono now)
+{
+    return held(g, now) && now.us >= g->quiet_from.us;
 }
 
 // began: when the reading or writing of this state began.
@@ -75,8 +80,8 @@ static void take_in(struct cache_guard *g, const struct cache_era *e, struct mon
     struct mono now = now_of(g);
     bool same = g->seen && strcmp(g->era.name, e->name) == 0 && g->era.instance == e->instance;
     if (!same) {
-        bool was_quiet = quiet(g, now), never = !g->seen && !e->name[0];
-        if (!was_quiet)
+        bool was_held = held(g, now), never = !g->seen && !e->name[0];
+        if (!was_held) // else nobody has come to use the era that ends now
             g->quiet_from = never ? now : mono_add(now, duration_ms(CACHE_SETTLE_MS));
         // A state found at the start may be as old as it likes.
         g->not_before = ours ? began : g->seen ? g->read_at : mono_add(began, duration_ms(-hold_ms(g)));
@@ -96,7 +101,8 @@ static bool state_get(struct cache_guard *g, struct err *err)
     struct err why = {0};
     struct mono began = now_of(g);
     arena_init(&a, ARENA_BUDGET);
-    if (!g->o.store->ops->setting_get(g->o.store, state_setting, &text, &a, &why) && why.code != ERR_NOT_FOUND) {
+    if (!g->o.store->ops->setting_get(g->o.store, state_setting, &text, &a, &why) &&
+        why.code != ERR_NOT_FOUND) {
         *err = why;
         return false;
     }
@@ -129,8 +135,9 @@ void cache_guard_era(struct cache_guard *g, struct cache_era *ret)
     WITH_LOCK(&g->known);
     struct mono now = now_of(g);
     *ret = g->era;
-    ret->usable = g->seen && g->era.instance != 0 &&
-                  (!shared(g) || (within(now, g->read_at, CACHE_TRUST_MS) && !within(now, g->seen_at, hold_ms(g))));
+    ret->usable =
+        g->seen && g->era.instance != 0 &&
+        (!shared(g) || (within(now, g->read_at, CACHE_TRUST_MS) && !within(now, g->seen_at, hold_ms(g))));
 }
 
 // ---- writes ----
@@ -155,9 +162,7 @@ static enum verdict judge(struct cache_guard *g, const char *era, uint64_t insta
     if (!g->seen || !within(now, g->read_at, CACHE_TRUST_MS))
         return READ_AGAIN;
     bool removed = instance != 0 && instance == g->era.instance && strcmp(era, g->era.name) == 0;
-    bool nobodys = g->era.instance == 0; // an earlier era may still be in use
-    bool holds = within(now, g->not_before, hold_ms(g) - CACHE_SETTLE_MS);
-    if (!removed && !nobodys && !(holds && now.us < g->quiet_from.us))
+    if (!removed && !held(g, now))
         return END_THE_ERA;
     *ret_at = g->quiet_from;
     return now.us < ret_at->us ? SERVED_BY_NOBODY_AT : SERVED_BY_NOBODY;
@@ -194,7 +199,8 @@ bool cache_guard_settle(struct cache_guard *g, const char *era, uint64_t instanc
         else if (v == END_THE_ERA)
             ok = state_put(g, g->o.instance ? g->era.instance : 0, &why);
     }
-    return ERR(err, ERR_UNKNOWN_COMMIT, "the change may be stored, but other nodes could not be told: look again");
+    return ERR(err, ERR_UNKNOWN_COMMIT,
+               "the change may be stored, but other nodes could not be told: look again");
 }
 
 // ---- the thread ----
@@ -212,7 +218,7 @@ static struct outlook outlook_of(struct cache_guard *g, uint64_t ours)
     return (struct outlook){
         .theirs = g->era.instance,
         .lately = g->named == ours && within(now, g->named_at, hold_ms(g)),
-        .renew = !quiet(g, now) || !within(now, g->not_before, hold_ms(g) / 2),
+        .renew = !within(now, g->not_before, hold_ms(g) / 2),
     };
 }
 
@@ -247,7 +253,8 @@ static void *look_body(void *arg)
         WITH_LOCK(&g->known);
         bool idle = !g->o.instance && g->era.instance == 0;
         if (!g->stopping)
-            (void)cond_wait_for(&g->stop_or_time, &g->known, duration_ms(idle ? IDLE_POLL_MS : CACHE_POLL_MS));
+            (void)cond_wait_for(&g->stop_or_time, &g->known,
+                                duration_ms(idle ? IDLE_POLL_MS : CACHE_POLL_MS));
         on = !g->stopping;
     }
     return NULL;

@@ -34,43 +34,41 @@ static const char script_get[] =
     "if not v then redis.call('SET', KEYS[1], 'L' .. ARGV[1], 'PX', ARGV[2]) return 1 end "
     "if string.sub(v, 1, 1) == 'V' then return v end "
     "return 0";
-static const char script_put[] =
-    "if redis.call('GET', KEYS[1]) ~= 'L' .. ARGV[1] then return 0 end "
-    "redis.call('SET', KEYS[1], 'V' .. ARGV[2], 'PX', ARGV[3]) return 1";
+static const char script_put[] = "if redis.call('GET', KEYS[1]) ~= 'L' .. ARGV[1] then return 0 end "
+                                 "redis.call('SET', KEYS[1], 'V' .. ARGV[2], 'PX', ARGV[3]) return 1";
 static const char script_bar[] = "redis.call('SET', KEYS[1], 'B' .. ARGV[1], 'PX', ARGV[2]) return 1";
 // The bar of another writer stays.
 static const char script_clear[] =
     "local v = redis.call('GET', KEYS[1]) "
     "if v and (string.sub(v, 1, 1) ~= 'B' or v == 'B' .. ARGV[1]) then redis.call('DEL', KEYS[1]) end "
     "return 1";
-// One hash per key: tries by minute. Takes one from both, or answers the seconds until both have room, rounded up to a
-// minute like the throttle of one node.
-static const char script_take[] =
-    "local now = tonumber(redis.call('TIME')[1]) "
-    "local minute = math.floor(now / 60) "
-    "local span = tonumber(ARGV[3]) "
-    "local wait = 0 "
-    "for k = 1, 2 do "
-    "  local sum, by = 0, {} "
-    "  local h = redis.call('HGETALL', KEYS[k]) "
-    "  for i = 1, #h, 2 do "
-    "    local m, n = tonumber(h[i]), tonumber(h[i + 1]) "
-    "    if m <= minute - span then redis.call('HDEL', KEYS[k], h[i]) "
-    "    else sum = sum + n by[#by + 1] = {m, n} end "
-    "  end "
-    "  table.sort(by, function(a, b) return a[1] < b[1] end) "
-    "  for i = 1, #by do "
-    "    if sum < tonumber(ARGV[k]) then break end "
-    "    sum = sum - by[i][2] "
-    "    wait = math.max(wait, (by[i][1] + span) * 60 - now) "
-    "  end "
-    "end "
-    "if wait > 0 then return wait end "
-    "for k = 1, 2 do "
-    "  redis.call('HINCRBY', KEYS[k], minute, 1) "
-    "  redis.call('PEXPIRE', KEYS[k], (span + 1) * 60000) "
-    "end "
-    "return 0";
+// One hash per key: tries by minute. Takes one from both, or answers the seconds until both have room,
+// rounded up to a minute like the throttle of one node.
+static const char script_take[] = "local now = tonumber(redis.call('TIME')[1]) "
+                                  "local minute = math.floor(now / 60) "
+                                  "local span = tonumber(ARGV[3]) "
+                                  "local wait = 0 "
+                                  "for k = 1, 2 do "
+                                  "  local sum, by = 0, {} "
+                                  "  local h = redis.call('HGETALL', KEYS[k]) "
+                                  "  for i = 1, #h, 2 do "
+                                  "    local m, n = tonumber(h[i]), tonumber(h[i + 1]) "
+                                  "    if m <= minute - span then redis.call('HDEL', KEYS[k], h[i]) "
+                                  "    else sum = sum + n by[#by + 1] = {m, n} end "
+                                  "  end "
+                                  "  table.sort(by, function(a, b) return a[1] < b[1] end) "
+                                  "  for i = 1, #by do "
+                                  "    if sum < tonumber(ARGV[k]) then break end "
+                                  "    sum = sum - by[i][2] "
+                                  "    wait = math.max(wait, (by[i][1] + span) * 60 - now) "
+                                  "  end "
+                                  "end "
+                                  "if wait > 0 then return wait end "
+                                  "for k = 1, 2 do "
+                                  "  redis.call('HINCRBY', KEYS[k], minute, 1) "
+                                  "  redis.call('PEXPIRE', KEYS[k], (span + 1) * 60000) "
+                                  "end "
+                                  "return 0";
 static const char script_give_back[] =
     "for k = 1, 2 do "
     "  local h = redis.call('HGETALL', KEYS[k]) "
@@ -147,8 +145,9 @@ static bool cache_get(struct cache *c, struct cache_place p, struct cache_ticket
         metric_add(&refused, 1);
         return false;
     }
-    struct str sealed = answer.kind == REDIS_TEXT && answer.text.n > 0 ?
-        (struct str){answer.text.p + 1, answer.text.n - 1} : STR_NONE;
+    struct str sealed = answer.kind == REDIS_TEXT && answer.text.n > 0
+                            ? (struct str){answer.text.p + 1, answer.text.n - 1}
+                            : STR_NONE;
     if (sealed.p && seal_open(r->value_key, eval.keys[0], sealed, ret, a)) {
         metric_add(&hits, 1);
         return true;
@@ -182,7 +181,8 @@ static void cache_put(struct cache *c, struct cache_place p, const struct cache_
 // ---- writing ----
 
 // Runs a script of a writer on its place in the present era. Returns the instance that ran it, 0: none.
-static uint64_t mark(struct redis_cache *r, const char *script, struct cache_place p, uint64_t writer, char *ret_era)
+static uint64_t mark(struct redis_cache *r, const char *script, struct cache_place p, uint64_t writer,
+                     char *ret_era)
 {
     struct cache_era e;
     char place[PLACE_TEXT_MAX], number[NUMBER_TEXT_MAX], life[NUMBER_TEXT_MAX];
@@ -192,7 +192,7 @@ static uint64_t mark(struct redis_cache *r, const char *script, struct cache_pla
     arena_init(&a, CALL_ARENA);
     cache_guard_era(r->guard, &e);
     memcpy(ret_era, e.name, CACHE_ERA_MAX);
-    struct redis_eval eval = {.script = script, .n_keys = 1, .n_args = 2};
+    struct redis_eval eval = {.script = script, .n_keys = 1, .n_args = 2, .needed = true};
     eval.keys[0] = place_text(e.name, p, place);
     eval.args[0] = number_text(writer, number);
     eval.args[1] = number_text(BAR_MS, life);
@@ -206,7 +206,8 @@ static void cache_before_write(struct cache *c, struct cache_place p, struct cac
     *ret_ticket = t;
 }
 
-static bool cache_after_write(struct cache *c, struct cache_place p, const struct cache_ticket *t, struct err *err)
+static bool cache_after_write(struct cache *c, struct cache_place p, const struct cache_ticket *t,
+                              struct err *err)
 {
     struct redis_cache *r = self_of(c);
     char era[CACHE_ERA_MAX];
@@ -216,7 +217,8 @@ static bool cache_after_write(struct cache *c, struct cache_place p, const struc
 
 // ---- tries ----
 
-static struct str try_text(const struct redis_cache *r, char kind, struct str who, char buf[static TRY_TEXT_MAX])
+static struct str try_text(const struct redis_cache *r, char kind, struct str who,
+                           char buf[static TRY_TEXT_MAX])
 {
     uint8_t hash[TRY_HASH_BYTES];
     char hex[2 * TRY_HASH_BYTES + 1];
@@ -237,7 +239,7 @@ static bool try_eval(struct redis_cache *r, const char *script, struct str accou
     if (!r->redis)
         return false;
     arena_init(&a, CALL_ARENA);
-    struct redis_eval eval = {.script = script, .n_keys = 2, .n_args = 3};
+    struct redis_eval eval = {.script = script, .n_keys = 2, .n_args = 3, .needed = true};
     eval.keys[0] = try_text(r, 'a', account, by_account);
     eval.keys[1] = try_text(r, 'i', throttle_site(address, site), by_address);
     eval.args[0] = number_text(THROTTLE_ACCOUNT_MAX, most);
@@ -246,7 +248,8 @@ static bool try_eval(struct redis_cache *r, const char *script, struct str accou
     return redis_eval(r->redis, &eval, ret, &a, &why);
 }
 
-static struct duration cache_tries_take(struct cache *c, struct str account, struct str address, bool *ret_counted)
+static struct duration cache_tries_take(struct cache *c, struct str account, struct str address,
+                                        bool *ret_counted)
 {
     struct redis_answer answer = {.kind = REDIS_NOTHING};
     bool told = try_eval(self_of(c), script_take, account, address, &answer) && answer.kind == REDIS_NUMBER;
@@ -279,7 +282,8 @@ static const struct cache_ops ops = {
 
 // ---- the whole ----
 
-// Asked several times a second by the guard's thread, which makes it the place to tell of a loss and a return.
+// Asked several times a second by the guard's thread, which makes it the place to tell of a loss and a
+// return.
 static uint64_t instance_now(void *ctx)
 {
     struct redis_cache *r = ctx;
@@ -310,8 +314,11 @@ struct cache *redis_cache_new(const struct redis_cache_options *o)
         metric_register(&refused);
         metric_register(&up);
     }
-    struct cache_guard_options g = {.store = o->store, .clock = o->clock, .instance = o->redis ? instance_now : NULL,
-                                    .ctx = r, .hold = o->hold};
+    struct cache_guard_options g = {.store = o->store,
+                                    .clock = o->clock,
+                                    .instance = o->redis ? instance_now : NULL,
+                                    .ctx = r,
+                                    .hold = o->hold};
     r->guard = cache_guard_new(&g);
     return &r->base;
 }

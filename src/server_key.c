@@ -22,8 +22,8 @@ static bool secret_of_store(struct store *s, struct str *ret, struct arena *a, s
     return err_wrap(err, "key of access tokens");
 }
 
-// Nodes with different secrets would refuse each other's tokens, which looks like a broken sign-in: say it at once. It
-// may be on purpose, as the first node with a new secret.
+// Nodes with different secrets would refuse each other's tokens, which looks like a broken sign-in: say it at
+// once. It may be on purpose, as the first node with a new secret.
 static bool compare(struct store *s, const struct token_key *key, struct arena *a, struct err *err)
 {
     struct str before, id = str_of(token_key_id(key));
@@ -38,22 +38,26 @@ static bool compare(struct store *s, const struct token_key *key, struct arena *
     if (before.p && str_eq(before, id))
         return true;
     if (before.p)
-        LOG_WARN("auth.key is not the one that was used last on this database: nodes with another one refuse our "
-                 "access tokens, and everybody must sign in again");
+        LOG_WARN(
+            "auth.key is not the one that was used last on this database: nodes with another one refuse our "
+            "access tokens, and everybody must sign in again");
     return s->ops->setting_put(s, id_setting, id, err);
 }
 
-static bool of_store(const struct config *c, struct store *s, struct token_key **ret, struct arena *a, struct err *err)
+static bool of_store(const struct config *c, struct store *s, struct token_key **ret, struct arena *a,
+                     struct err *err)
 {
     struct str secret;
     if (c->profile != PROFILE_DEVELOPMENT)
-        return ERR(err, ERR_CONFIG, "auth.key is missing, and the nodes of a database server must share it: name a file "
+        return ERR(err, ERR_CONFIG,
+                   "auth.key is missing, and the nodes of a database server must share it: name a file "
                    "with one secret in CHRONOS_AUTH_KEY_FILE on every node");
     if (!secret_of_store(s, &secret, a, err))
         return false;
     if (secret.n < TOKEN_SECRET_MIN)
         return ERR(err, ERR_CORRUPT, "the key of access tokens in the database is damaged: set auth.key");
-    LOG_WARN("the key of access tokens lies in the database: set auth.key before this is more than development");
+    LOG_WARN(
+        "the key of access tokens lies in the database: set auth.key before this is more than development");
     *ret = token_key_of(secret);
     return true;
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Nodes on one store come to one key, whatever the order of their starts; a store of our own keeps it in a file.
+// Nodes on one store come to one key, whatever the order of their starts; a store of our own keeps it in a
+// file.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

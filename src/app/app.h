@@ -88,8 +88,8 @@ struct caller {
     struct str remote;  // address
 };
 
-// The caller behind an access token. One primary-key read, or the cache: the user must exist, be enabled and have the token's
-// session epoch. ERR_UNAUTHENTICATED. email is in the arena; remote is the caller's own to fill.
+// The caller behind an access token. One primary-key read, or the cache: the user must exist, be enabled and have the
+// token's session epoch. ERR_UNAUTHENTICATED. email is in the arena; remote is the caller's own to fill.
 bool app_authenticate(struct app *app, struct str token, struct caller *ret, struct arena *a, struct err *err)
     __attribute__((warn_unused_result));
 // How far the caller may reach with the action. ERR_UNAUTHENTICATED without a sign-in, ERR_DENIED without reach.

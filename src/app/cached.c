@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reads through the cache and writes around it. Values are short texts: "<enabled> <roles> <epoch> <e-mail>" of a user,
-// the owner's identifier of a job. One that cannot be read counts as absent.
+// Reads through the cache and writes around it. Values are short texts: "<enabled> <roles> <epoch> <e-mail>"
+// of a user, the owner's identifier of a job. One that cannot be read counts as absent.
 #include "app/cached.h"
 
 enum { FACTS_TEXT_MAX = EMAIL_MAX + 64 };
@@ -25,7 +25,8 @@ static void before_write(struct app *app, struct cache_place p, struct cache_tic
 }
 
 // Also after a write that failed: it may have been stored all the same.
-static bool after_write(struct app *app, struct cache_place p, const struct cache_ticket *t, bool ok, struct err *err)
+static bool after_write(struct app *app, struct cache_place p, const struct cache_ticket *t, bool ok,
+                        struct err *err)
 {
     struct err why = {0};
     if (app->cache && !app->cache->ops->after_write(app->cache, p, t, &why) && ok) {
@@ -41,14 +42,16 @@ static bool facts_read(struct str text, struct caller_facts *ret)
 {
     struct str rest;
     int64_t enabled, roles, epoch;
-    if (!str_to_i64(str_split(text, ' ', &rest), &enabled) || !str_to_i64(str_split(rest, ' ', &rest), &roles) ||
+    if (!str_to_i64(str_split(text, ' ', &rest), &enabled) ||
+        !str_to_i64(str_split(rest, ' ', &rest), &roles) ||
         !str_to_i64(str_split(rest, ' ', &rest), &epoch) || !rest.p)
         return false;
     *ret = (struct caller_facts){enabled != 0, (unsigned)roles, epoch, rest};
     return true;
 }
 
-bool cached_caller(struct app *app, struct ulid id, struct caller_facts *ret, struct arena *a, struct err *err)
+bool cached_caller(struct app *app, struct ulid id, struct caller_facts *ret, struct arena *a,
+                   struct err *err)
 {
     struct cache_place place = {CACHE_CALLER, id};
     struct cache_ticket ticket;
@@ -82,7 +85,8 @@ bool cached_job_owner(struct app *app, struct ulid id, struct cache_ticket *ret_
                       struct arena *a)
 {
     struct str text;
-    return place_get(app, (struct cache_place){CACHE_JOB_OWNER, id}, ret_ticket, &text, a) && ulid_parse(text, ret);
+    return place_get(app, (struct cache_place){CACHE_JOB_OWNER, id}, ret_ticket, &text, a) &&
+           ulid_parse(text, ret);
 }
 
 void cached_job_owner_put(struct app *app, struct ulid id, const struct cache_ticket *t, struct ulid owner)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reads that may come from the cache, and the writes that change what they would say. Every change of a user and every
-// deletion of a job goes through here; app/cache.h has the argument. For app/ only.
+// Reads that may come from the cache, and the writes that change what they would say. Every change of a user and
+// every deletion of a job goes through here; app/cache.h has the argument. For app/ only.
 #ifndef APP_CACHED_H
 #define APP_CACHED_H
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Sealed values: a random nonce, then the ciphertext with its tag. The nonce has 192 bits, so chance never repeats it.
+// Sealed values: a random nonce, then the ciphertext with its tag. The nonce has 192 bits, so chance never
+// repeats it.
 #include "auth/seal.h"
 
 #include <sodium.h>
@@ -7,7 +8,10 @@
 #include "base/err.h"
 #include "base/rng.h"
 
-enum { NONCE = crypto_aead_xchacha20poly1305_ietf_NPUBBYTES, TAG = crypto_aead_xchacha20poly1305_ietf_ABYTES };
+enum {
+    NONCE = crypto_aead_xchacha20poly1305_ietf_NPUBBYTES,
+    TAG = crypto_aead_xchacha20poly1305_ietf_ABYTES
+};
 _Static_assert(SEAL_EXTRA_BYTES == NONCE + TAG, "what a sealed value has more");
 _Static_assert(SEAL_KEY_BYTES == crypto_aead_xchacha20poly1305_ietf_KEYBYTES, "the key of libsodium");
 

@@ -16,7 +16,8 @@ static void what_was_sealed_opens(void **state)
     struct arena *a = *state;
     static const struct str values[] = {STR_INIT(""), STR_INIT("x"), STR_INIT("0 3 17 ada@example.org")};
     for (size_t i = 0; i < sizeof values / sizeof values[0]; i++) {
-        struct str back, sealed = seal(KEY, STR("place"), values[i], a), again = seal(KEY, STR("place"), values[i], a);
+        struct str back, sealed = seal(KEY, STR("place"), values[i], a),
+                         again = seal(KEY, STR("place"), values[i], a);
         assert_int_equal(sealed.n, values[i].n + SEAL_EXTRA_BYTES);
         assert_false(str_eq(sealed, again));
         assert_true(seal_open(KEY, STR("place"), sealed, &back, a));

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// A few connections shared by all threads, and the one thread that makes them, sends wake-ups and notices a loss while
-// nobody calls.
+// A few connections shared by all threads, and the one thread that makes them, sends wake-ups and notices a
+// loss while nobody calls.
 //
-// A loss ends a round: every connection of it is closed, at once when it is idle, else when it comes back. The next
-// round begins when a connection was made. All connections of a round lead to one instance.
-// Lock: lock (LOCK_REDIS) guards everything below it in the struct; no call to the server is made under it.
+// A loss ends a round: every connection of it is closed, at once when it is idle, else when it comes back.
+// The next round begins when a connection was made. All connections of a round lead to one instance. Lock:
+// lock (LOCK_REDIS) guards everything below it in the struct; no call to the server is made under it.
 #include "net/redis.h"
 
 #include "base/mem.h"
@@ -12,7 +12,9 @@
 #include "net/redis_link.h"
 
 enum {
-    IDLE_WAIT_MS = 20, // for a connection that others use
+    WAIT_MS = 2, // for a connection that others use
+    WAIT_NEEDED_MS = 40,
+    RESERVE = 2, // connections for those who need one
     RETRY_MS_FIRST = 50,
     DOUBLINGS_MAX = 10,
     LOOK_EVERY_MS = 1000, // whether the server still answers
@@ -37,7 +39,7 @@ struct redis {
     struct rng rng; // of the thread
 
     struct mutex lock;
-    struct cond came_back, work;
+    struct cond came_back, came_back_spare, work;
     struct place idle[REDIS_CONNECTIONS];
     size_t n_idle, n_open; // of this round
     uint64_t round, instance;
@@ -56,8 +58,16 @@ struct duration redis_retry_after(int failures, struct rng *rng)
 
 // ---- connections, under the lock ----
 
+static void signal_idle(struct redis *r)
+{
+    cond_signal(&r->came_back);
+    if (r->n_idle > RESERVE)
+        cond_signal(&r->came_back_spare);
+}
+
 // Returns how many links the caller has to close after the lock.
-static size_t round_end(struct redis *r, const struct err *why, struct redis_link *ret[static REDIS_CONNECTIONS])
+static size_t round_end(struct redis *r, const struct err *why,
+                        struct redis_link *ret[static REDIS_CONNECTIONS])
 {
     struct mono now = clock_mono(r->clock);
     size_t n = r->n_idle;
@@ -71,6 +81,7 @@ static size_t round_end(struct redis *r, const struct err *why, struct redis_lin
     r->retry_at = mono_add(now, redis_retry_after(r->failures++, &r->rng));
     (void)snprintf(r->why, sizeof r->why, "%s", why->text);
     cond_broadcast(&r->came_back);
+    cond_broadcast(&r->came_back_spare);
     cond_signal(&r->work);
     return n;
 }
@@ -88,14 +99,17 @@ static void lose(struct redis *r, uint64_t round, const struct err *why)
         redis_link_close(links[i]);
 }
 
-static bool take(struct redis *r, struct place *ret, struct err *err)
+static bool take(struct redis *r, bool needed, struct place *ret, struct err *err)
 {
+    size_t spare = needed ? 0 : RESERVE;
     WITH_LOCK(&r->lock);
-    if (r->up && r->n_idle == 0)
-        (void)cond_wait_for(&r->came_back, &r->lock, duration_ms(IDLE_WAIT_MS));
+    struct mono now = clock_mono(r->clock),
+                until = mono_add(now, duration_ms(needed ? WAIT_NEEDED_MS : WAIT_MS));
+    for (; r->up && r->n_idle <= spare && now.us < until.us; now = clock_mono(r->clock))
+        (void)cond_wait_for(needed ? &r->came_back : &r->came_back_spare, &r->lock, mono_since(until, now));
     if (!r->up)
         return ERR(err, ERR_UNAVAILABLE, "%s", r->why[0] ? r->why : "redis: not connected yet");
-    if (r->n_idle == 0)
+    if (r->n_idle <= spare)
         return ERR(err, ERR_UNAVAILABLE, "redis: every connection is busy");
     *ret = r->idle[--r->n_idle];
     return true;
@@ -107,18 +121,18 @@ static void give_back(struct redis *r, struct place p)
         WITH_LOCK(&r->lock);
         if (p.round == r->round) {
             r->idle[r->n_idle++] = p;
-            cond_signal(&r->came_back);
+            signal_idle(r);
             return;
         }
     }
     redis_link_close(p.link);
 }
 
-static bool call(struct redis *r, const struct str *words, size_t n, struct redis_answer *ret, struct arena *a,
-                 struct err *err)
+static bool call(struct redis *r, bool needed, const struct str *words, size_t n, struct redis_answer *ret,
+                 struct arena *a, struct err *err)
 {
     struct place p = {0};
-    if (!take(r, &p, err))
+    if (!take(r, needed, &p, err))
         return false;
     if (!redis_link_call(p.link, words, n, ret, a, err)) {
         redis_link_close(p.link);
@@ -129,7 +143,8 @@ static bool call(struct redis *r, const struct str *words, size_t n, struct redi
     return true;
 }
 
-bool redis_eval(struct redis *r, const struct redis_eval *e, struct redis_answer *ret, struct arena *a, struct err *err)
+bool redis_eval(struct redis *r, const struct redis_eval *e, struct redis_answer *ret, struct arena *a,
+                struct err *err)
 {
     struct str words[3 + REDIS_KEYS_MAX + REDIS_ARGS_MAX] = {STR("EVAL"), str_of(e->script)};
     size_t n = 2;
@@ -144,7 +159,7 @@ bool redis_eval(struct redis *r, const struct redis_eval *e, struct redis_answer
     }
     if (a->exhausted)
         return ERR(err, ERR_TOO_LARGE, "redis: the call does not fit into memory");
-    return call(r, words, n, ret, a, err);
+    return call(r, e->needed, words, n, ret, a, err);
 }
 
 // ---- the thread ----
@@ -167,7 +182,7 @@ static void add_link(struct redis *r, struct redis_link *link)
             r->up = true;
             r->up_since = r->looked_at = clock_mono(r->clock);
         }
-        cond_signal(&r->came_back);
+        signal_idle(r);
     }
     for (size_t i = 0; i < n; i++)
         redis_link_close(stale[i]);
@@ -203,7 +218,7 @@ static void say(struct redis *r, const struct str *words, size_t n)
     struct redis_answer answer;
     struct err ignored = {0};
     arena_init(&a, CALL_ARENA);
-    (void)!call(r, words, n, &answer, &a, &ignored);
+    (void)!call(r, true, words, n, &answer, &a, &ignored);
     arena_release(&a);
 }
 
@@ -295,6 +310,7 @@ struct redis *redis_new(const struct redis_options *o, struct err *err)
     (void)snprintf(r->own, sizeof r->own, "%016llx", (unsigned long long)rng_u64(&r->rng));
     mutex_init(&r->lock, LOCK_REDIS);
     cond_init(&r->came_back);
+    cond_init(&r->came_back_spare);
     cond_init(&r->work);
     r->retry_at = clock_mono(r->clock);
     r->thread = thread_start("redis", keep, r);
@@ -316,6 +332,7 @@ void redis_free(struct redis *r)
     for (size_t i = 0; i < r->n_idle; i++)
         redis_link_close(r->idle[i].link);
     cond_release(&r->work);
+    cond_release(&r->came_back_spare);
     cond_release(&r->came_back);
     mutex_release(&r->lock);
     arena_release(&r->a);
@@ -343,7 +360,11 @@ void redis_wake_others(struct redis *r)
 void redis_listen(struct redis *r, void (*heard)(void *ctx), void *ctx)
 {
     must(!r->listener);
-    struct redis_listener_options o = {.address = &r->address, .channel = r->channel, .own = str_of(r->own),
-                                       .clock = r->clock, .heard = heard, .ctx = ctx};
+    struct redis_listener_options o = {.address = &r->address,
+                                       .channel = r->channel,
+                                       .own = str_of(r->own),
+                                       .clock = r->clock,
+                                       .heard = heard,
+                                       .ctx = ctx};
     r->listener = redis_listener_new(&o);
 }

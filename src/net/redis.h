@@ -15,7 +15,7 @@
 
 enum {
     REDIS_VALUE_MAX = 256 * 1024, // of an argument or an answer
-    REDIS_CONNECTIONS = 4,
+    REDIS_CONNECTIONS = 16,
     REDIS_CALL_MS = 50,
     REDIS_RETRY_MS_MAX = 1000,
     REDIS_WAKE_GAP_MS = 5, // bursts of redis_wake_others become one message in this time
@@ -47,6 +47,7 @@ struct redis_eval {
     const char *script;
     struct str keys[REDIS_KEYS_MAX], args[REDIS_ARGS_MAX];
     size_t n_keys, n_args;
+    bool needed; // waits for a connection that others use, before those for whom it is only an advantage
 };
 struct redis_answer {
     enum { REDIS_NOTHING, REDIS_NUMBER, REDIS_TEXT } kind;
@@ -60,8 +61,8 @@ bool redis_eval(struct redis *r, const struct redis_eval *e, struct redis_answer
 
 // Tells the listeners of other processes, soon and without waiting; lost when the server is away.
 void redis_wake_others(struct redis *r);
-// From now on heard(ctx) is called when another process woke us, and whenever that may have been missed. On a thread of
-// its own, until redis_free; must not block. Once at most.
+// From now on heard(ctx) is called when another process woke us, and whenever that may have been missed. On a
+// thread of its own, until redis_free; must not block. Once at most.
 void redis_listen(struct redis *r, void (*heard)(void *ctx), void *ctx);
 
 #endif

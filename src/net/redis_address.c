@@ -51,7 +51,8 @@ bool redis_address_parse(struct str url, struct redis_address *ret, struct err *
     char text[URL_MAX], port[16], path[32];
     bool given;
     if (str_starts(url, tls))
-        return ERR(err, ERR_CONFIG, "the address of Redis begins with rediss://, but TLS is not supported: use redis:// "
+        return ERR(err, ERR_CONFIG,
+                   "the address of Redis begins with rediss://, but TLS is not supported: use redis:// "
                    "through a tunnel or a private network");
     if (!u || !str_starts(url, scheme) || url.n >= sizeof text)
         return ERR(err, ERR_CONFIG, "the address of Redis must look like redis://user:password@host:6379/0");
@@ -62,7 +63,8 @@ bool redis_address_parse(struct str url, struct redis_address *ret, struct err *
         !part(u, CURLUPART_USER, CURLUE_NO_USER, a.user, sizeof a.user, &a.has_user) ||
         !part(u, CURLUPART_PASSWORD, CURLUE_NO_PASSWORD, a.password, sizeof a.password, &a.has_password) ||
         !part(u, CURLUPART_PORT, CURLUE_NO_PORT, port, sizeof port, &given))
-        return ERR(err, ERR_CONFIG, "the address of Redis cannot be read: it must look like "
+        return ERR(err, ERR_CONFIG,
+                   "the address of Redis cannot be read: it must look like "
                    "redis://user:password@host:6379/0, with special characters written as %%XX");
     int64_t number = PORT_DEFAULT;
     if (given && str_to_i64(str_of(port), &number))

@@ -41,8 +41,15 @@ static void what_cannot_be_read_is_refused_and_not_shown(void **state)
 {
     (void)state;
     static const char *const bad[] = {
-        "",          "redis://",      "http://:secret@host", "redis://:secret@host:70000", "redis://:secret@host/x",
-        "secret",    "redis://:secret@host/-1", "rediss://:secret@host", "redis://:sec%zzret@:1/0",
+        "",
+        "redis://",
+        "http://:secret@host",
+        "redis://:secret@host:70000",
+        "redis://:secret@host/x",
+        "secret",
+        "redis://:secret@host/-1",
+        "rediss://:secret@host",
+        "redis://:sec%zzret@:1/0",
     };
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         struct redis_address a;

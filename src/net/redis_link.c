@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// One connection to a Redis server, over hiredis. A connection that failed once is never used again: an answer that
-// comes late would be taken for the next one's.
+// One connection to a Redis server, over hiredis. A connection that failed once is never used again: an
+// answer that comes late would be taken for the next one's.
 #include "net/redis_link.h"
 
 #include <hiredis/hiredis.h>
@@ -143,8 +143,8 @@ void redis_link_close(struct redis_link *l)
 
 uint64_t redis_link_instance(const struct redis_link *l) { return l->instance; }
 
-bool redis_link_call(struct redis_link *l, const struct str *words, size_t n, struct redis_answer *ret, struct arena *a,
-                     struct err *err)
+bool redis_link_call(struct redis_link *l, const struct str *words, size_t n, struct redis_answer *ret,
+                     struct arena *a, struct err *err)
 {
     __attribute__((cleanup(reply_cleanup))) redisReply *reply = ask(l->c, words, n, "no answer", err);
     if (!reply)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// One connection to a Redis server: the inside of net/redis.h, and the only place that knows hiredis. Not thread-safe.
+// One connection to a Redis server: the inside of net/redis.h, and the only place that knows hiredis. Not
+// thread-safe.
 #ifndef NET_REDIS_LINK_H
 #define NET_REDIS_LINK_H
 
@@ -51,8 +52,8 @@ struct redis_listener_options {
 struct redis_listener *redis_listener_new(const struct redis_listener_options *o);
 void redis_listener_free(struct redis_listener *l);
 
-// How long to wait before the try after `failures` ones in a row: doubling to REDIS_RETRY_MS_MAX, less up to a half by
-// chance, so that the nodes of a cluster do not come back at one instant.
+// How long to wait before the try after `failures` ones in a row: doubling to REDIS_RETRY_MS_MAX, less up to a half
+// by chance, so that the nodes of a cluster do not come back at one instant.
 struct duration redis_retry_after(int failures, struct rng *rng);
 
 #endif

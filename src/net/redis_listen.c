@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The thread that hears other processes: a connection of its own on the channel, made again whenever it is lost.
-// After every connect it reports once, because what was said meanwhile is lost.
+// The thread that hears other processes: a connection of its own on the channel, made again whenever it is
+// lost. After every connect it reports once, because what was said meanwhile is lost.
 #include "net/redis_link.h"
 
 #include <errno.h>
