@@ -239,8 +239,8 @@ static int find_row(const struct trim_row *v, size_t n, struct ulid id)
     return -1;
 }
 
-// Attempts of one occurrence stand in any order, so the one behind may come later: looked at again until nothing more
-// goes. Nearly always the second look is the last.
+// Attempts of one occurrence stand in any order, so the one behind may come later: looked at again until
+// nothing more goes. Nearly always the second look is the last.
 void trim_choose(struct trim_row *v, size_t n)
 {
     for (size_t i = 0; i < n; i++)

@@ -32,8 +32,8 @@ struct trim_row {
 };
 // Ids of runs scheduled before an instant are below this one (but for the last millisecond).
 struct ulid trim_bound(struct instant before);
-// Which of some runs in id order go. A run goes after the ones behind it in the chain of its job, so that a chain is only
-// ever cut at its old end.
+// Which of some runs in id order go. A run goes after the ones behind it in the chain of its job, so that a
+// chain is only ever cut at its old end.
 void trim_choose(struct trim_row *v, size_t n);
 
 // ---- pages -------------------------------------------------------------------------------------

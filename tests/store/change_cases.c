@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What other nodes hear of: one row per change, in its transaction; nothing in a store that nobody else can use.
+// What other nodes hear of: one row per change, in its transaction; nothing in a store that nobody else can
+// use.
 #include "conformance.h"
 
 enum { READ_MAX = 1000, TOKEN = 77, WAIT_S = 60 };
@@ -110,7 +111,8 @@ static void replay_is_told(void **state)
     assert_true(finish(w, &f));
     struct run replay = run_make(&p, at_s(200), 1, RUN_QUEUED, 0);
     int64_t seq = last_change(w);
-    assert_ok(w, w->s->ops->dlq_resolve(w->s, letter.id, STR("me"), STR("again"), &replay, at_s(201), &w->err));
+    assert_ok(w,
+              w->s->ops->dlq_resolve(w->s, letter.id, STR("me"), STR("again"), &replay, at_s(201), &w->err));
     expect_one(w, seq, CHANGE_RUN, replay.id);
 }
 
@@ -131,7 +133,8 @@ static void refused_operation_tells_nothing(void **state)
 static void flush_tells_what_it_is_given(void **state)
 {
     struct world *w = *state;
-    struct change told[] = {{.kind = CHANGE_RUN, .subject = id_new(w)}, {.kind = CHANGE_JOB, .subject = id_new(w)}};
+    struct change told[] = {{.kind = CHANGE_RUN, .subject = id_new(w)},
+                            {.kind = CHANGE_JOB, .subject = id_new(w)}};
     struct flush all = {.changes = told, .n_changes = 2, .node_token = TOKEN};
     struct node n = {.token = TOKEN, .name = STR("n")};
     struct change *v;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// One suite against every store: conformance memory | sqlite | postgresql | mysql. The last two take their database from
-// the environment: python3 tests/servers/with.py postgres -- …/store_conformance postgresql
+// One suite against every store: conformance memory | sqlite | postgresql | mysql. The last two take their
+// database from the environment: python3 tests/servers/with.py postgres -- …/store_conformance postgresql
 #include "conformance.h"
 
 #include <stdio.h>

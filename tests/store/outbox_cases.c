@@ -117,7 +117,8 @@ static void lost_decisions_are_no_events(void **state)
 {
     struct world *w = *state;
     struct plan p = job_with_events(w), late = p;
-    struct run r = fire_one(w, &p, RUN_RUNNING, 4), again = run_make(&late, late.next_fire, 1, RUN_RUNNING, 5);
+    struct run r = fire_one(w, &p, RUN_RUNNING, 4),
+               again = run_make(&late, late.next_fire, 1, RUN_RUNNING, 5);
     struct fire lost = {.job_id = p.job_id,
                         .expect_version = 1,
                         .expect_next = late.next_fire,
@@ -216,7 +217,8 @@ static void replay_is_an_event(void **state)
     assert_true(finish(w, &f));
     forget(w);
     struct run replay = run_make(&p, at_s(200), 1, RUN_QUEUED, 0);
-    assert_ok(w, w->s->ops->dlq_resolve(w->s, letter.id, STR("me"), STR("again"), &replay, at_s(201), &w->err));
+    assert_ok(w,
+              w->s->ops->dlq_resolve(w->s, letter.id, STR("me"), STR("again"), &replay, at_s(201), &w->err));
     assert_id(only_event(w, OUTBOX_RUN, RUN_QUEUED).run_id, replay.id);
 }
 

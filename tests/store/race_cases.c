@@ -383,8 +383,11 @@ static void *rotate_the_same(void *arg)
 static void session_used_by_many_is_ended(void **state)
 {
     struct world *w = *state;
-    struct session first = {
-        .token_hash = {1}, .family = id_new(w), .user_id = id_new(w), .created_at = at_s(0), .expires_at = at_s(900)};
+    struct session first = {.token_hash = {1},
+                            .family = id_new(w),
+                            .user_id = id_new(w),
+                            .created_at = at_s(0),
+                            .expires_at = at_s(900)};
     struct racer v[THREADS] = {0};
     int won = 0, refused = 0;
     assert_ok(w, w->s->ops->session_insert(w->s, &first, &w->err));

@@ -54,7 +54,8 @@ static bool connect_cleaner(const char *kind, struct err *err)
     struct str text;
     arena_init(&a, URL_BUDGET);
     struct db_config c = {.url = &url, .application = "chronos tests", .patience = duration_s(PATIENCE_S)};
-    return url_get(&text, err) && db_url_parse(text, &url, &a, err) && engine_of(kind)->open(&c, &cleaner, err);
+    return url_get(&text, err) && db_url_parse(text, &url, &a, err) &&
+           engine_of(kind)->open(&c, &cleaner, err);
 }
 
 bool server_empty(const char *kind, struct err *err)

@@ -127,8 +127,8 @@ static int by_name(const void *a, const void *b)
     return order ? order : x->token < y->token ? -1 : 1;
 }
 
-bool mem_nodes_list(struct store *s, struct node **ret, size_t *ret_n, struct instant *ret_now, struct arena *a,
-                    struct err *err)
+bool mem_nodes_list(struct store *s, struct node **ret, size_t *ret_n, struct instant *ret_now,
+                    struct arena *a, struct err *err)
 {
     struct mem_call c;
     if (!call_begin(&c, s, "nodes_list", false, err))

@@ -44,7 +44,8 @@ static void letters_trim(struct mem *m, struct instant before, size_t max, bool 
     }
 }
 
-static bool trim(struct mem *m, struct instant before, size_t max, size_t *ret_n, bool *ret_more, struct err *err)
+static bool trim(struct mem *m, struct instant before, size_t max, size_t *ret_n, bool *ret_more,
+                 struct err *err)
 {
     struct arena a CLEANUP(arena_release);
     struct trim_row *v = NULL;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// What nodes tell each other: rows written in the transaction of the change, read by every node, kept for minutes. An
-// exclusive store has nobody to tell.
+// What nodes tell each other: rows written in the transaction of the change, read by every node, kept for
+// minutes. An exclusive store has nobody to tell.
 //
-// Rows become visible when their transaction ends, and transactions end in any order: a row may appear whose seq is lower
-// than one that was read already. The reader looks back (engine/changes.c).
+// Rows become visible when their transaction ends, and transactions end in any order: a row may appear whose
+// seq is lower than one that was read already. The reader looks back (engine/changes.c).
 #include "base/mem.h"
 #include "store/sql/sql.h"
 
@@ -50,7 +50,8 @@ static bool notify(struct db *d, struct err *err)
            (sql_query(d, STORE_CHANGES_NOTIFY, &s, err) && db_later(s, err));
 }
 
-bool changes_put(struct store *st, struct db *d, const struct change *v, size_t n, int64_t sender, struct err *err)
+bool changes_put(struct store *st, struct db *d, const struct change *v, size_t n, int64_t sender,
+                 struct err *err)
 {
     if (st->exclusive || n == 0)
         return true;
@@ -64,7 +65,8 @@ bool changes_put(struct store *st, struct db *d, const struct change *v, size_t 
     return notify(d, err);
 }
 
-bool change_put(struct store *st, struct db *d, int kind, struct ulid subject, int64_t sender, struct err *err)
+bool change_put(struct store *st, struct db *d, int kind, struct ulid subject, int64_t sender,
+                struct err *err)
 {
     struct change c = {.kind = kind, .subject = subject};
     return changes_put(st, d, &c, 1, sender, err);

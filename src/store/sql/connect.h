@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// How a store gets its connections. Of a database that is away nobody waits: after a failed attempt the next one comes
-// after a random pause, one thread at a time makes it, and everybody else gets the last error at once.
+// How a store gets its connections. Of a database that is away nobody waits: after a failed attempt the next
+// one comes after a random pause, one thread at a time makes it, and everybody else gets the last error at
+// once.
 #ifndef STORE_SQL_CONNECT_H
 #define STORE_SQL_CONNECT_H
 

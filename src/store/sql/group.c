@@ -57,7 +57,8 @@ static enum op_end run_one(struct group *g, struct group_op *op, bool guarded)
         return end;
     if (guarded)
         return db_savepoint_rollback(d, &ignored) ? OP_HARMLESS : end_of_failure(g, &ignored, OP_BROKE);
-    // A server may have put off statements of operations before: whose failure it was shows with savepoints only.
+    // A server may have put off statements of operations before: whose failure it was shows with savepoints
+    // only.
     return !connector_of_server(g->connector) && db_changes_total(d) == before ? OP_HARMLESS : OP_BROKE;
 }
 
@@ -88,8 +89,8 @@ static bool is_only_one(const struct group_op *first)
 enum group_end { GROUP_DONE, GROUP_BROKE, GROUP_LOST, GROUP_BUSY };
 
 // An operation failed and the transaction with it. Who is to blame ends; the others run again.
-static enum group_end after_break(struct group *g, struct group_op *first, struct group_op *op, enum op_end end,
-                                  bool guarded, struct err *ret_why)
+static enum group_end after_break(struct group *g, struct group_op *first, struct group_op *op,
+                                  enum op_end end, bool guarded, struct err *ret_why)
 {
     *ret_why = *op->err;
     db_rollback(g->db);
@@ -114,7 +115,8 @@ static enum group_end after_commit(struct group *g, const struct group_op *first
     return guarded || is_only_one(first) ? GROUP_DONE : GROUP_BROKE;
 }
 
-// One try at the whole group. Not GROUP_DONE: the transaction has ended, those that have not are to run again.
+// One try at the whole group. Not GROUP_DONE: the transaction has ended, those that have not are to run
+// again.
 static enum group_end try_group(struct group *g, struct group_op *first, bool guarded, struct err *ret_why)
 {
     if (!connector_keep(g->connector, false, &g->db, ret_why)) {
@@ -205,7 +207,8 @@ static void lead(struct group *g, const struct group_op *self)
     run_group(g, taken);
     int64_t backlog = g->db ? db_backlog(g->db) : 0;
     mutex_lock(&g->lock);
-    // The tidier sleeps while there is nothing to move, and looks by itself once a second while there is something.
+    // The tidier sleeps while there is nothing to move, and looks by itself once a second while there is
+    // something.
     bool rouse = (g->backlog == 0 && backlog > 0) || (g->backlog < TIDY_PAGES && backlog >= TIDY_PAGES);
     g->backlog = backlog;
     g->groups++;

@@ -4,8 +4,8 @@
 // Leader and followers: the first thread that comes leads; it takes everything that is queued (bounded by
 // weight), runs it in one transaction on the group's connection, wakes the others with their own results,
 // and hands the lead to the next one waiting. No timer: a group is what arrived during the last commit. An
-// operation that fails takes nothing of the others with it. On servers a group that lost its connection before the
-// commit runs again on a new one, and one that met a deadlock runs again after a pause.
+// operation that fails takes nothing of the others with it. On servers a group that lost its connection
+// before the commit runs again on a new one, and one that met a deadlock runs again after a pause.
 #ifndef STORE_SQL_GROUP_H
 #define STORE_SQL_GROUP_H
 
@@ -30,11 +30,12 @@ struct group {
     int64_t groups;      // counted up with each
     struct cond changed; // a group ended with some backlog, or stop
     bool stop;
-    bool tidies;         // constant: there is a tidier
+    bool tidies; // constant: there is a tidier
     pthread_t tidier;
 };
 
-// Takes d over; NULL: it is opened when it is needed. Of a file, starts the thread that moves the log into it.
+// Takes d over; NULL: it is opened when it is needed. Of a file, starts the thread that moves the log into
+// it.
 void group_init(struct group *g, struct connector *c, struct db *d);
 void group_release(struct group *g); // no operation may be under way; closes the connection
 // Returns after the commit that holds the operation. weight: rows, about.

@@ -210,8 +210,8 @@ static bool nodes_add(struct node **v, size_t n, size_t *cap, struct arena *a)
     return more != NULL;
 }
 
-bool sql_nodes_list(struct store *s, struct node **ret, size_t *ret_n, struct instant *ret_now, struct arena *a,
-                    struct err *err)
+bool sql_nodes_list(struct store *s, struct node **ret, size_t *ret_n, struct instant *ret_now,
+                    struct arena *a, struct err *err)
 {
     struct sql_read r;
     struct node *v = NULL;
@@ -246,8 +246,8 @@ struct duty_claim {
     bool held;
 };
 
-// What the row holds after the conditional statement says who has the duty: row counts of an upsert differ between
-// engines.
+// What the row holds after the conditional statement says who has the duty: row counts of an upsert differ
+// between engines.
 static bool hold_write(struct db *d, void *arg, struct err *err)
 {
     struct duty_claim *w = arg;

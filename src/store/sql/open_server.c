@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Opens the store in the database of a server: schema changes under a lock that other nodes respect, a look at whether
-// the server keeps what it acknowledges, then connections as they are needed.
+// Opens the store in the database of a server: schema changes under a lock that other nodes respect, a look
+// at whether the server keeps what it acknowledges, then connections as they are needed.
 #include "base/log.h"
 #include "base/mem.h"
 #include "db/migrate.h"
@@ -25,7 +25,11 @@ static const struct server_kind kinds[] = {
      &postgres_store_ops,
      store_postgres_migrations,
      &store_postgres_migrations_n},
-    {{"mysql", "mariadb"}, &db_engine_mysql, &mysql_store_ops, store_mysql_migrations, &store_mysql_migrations_n},
+    {{"mysql", "mariadb"},
+     &db_engine_mysql,
+     &mysql_store_ops,
+     store_mysql_migrations,
+     &store_mysql_migrations_n},
 };
 
 struct server_home {
@@ -54,7 +58,8 @@ static const struct server_kind *kind_of(struct str scheme)
 
 bool store_server_scheme(struct str scheme) { return kind_of(scheme) != NULL; }
 
-static bool home_fill(struct server_home *h, struct str url, const struct store_server_options *o, struct err *err)
+static bool home_fill(struct server_home *h, struct str url, const struct store_server_options *o,
+                      struct err *err)
 {
     struct str own = arena_str(&h->arena, url);
     h->application = arena_cstr(&h->arena, str_of(o->application));
@@ -113,8 +118,8 @@ static bool check_durability(struct db *d, bool strict, struct err *err)
     return false;
 }
 
-bool store_server_open(struct str url, const struct store_server_options *o, struct instant now, struct store **ret,
-                       struct err *err)
+bool store_server_open(struct str url, const struct store_server_options *o, struct instant now,
+                       struct store **ret, struct err *err)
 {
     struct server_home *h = mem_new(struct server_home);
     struct db *d = NULL;

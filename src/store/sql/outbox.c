@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Events for readers outside: rows written in the transaction of the change and removed when they have been passed on.
+// Events for readers outside: rows written in the transaction of the change and removed when they have been
+// passed on.
 #include "base/mem.h"
 #include "store/sql/sql.h"
 

@@ -58,8 +58,8 @@ static bool session_find(struct db *d, const uint8_t *hash, struct session *ret,
     return true;
 }
 
-// Until nothing is left: on a server a rotation that was under way may have put a row behind the back of a statement.
-// Its own row was there, so the statement waited for it and found something to remove.
+// Until nothing is left: on a server a rotation that was under way may have put a row behind the back of a
+// statement. Its own row was there, so the statement waited for it and found something to remove.
 static bool remove_by(struct db *d, enum store_query q, struct ulid id, struct err *err)
 {
     struct db_stmt *s;

@@ -159,8 +159,7 @@ static bool sql_check(struct store *s, struct err *err)
 const struct store_ops sqlite_store_ops = {.name = "sqlite", SQL_OPS};
 const struct store_ops postgres_store_ops = {
     .name = "postgresql", SQL_OPS, .job_definitions = sql_job_definitions, .changes_wait = sql_changes_wait};
-const struct store_ops mysql_store_ops = {
-    .name = "mysql", SQL_OPS, .job_definitions = sql_job_definitions};
+const struct store_ops mysql_store_ops = {.name = "mysql", SQL_OPS, .job_definitions = sql_job_definitions};
 
 struct store *sql_new(const struct sql_config *c)
 {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Retention: old runs go page by page along their primary key, which is in the order of time. Where a call ended the
-// next one goes on, so that the newest runs of resting jobs, which stay, are not looked at each time.
+// Retention: old runs go page by page along their primary key, which is in the order of time. Where a call
+// ended the next one goes on, so that the newest runs of resting jobs, which stay, are not looked at each
+// time.
 #include "store/sql/sql.h"
 
 enum { ROW_BYTES = 128 };
@@ -51,8 +52,8 @@ static bool removal_write(struct db *d, void *arg, struct err *err)
 }
 
 // What was found final and not the newest stays so: nothing is locked between looking and removing.
-static bool trim(struct store *s, struct instant before, size_t max, size_t *ret_n, bool *ret_more, struct arena *a,
-                 struct err *err)
+static bool trim(struct store *s, struct instant before, size_t max, size_t *ret_n, bool *ret_more,
+                 struct arena *a, struct err *err)
 {
     struct sql *q = (struct sql *)s;
     struct trim_row *v = arena_new_array(a, struct trim_row, max);

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+// The operations of the memory store (store/store.h says what each does), for the table in store_memory.c.
+#ifndef STORE_MEMORY_OPERATIONS_H
+#define STORE_MEMORY_OPERATIONS_H
+
+#include "store/store.h"
+
+bool mem_flush(struct store *s, struct flush *f, struct err *err);
+bool mem_plans_page(struct store *s, struct ulid after, size_t max, bool all, struct plan **ret,
+                    size_t *ret_n, size_t *ret_bad, struct arena *a, struct err *err);
+bool mem_plans_get(struct store *s, const struct ulid *ids, size_t n, struct plan **ret, size_t *ret_n,
+                   struct arena *a, struct err *err);
+bool mem_runs_unfinished(struct store *s, struct ulid after, size_t max, struct run **ret, size_t *ret_n,
+                         struct arena *a, struct err *err);
+bool mem_job_definition(struct store *s, struct ulid id, struct str *ret_text, int64_t *ret_version,
+                        struct arena *a, struct err *err);
+bool mem_jobs_insert(struct store *s, const struct job *v, const struct plan *plans, size_t n,
+                     struct err *err);
+bool mem_job_update(struct store *s, const struct job *j, const struct plan *p, int64_t expect,
+                    struct err *err);
+bool mem_job_delete(struct store *s, struct ulid id, int64_t expect, struct instant now, struct err *err);
+bool mem_job_set_state(struct store *s, struct ulid id, int state, struct instant next_fire,
+                       struct instant now, struct err *err);
+bool mem_job_get(struct store *s, struct ulid id, struct job *ret, struct arena *a, struct err *err);
+bool mem_jobs_list(struct store *s, const struct job_filter *f, const struct page *p, struct job **ret,
+                   size_t *ret_n, struct page_result *ret_page, struct arena *a, struct err *err);
+bool mem_run_insert(struct store *s, struct run *r, struct err *err);
+bool mem_run_get(struct store *s, struct ulid id, struct run *ret, struct arena *a, struct err *err);
+bool mem_runs_list(struct store *s, const struct run_filter *f, const struct page *p, struct run **ret,
+                   size_t *ret_n, struct page_result *ret_page, struct arena *a, struct err *err);
+bool mem_run_cancel(struct store *s, struct ulid id, struct instant now, enum run_cancel_result *ret,
+                    struct err *err);
+bool mem_logs_read(struct store *s, struct ulid run_id, int64_t after, size_t max, struct log_line **ret,
+                   size_t *ret_n, struct arena *a, struct err *err);
+bool mem_dlq_get(struct store *s, struct ulid id, struct dead_letter *ret, struct arena *a, struct err *err);
+bool mem_dlq_list(struct store *s, const struct dlq_filter *f, const struct page *p, struct dead_letter **ret,
+                  size_t *ret_n, struct page_result *ret_page, struct arena *a, struct err *err);
+bool mem_dlq_resolve(struct store *s, struct ulid id, struct str by, struct str reason, struct run *replay,
+                     struct instant now, struct err *err);
+bool mem_user_insert(struct store *s, const struct user *u, struct err *err);
+bool mem_user_insert_first_admin(struct store *s, const struct user *u, struct err *err);
+bool mem_user_get(struct store *s, struct ulid id, struct user *ret, struct arena *a, struct err *err);
+bool mem_user_by_email(struct store *s, struct str email, struct user *ret, struct arena *a, struct err *err);
+bool mem_user_update(struct store *s, const struct user *u, struct err *err);
+bool mem_admin_exists(struct store *s, bool *ret, struct err *err);
+bool mem_session_insert(struct store *s, const struct session *n, struct err *err);
+bool mem_session_rotate(struct store *s, const uint8_t old_hash[32], const uint8_t new_hash[32],
+                        struct instant now, struct instant expires, struct ulid *ret_user, struct err *err);
+bool mem_session_end(struct store *s, const uint8_t token_hash[32], struct err *err);
+bool mem_sessions_end_all(struct store *s, struct ulid user_id, struct err *err);
+bool mem_setting_get(struct store *s, struct str key, struct str *ret, struct arena *a, struct err *err);
+bool mem_setting_put(struct store *s, struct str key, struct str value, struct err *err);
+bool mem_setting_insert(struct store *s, struct str key, struct str value, struct err *err);
+bool mem_node_register(struct store *s, const struct node *n, struct duration lease, struct err *err);
+bool mem_node_renew(struct store *s, int64_t token, struct duration lease, int64_t running,
+                    int64_t clock_offset_us, struct err *err);
+bool mem_node_publish(struct store *s, int64_t token, int state, struct str view, struct err *err);
+bool mem_node_leave(struct store *s, int64_t token, struct err *err);
+bool mem_node_want(struct store *s, struct str name, bool drain, struct err *err);
+bool mem_nodes_list(struct store *s, struct node **ret, size_t *ret_n, struct instant *ret_now,
+                    struct arena *a, struct err *err);
+bool mem_changes_read(struct store *s, int64_t after, size_t max, struct change **ret, size_t *ret_n,
+                      struct arena *a, struct err *err);
+bool mem_changes_last(struct store *s, int64_t *ret, struct err *err);
+bool mem_changes_trim(struct store *s, struct duration age, struct err *err);
+bool mem_duty_hold(struct store *s, struct str name, int64_t token, struct duration lease, bool *ret_held,
+                   int64_t *ret_term, struct err *err);
+bool mem_duty_release(struct store *s, struct str name, int64_t token, struct err *err);
+void mem_events_enable(struct store *s, bool on);
+bool mem_events_read(struct store *s, size_t max, struct outbox_event **ret, size_t *ret_n, struct arena *a,
+                     struct err *err);
+bool mem_events_remove(struct store *s, const int64_t *seqs, size_t n, struct err *err);
+bool mem_history_trim(struct store *s, struct instant before, size_t max, size_t *ret_n, bool *ret_more,
+                      struct err *err);
+
+#endif
