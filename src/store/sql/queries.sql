@@ -193,6 +193,14 @@ SELECT count(*) FROM (SELECT 1 FROM jobs j INDEXED BY {scope.1} WHERE j.deleted_
 SELECT {run}, (SELECT j.name FROM jobs j WHERE j.id = r.job_id) FROM runs r WHERE r.id = ?1
 -- name: run_link
 SELECT {run} FROM runs r WHERE r.id = ?1
+-- The same of many runs of one chain from the newest on: a question for each run is dear on a server.
+-- name: run_links
+WITH RECURSIVE c (id, prev_run, depth) AS (
+    SELECT b.id, b.prev_run, 1 FROM runs b WHERE b.id = ?1
+    UNION ALL
+    SELECT b.id, b.prev_run, c.depth + 1 FROM c JOIN runs b ON b.id = c.prev_run WHERE c.depth < ?2
+)
+SELECT {run} FROM c JOIN runs r ON r.id = c.id ORDER BY c.depth
 -- name: job_chain
 SELECT coalesce(p.last_run, j.last_run), coalesce(p.run_count, j.run_count, 0), j.owner_id, j.name
 FROM jobs j LEFT JOIN plans p ON p.job_id = j.id WHERE j.id = ?1

@@ -5,7 +5,7 @@
 // and carries a cursor.
 #include "store/sql/sql.h"
 
-enum { SCAN_MAX = 5000 };
+enum { SCAN_MAX = 5000, LINKS_AT_ONCE = 200 };
 
 struct listing {
     const struct run_filter *f;
@@ -134,60 +134,131 @@ static bool chain_find(struct store *st, struct ulid job_id, struct chain *ret, 
     return ok;
 }
 
-// Walks towards older runs. order: when not NULL only these ids, in this order (oldest first).
-static bool chain_walk(struct store *st, struct listing *l, const struct chain *c, struct ulid from,
-                       const struct ulid *order, size_t n_order, struct arena *a, struct err *err)
+// What is done with each run of a chain. *ret_go false: no more are wanted.
+typedef bool (*link_fn)(void *ctx, struct db_stmt *s, bool *ret_go, struct arena *a, struct err *err);
+
+// Walks towards older runs on a server, some with each question.
+static bool links_in_blocks(struct store *st, struct ulid from, link_fn take, void *ctx, struct arena *a,
+                            struct err *err)
+{
+    struct sql_read r;
+    if (!sql_read(&r, st, STORE_RUN_LINKS, err))
+        return false;
+    struct ulid at = from;
+    bool ok = true, go = true;
+    while (ok && go && !ulid_is_zero(at)) {
+        size_t n = 0;
+        bool row = true;
+        struct ulid first = at;
+        db_put_id(r.s, 1, &first);
+        db_put_i64(r.s, 2, LINKS_AT_ONCE);
+        for (; ok && go && (ok = db_step(r.s, &row, err)) && row; n++) {
+            at = db_id(r.s, PREV_COLUMN);
+            ok = take(ctx, r.s, &go, a, err);
+        }
+        if (row)
+            db_reset(r.s);
+        go = go && n == LINKS_AT_ONCE; // else the chain ends, or older history was removed
+    }
+    sql_read_end(&r);
+    return ok;
+}
+
+// The same where a question costs nothing.
+static bool links_one_by_one(struct store *st, struct ulid from, link_fn take, void *ctx, struct arena *a,
+                             struct err *err)
 {
     struct sql_read r;
     if (!sql_read(&r, st, STORE_RUN_LINK, err))
         return false;
     struct ulid at = from;
     bool ok = true, row = true, go = true;
-    for (size_t i = 0; ok && go && (order ? i < n_order : !ulid_is_zero(at)); i++) {
-        struct ulid id = order ? order[i] : at;
+    while (ok && go && !ulid_is_zero(at)) {
+        struct ulid id = at;
         db_put_id(r.s, 1, &id);
         ok = db_step(r.s, &row, err);
         if (!ok || !row)
             break; // older history was removed
         at = db_id(r.s, PREV_COLUMN);
-        bool matches = l->f->status < 0 || db_i64(r.s, STATUS_COLUMN) == l->f->status;
-        ok = take_row(l, r.s, matches, c->name, &go, a, err);
+        ok = take(ctx, r.s, &go, a, err);
         db_reset(r.s);
     }
     sql_read_end(&r);
     return ok;
 }
 
+static bool links_walk(struct store *st, struct ulid from, link_fn take, void *ctx, struct arena *a,
+                       struct err *err)
+{
+    return st->exclusive ? links_one_by_one(st, from, take, ctx, a, err)
+                         : links_in_blocks(st, from, take, ctx, a, err);
+}
+
+struct walk {
+    struct listing *l;
+    const struct chain *c;
+};
+
+static bool link_take(void *ctx, struct db_stmt *s, bool *ret_go, struct arena *a, struct err *err)
+{
+    const struct walk *w = ctx;
+    bool matches = w->l->f->status < 0 || db_i64(s, STATUS_COLUMN) == w->l->f->status;
+    return take_row(w->l, s, matches, w->c->name, ret_go, a, err);
+}
+
+// Walks towards older runs. order: when not NULL only these ids, in this order (oldest first).
+static bool chain_walk(struct store *st, struct listing *l, const struct chain *c, struct ulid from,
+                       const struct ulid *order, size_t n_order, struct arena *a, struct err *err)
+{
+    struct walk w = {l, c};
+    if (!order)
+        return links_walk(st, from, link_take, &w, a, err);
+    struct sql_read r;
+    if (!sql_read(&r, st, STORE_RUN_LINK, err))
+        return false;
+    bool ok = true, row = true, go = true;
+    for (size_t i = 0; ok && go && row && i < n_order; i++) {
+        db_put_id(r.s, 1, &order[i]);
+        ok = db_step(r.s, &row, err) && (!row || link_take(&w, r.s, &go, a, err));
+        db_reset(r.s);
+    }
+    sql_read_end(&r);
+    return ok;
+}
+
+// Ids of a chain, filled from the back.
+struct links {
+    struct ulid *v;
+    size_t n, most;
+};
+
+static bool link_note(void *ctx, struct db_stmt *s, bool *ret_go, struct arena *a, struct err *err)
+{
+    struct links *w = ctx;
+    (void)a;
+    (void)err;
+    w->v[w->most - ++w->n] = db_id(s, 0);
+    *ret_go = w->n < w->most;
+    return true;
+}
+
 // Ids from the oldest; the chain is held as a whole, so only short ones can be listed that way.
 static bool chain_oldest_first(struct store *st, const struct chain *c, struct ulid **ret, size_t *ret_n,
                                struct arena *a, struct err *err)
 {
-    struct sql_read r;
     if (c->length > TOTAL_EXACT_MAX) {
         (void)ERR(err, ERR_INVALID, "a job with more than %d runs is listed newest first only",
                   TOTAL_EXACT_MAX);
         return err_at(err, "/sort"), false;
     }
-    struct ulid *v = arena_new_array(a, struct ulid, (size_t)c->length);
-    if (!v)
+    struct links w = {.v = arena_new_array(a, struct ulid, (size_t)c->length), .most = (size_t)c->length};
+    if (!w.v)
         return sql_no_memory(err);
-    if (!sql_read(&r, st, STORE_RUN_LINK, err))
+    if (w.most > 0 && !links_walk(st, c->head, link_note, &w, a, err))
         return false;
-    size_t n = 0, most = (size_t)c->length;
-    bool ok = true, row = true;
-    for (struct ulid at = c->head; ok && row && n < most && !ulid_is_zero(at);) {
-        db_put_id(r.s, 1, &at);
-        ok = db_step(r.s, &row, err);
-        if (ok && row) {
-            v[most - ++n] = at;
-            at = db_id(r.s, PREV_COLUMN);
-            db_reset(r.s);
-        }
-    }
-    sql_read_end(&r);
-    *ret = v + most - n;
-    *ret_n = n;
-    return ok;
+    *ret = w.v + w.most - w.n;
+    *ret_n = w.n;
+    return true;
 }
 
 static bool count_chain(struct store *st, const struct run_filter *f, const struct chain *c,
