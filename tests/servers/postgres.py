@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """PostgreSQL of the distribution: a cluster of its own, UTF-8, everything flushed, passwords asked for over TCP."""
+import contextlib
 import os
 import pathlib
 import signal
@@ -58,6 +59,27 @@ class Server(base.Server):
         """Runs statements as the administrator; the answer without ornament."""
         return self.run(self.bin / "psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-h", self.sockets, "-p",
                         str(self.port), "-U", USER, "-d", name, "-c", text, text=True, cwd=self.folder).stdout
+
+    def restart(self):
+        self.stop()
+        return self.start()
+
+    def kill(self):
+        """As if the machine had lost power for a moment: nobody of the server says good-bye."""
+        children = self._children() if self.process else []
+        super().kill()
+        for pid in children:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+            base.wait_until(lambda pid=pid: not pathlib.Path(f"/proc/{pid}").exists(), 10, f"end of process {pid}")
+
+    def _children(self):
+        found = []
+        for stat in pathlib.Path("/proc").glob("[0-9]*/stat"):
+            with contextlib.suppress(OSError):
+                if int(stat.read_text().rpartition(")")[2].split()[1]) == self.process.pid:
+                    found.append(int(stat.parent.name))
+        return found
 
     def url(self, name=NAME):
         return f"postgresql://{USER}:pass%20word%2F1@127.0.0.1:{self.port}/{name}"

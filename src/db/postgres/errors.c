@@ -3,7 +3,7 @@
 // only where the statement is wrong (our own mistake): it may quote values.
 #include "db/postgres/pg.h"
 
-enum { STATE_LEN = 5 };
+enum { STATE_LEN = 5, REASON_MAX = 80 };
 
 static const struct state {
     const char *prefix; // of the SQLSTATE; the first that fits counts
@@ -71,6 +71,19 @@ static const char *connect_state(const char *text, char buf[static STATE_LEN + 1
     return buf;
 }
 
+// "Connection refused": the end of the first line.
+static struct str reason_of(struct str text)
+{
+    struct str rest, line = str_split(text, '\n', &rest);
+    size_t from = 0;
+    for (size_t i = 0; i + 1 < line.n; i++)
+        if (line.p[i] == ':' && line.p[i + 1] == ' ')
+            from = i + 2;
+    line = str_of_n(line.p + from, line.n - from);
+    line.n = str_utf8_cut(line, REASON_MAX);
+    return line;
+}
+
 bool pg_connect_error(const char *text, struct err *err)
 {
     char buf[STATE_LEN + 1];
@@ -90,6 +103,8 @@ bool pg_connect_error(const char *text, struct err *err)
     if (strstr(text, "password"))
         return ERR(err, ERR_CONFIG,
                    "the database server wants a password: write it into the database address");
+    struct str why = reason_of(str_of(text));
     return ERR(err, ERR_UNAVAILABLE,
-               "the database server cannot be reached: check that it runs and listens there");
+               "the database server cannot be reached (%.*s): check that it runs and listens there",
+               STR_ARG(why));
 }

@@ -249,7 +249,9 @@ static bool script_answers(struct pg *q, struct err *err)
 bool pg_script(struct pg *q, struct str sql, struct err *err)
 {
     struct sbuf text;
-    if (!send_begin(q, err) || (q->pending > 0 && !pg_answers(q, NULL, err)))
+    if (!send_begin(q, err) ||
+        (q->transaction == PG_OPEN && !pg_send_text(q, "SET LOCAL statement_timeout = 0", err)) ||
+        (q->pending > 0 && !pg_answers(q, NULL, err)))
         return false;
     if (PQexitPipelineMode(q->c) != 1)
         return pg_lost(q, err);
