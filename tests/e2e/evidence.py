@@ -233,8 +233,7 @@ def compare(verdict, runs, starts, now, faults=(), stuck_ms=60000):
     for run in runs:
         if run["status"] not in FINAL and now - instant_ms(run["scheduledTime"]) > stuck_ms:
             verdict.add("stuck", run=run)
-        elif run["status"] == "LOST" and not any(
-                f.owner_lost and f.node in (None, run["workerId"]) and f.begin <= instant_ms(run["endTime"]) for f in faults):
+        elif run["status"] == "LOST" and not grounded(run, run["id"] in called, faults):
             verdict.add("groundless", run=run, why="it is told to be lost, and nothing had happened to its node")
         elif run["status"] == "SUCCEEDED" and run["id"] not in called:
             verdict.add("mistold", run=run, why="it is told to have succeeded and never reached the target")
@@ -247,6 +246,14 @@ def compare(verdict, runs, starts, now, faults=(), stuck_ms=60000):
         if [run["attempt"] for run in some] != list(range(1, len(some) + 1)) or any(
                 run["status"] != "LOST" for run in some[:-1]):
             verdict.add("mistold", runs=some, why="attempts with gaps, or after one that was not lost")
+
+
+def grounded(run, reached, faults):
+    """Whether a fault explains that a run is told to be lost: its node was gone, or could not even read what to do."""
+    ended = instant_ms(run["endTime"])
+    if run["errorClass"] == "LOAD_FAILED":
+        return not reached and any(f.kind in ("database", "cut") and f.begin <= ended <= f.until + BACK_MS for f in faults)
+    return any(f.owner_lost and f.node in (None, run["workerId"]) and f.begin <= ended for f in faults)
 
 
 def skipped_of(runs):

@@ -20,7 +20,7 @@ ROUNDS = int(os.environ.get("CHRONOS_ROUNDS", "1"))
 AT_ONCE = int(os.environ.get("CHRONOS_AT_ONCE", "1000"))
 DATABASES = os.environ.get("CHRONOS_DATABASES", "postgres,mariadb").split(",")
 SCHEDULES = 60
-LEASE_S, HEARTBEAT_S = 10 * SLOW, 2 * SLOW  # short, so that the everyday run need not wait
+LEASE_S, HEARTBEAT_S = 8 * SLOW, SLOW  # short, so that the everyday run need not wait
 RUN_NOW_JOBS, RUN_NOW_MS = 16, 1000 * SLOW
 BACK_MS = 5000 * SLOW
 HEALTHY_WINDOW_MS = 2000 * SLOW
@@ -66,7 +66,7 @@ def whole(three):
 
 
 def loaded(cluster, target, seconds):
-    begin = now_ms() + 2000 * SLOW
+    begin = now_ms() + 1000 * SLOW
     load = Load(cluster, target, begin, begin + seconds * 1000)
     load.grids(SCHEDULES, steps=(1000, 2000, 5000))
     load.onces(SCHEDULES)
@@ -87,7 +87,7 @@ def judged(load, name, tmp_path, window, faults=()):
 
 def fire_at_one_instant(cluster, target, tmp_path, name):
     for _ in range(ROUNDS):
-        due = now_ms() + (2000 + AT_ONCE) * SLOW
+        due = now_ms() + (1000 + AT_ONCE) * SLOW
         load = Load(cluster, target, due, due + 1)
         load.same_instant(AT_ONCE, due)
         verdict = judged(load, name, tmp_path, HEALTHY_WINDOW_MS + 5 * AT_ONCE)
@@ -133,7 +133,7 @@ def test_run_now_on_any_node_starts_within_a_second(whole, target):
 
 def test_a_killed_node_loses_nothing(whole, target, tmp_path):
     promised = takeover_seconds(LEASE_S, HEARTBEAT_S) * 1000
-    load = loaded(whole, target, seconds=int(promised / 1000) + 6)
+    load = loaded(whole, target, seconds=LEASE_S + 4)
     faults, victim = Faults(), whole.nodes[random.randrange(3)]
     wait_until(lambda: len(load.starts()) > SCHEDULES, what="the first runs")
     with faults.during("kill", victim.name, owner_lost=True):
@@ -150,7 +150,7 @@ def test_a_killed_node_loses_nothing(whole, target, tmp_path):
 
 
 def test_a_rolling_restart_loses_and_doubles_nothing(whole, target, tmp_path):
-    load, faults = loaded(whole, target, seconds=10), Faults()
+    load, faults = loaded(whole, target, seconds=6), Faults()
     for node in whole.nodes:
         with faults.during("restart", node.name):
             assert node.stop() == 0
@@ -164,7 +164,7 @@ def test_a_rolling_restart_loses_and_doubles_nothing(whole, target, tmp_path):
 
 
 def test_a_restart_of_the_database_is_survived(whole, server, target, tmp_path):
-    load, faults = loaded(whole, target, seconds=12), Faults()
+    load, faults = loaded(whole, target, seconds=7), Faults()
     wait_until(lambda: len(load.starts()) > SCHEDULES, what="the first runs")
     with faults.during("database"):
         server.restart()

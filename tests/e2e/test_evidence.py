@@ -108,11 +108,14 @@ def test_the_schedulers_own_story_must_agree():
     assert compared([run(starts[0], status="RUNNING")] + runs[1:]) == {"stuck"}
     again = start("a", 3000, attempt=2)
     assert compared(runs + [run(again)], starts + [again]) == {"mistold"}
-    lost = run(starts[3], status="LOST", workerId="n2", endTime="1970-01-01T00:00:15.000Z")
+    lost = run(starts[3], status="LOST", workerId="n2", errorClass="LOST", endTime="1970-01-01T00:00:15.000Z")
     rest = runs[:3] + [lost] + runs[4:] + [run(again)]
     assert compared(rest, starts + [again]) == {"groundless"}
     assert compared(rest, starts + [again], [KILL]) == set()
     assert compared(rest, starts + [again], [KILL._replace(node="n1")]) == {"groundless"}
+    unread = runs[:3] + [{**lost, "errorClass": "LOAD_FAILED"}] + runs[4:] + [run(again)]
+    assert compared(unread, starts[:3] + starts[4:] + [again], [RESTART]) == set()
+    assert compared(unread, starts + [again], [RESTART]) == {"groundless"}
 
 
 def test_log_lines_become_starts():
