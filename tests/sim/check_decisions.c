@@ -3,7 +3,7 @@
 #include "base/mem.h"
 #include "tests/sim/hosts.h"
 
-enum { GIVE_UP_S = 30 };
+enum { GIVE_UP_S = 30, BEGIN_LATE_S = 1 }; // an attempt begins after its time has begun to count
 
 // Decisions of one job: rows of first attempts that a schedule made.
 struct decisions {
@@ -136,7 +136,7 @@ void check_decisions(struct sim *s, const struct run *rows, size_t n)
 // The owner of the earlier one was lost, or gave it up, or a claim was forgotten.
 static bool excused_overlap(const struct sim *s, const struct start *a, const struct start *b)
 {
-    int64_t patience = duration_s(s->jobs[a->job].job.timeout_seconds + GIVE_UP_S).us;
+    int64_t patience = duration_s(s->jobs[a->job].job.timeout_seconds + GIVE_UP_S - BEGIN_LATE_S).us;
     const struct tenure *t = tenure_of(s, a->token);
     return !t || t->until.us <= b->at.us || b->at.us - a->at.us >= patience || check_forgotten(s, a->run_id) ||
            check_forgotten(s, b->run_id) || check_forgotten(s, a->run_key);

@@ -183,6 +183,8 @@ static void check_stopped(struct host *h)
 static void note_fit(struct host *h)
 {
     struct mono now = sim_mono(h->sim), never = {INT64_MAX};
+    if (host_fit(h) != (h->fit_since.us != INT64_MAX))
+        h->sim->cluster->disturbed = now;
     h->fit_since = !host_fit(h) ? never : h->fit_since.us == INT64_MAX ? now : h->fit_since;
     h->off_since = !host_off(h) ? never : h->off_since.us == INT64_MAX ? now : h->off_since;
 }

@@ -155,8 +155,12 @@ static void cut(struct sim *s, struct host *h)
 
 static void clock_set(struct host *h, struct duration ahead)
 {
+    struct duration by = {llabs(ahead.us - h->clock.ahead.us)};
+    struct mono now = sim_mono(h->sim);
     h->clock.ahead = ahead;
     h->sim->result.clock_steps++;
+    if (by.us > 0) // what it decides until it notices may look that late to it
+        excuse_add(h->sim, now, mono_add(now, duration_s(REFUSE_S)), by);
     excuse_now(h->sim, REFUSE_S);
     sim_trace(h->sim, "clock", &ahead, sizeof ahead);
 }

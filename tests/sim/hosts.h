@@ -9,7 +9,7 @@
 #include "tests/sim/fiber.h"
 #include "tests/sim/world.h"
 
-enum { HOSTS_MAX = 5, VIEW_TEXT_MAX = 128 };
+enum { HOSTS_MAX = 5, VIEW_TEXT_MAX = 128, HOST_NAME = 3 };
 
 struct host_clock {
     struct clock base; // first member
@@ -40,7 +40,7 @@ struct host_thread {
 struct host {
     struct sim *sim;
     int index;
-    char name[4];
+    char name[HOST_NAME];
     struct host_clock clock;
     struct duration skew; // ahead, while nobody sets the clock
     struct link link;

@@ -31,8 +31,11 @@ void sim_trace(struct sim *s, const char *what, const void *bytes, size_t n)
             struct ulid id;
             memcpy(&id, bytes, sizeof id);
             (void)ulid_format(id, text);
+        } else if (n == HOST_NAME) {
+            (void)snprintf(text, sizeof text, "%.*s", (int)n, (const char *)bytes);
         }
         printf("# %12lld %s %s %s\n", (long long)sim_mono(s).us, instant_format(sim_wall(s), at), what, text);
+        (void)fflush(stdout); // in order with the log
     }
 }
 
@@ -44,6 +47,8 @@ void sim_violation(struct sim *s, const char *fmt, ...)
     va_start(args, fmt);
     (void)vsnprintf(s->result.first, sizeof s->result.first, fmt, args);
     va_end(args);
+    if (s->o.verbose)
+        printf("# %12lld VIOLATION %s\n", (long long)sim_mono(s).us, s->result.first);
 }
 
 struct happening *event_add(struct sim *s, struct duration in, enum event_kind kind)
