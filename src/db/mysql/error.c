@@ -8,12 +8,13 @@
 
 // Numbers that the headers of MariaDB or of an older client do not have.
 enum {
-    CONNECTION_KILLED = 1927,          // MariaDB
-    STATEMENT_TIMEOUT = 1969,          // MariaDB, max_statement_time
-    EXECUTION_TIMEOUT = 3024,          // MySQL, max_execution_time
-    SERVER_ISNT_AVAILABLE = 3168,      // MySQL
-    SESSION_WAS_KILLED = 3169,         // MySQL
-    LOCK_NOWAIT = 3572,                // MySQL
+    CONNECTION_KILLED = 1927,     // MariaDB
+    STATEMENT_TIMEOUT = 1969,     // MariaDB, max_statement_time
+    EXECUTION_TIMEOUT = 3024,     // MySQL, max_execution_time
+    SERVER_ISNT_AVAILABLE = 3168, // MySQL
+    SESSION_WAS_KILLED = 3169,    // MySQL
+    ROLLED_BACK_AT_COMMIT = 3101, // MySQL: group replication, the set of changes lost against another node's
+    LOCK_NOWAIT = 3572,           // MySQL
     CLIENT_INTERACTION_TIMEOUT = 4031, // MySQL: idle for longer than wait_timeout
     IDLE_TRANSACTION = 4152,           // MariaDB
     ACCESS_DENIED_NO_PASSWORD = 1698,
@@ -47,6 +48,7 @@ static const struct known {
     const char *text;
 } known[] = {
     {ER_LOCK_DEADLOCK, ERR_BUSY, GONE, busy},
+    {ROLLED_BACK_AT_COMMIT, ERR_BUSY, GONE, busy},
     {ER_LOCK_WAIT_TIMEOUT, ERR_BUSY, ENDS, busy},
     {ER_CHECKREAD, ERR_BUSY, ENDS, busy},
     {LOCK_NOWAIT, ERR_BUSY, ENDS, busy},
@@ -70,6 +72,8 @@ static const struct known {
     {ER_READ_ONLY_MODE, ERR_UNAVAILABLE, ENDS, read_only},
     {ER_UNKNOWN_COM_ERROR, ERR_UNAVAILABLE, LOST,
      "the database cluster has no majority here: try again"}, // Galera
+    {ER_ERROR_DURING_COMMIT, ERR_UNAVAILABLE, LOST, "the database server failed while committing: try again"},
+    {ER_ERROR_DURING_ROLLBACK, ERR_UNAVAILABLE, LOST, gone},
     {CR_CONNECTION_ERROR, ERR_UNAVAILABLE, LOST, gone},
     {CR_CONN_HOST_ERROR, ERR_UNAVAILABLE, LOST, gone},
     {CR_SERVER_GONE_ERROR, ERR_UNAVAILABLE, LOST, gone},
@@ -148,6 +152,18 @@ bool maria_failed(struct maria *m, unsigned number, const char *text, struct err
         maria_rollback(&m->base);
     if (fate != KEEPS)
         m->in_transaction = false;
+    return false;
+}
+
+bool maria_not_committed(int number)
+{
+    static const int refusals[] = {
+        ER_LOCK_DEADLOCK, ROLLED_BACK_AT_COMMIT,        ER_LOCK_WAIT_TIMEOUT,
+        ER_CHECKREAD,     ER_OPTION_PREVENTS_STATEMENT, ER_CANT_EXECUTE_IN_READ_ONLY_TRANSACTION,
+        ER_READ_ONLY_MODE};
+    for (size_t i = 0; i < sizeof refusals / sizeof refusals[0]; i++)
+        if (refusals[i] == number)
+            return true;
     return false;
 }
 

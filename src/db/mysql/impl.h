@@ -28,7 +28,9 @@ static inline struct maria *maria_of(struct db *d) { return (struct maria *)d; }
 // Fills *err from an error of the server or of the client library, notices a lost connection, and ends a
 // transaction that cannot go on. text: what the server said. Returns false.
 bool maria_failed(struct maria *m, unsigned number, const char *text, struct err *err);
-// The same for an error while connecting.
+// Whether COMMIT that failed with this number has certainly not committed.
+bool maria_not_committed(int number);
+// The same as maria_failed for an error while connecting.
 bool maria_open_failed(unsigned number, const char *text, struct err *err);
 
 // One statement as text, its rows thrown away.

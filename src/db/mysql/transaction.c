@@ -80,9 +80,9 @@ void maria_rollback(struct db *d)
         m->lost = true;
 }
 
-// A server that answers COMMIT with an error has not committed: InnoDB by rolling back, Galera because the
-// set of changes lost against another node's. Without an answer nobody knows, and neither does a node of
-// Galera that lost its majority meanwhile.
+// Deadlocks (Galera: the set of changes lost against another node's) and refusals of a read-only server have
+// not committed. Of anything else, and of no answer above all, nobody knows: a node of Galera may have lost
+// its majority after it had sent the changes.
 bool maria_commit(struct db *d, struct err *err)
 {
     struct maria *m = maria_of(d);
@@ -92,11 +92,10 @@ bool maria_commit(struct db *d, struct err *err)
         m->in_transaction = false;
         return true;
     }
-    if (m->lost) {
-        int native = err->native;
+    int native = err->native;
+    if (!maria_not_committed(native)) {
         (void)ERR(err, ERR_UNKNOWN_COMMIT,
-                  "the connection to the database server was lost while committing: look whether the change "
-                  "is there");
+                  "the database server was lost while committing: look whether the change is there");
         err->native = native;
     }
     maria_rollback(d);

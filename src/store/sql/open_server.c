@@ -118,6 +118,17 @@ static bool check_durability(struct db *d, bool strict, struct err *err)
     return false;
 }
 
+// A sentence about the servers behind this one; nothing that keeps a node from starting.
+static void tell_cluster_note(struct db *d)
+{
+    const char *note = NULL;
+    struct err err;
+    if (!db_cluster_note(d, &note, &err))
+        LOG_WARN("the database server does not say whether it is one of a cluster", LOG_ERROR_FIELD(&err));
+    else if (note)
+        LOG_WARN("the database is a cluster", LOG_CSTR("note", note));
+}
+
 bool store_server_open(struct str url, const struct store_server_options *o, struct instant now,
                        struct store **ret, struct err *err)
 {
@@ -130,6 +141,7 @@ bool store_server_open(struct str url, const struct store_server_options *o, str
         home_free(h);
         return false;
     }
+    tell_cluster_note(d);
     int64_t readers = o->readers < 1 ? 1 : o->readers > READERS_MAX ? READERS_MAX : o->readers;
     struct sql_config config = {.ops = h->kind->ops,
                                 .first = d,

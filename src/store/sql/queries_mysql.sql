@@ -222,7 +222,7 @@ WHERE (?2 < 0 OR d.resolved = ?2) AND (?3 IS NULL OR d.job_id = ?3) AND (?4 IS N
 
 -- name: user_put_first_admin
 INSERT INTO users (id, email, password_hash, roles, enabled, session_epoch, created_at, is_admin, first_admin)
-SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 1 FROM DUAL WHERE NOT EXISTS (SELECT 1 FROM users WHERE is_admin = 1)
+SELECT CAST(?1 AS BINARY(16)), ?2, ?3, ?4, ?5, ?6, ?7, ?8, 1 FROM DUAL WHERE NOT EXISTS (SELECT 1 FROM users WHERE is_admin = 1)
 ON CONFLICT DO NOTHING
 -- name: user_change
 UPDATE users SET password_hash = ?2, roles = ?3, enabled = ?4, session_epoch = ?5, is_admin = ?6,
