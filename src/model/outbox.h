@@ -16,7 +16,7 @@ struct outbox_event {
     int64_t seq;      // rising in the order of one job
     int of;           // enum outbox_of
     int what;         // enum outbox_job, or the run's status
-    struct instant at; // by the node's clock
+    struct instant at; // by the store's clock
     struct ulid job_id, run_id, run_key;
     int64_t job_version, attempt;
     struct instant scheduled, start, end;

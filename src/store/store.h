@@ -242,7 +242,8 @@ struct store_ops {
     bool (*events_remove)(struct store *s, const int64_t *seqs, size_t n, struct err *err);
 
     // -- retention: removes at most max final runs scheduled before an instant, with their logs, and resolved dead
-    // letters that old; the newest run of a job stays. *ret_more: there may be more to remove.
+    // letters that old. The newest run of a job that is not deleted stays, and a run goes only after the ones behind it
+    // in the chain of its job, so that what stays can be reached. *ret_more: there may be more to remove.
     bool (*history_trim)(struct store *s, struct instant before, size_t max, size_t *ret_n, bool *ret_more,
                          struct err *err);
 };
