@@ -128,25 +128,31 @@ static struct told *told_of(struct topic *t, struct ulid run_id)
     return &t->told[random % TOLD_MAX];
 }
 
+static int stage(int status) { return run_status_final(status) ? RUN_RUNNING + 1 : status; }
+
+// Whether this or something later was told of the run.
+static bool overtaken(const struct told *told, struct ulid run_id, int status)
+{
+    return ulid_eq(told->run_id, run_id) && stage(told->status) >= stage(status);
+}
+
 void topic_run_changed(struct topic *t, struct ulid run_id, struct ulid job_id, int status)
 {
     if (atomic_load_explicit(&t->count, memory_order_seq_cst) == 0)
         return;
     WITH_LOCK(&t->lock);
     struct told *told = told_of(t, run_id);
-    bool known = told->found && ulid_eq(told->run_id, run_id) && told->status == status;
+    if (told->found && overtaken(told, run_id, status))
+        return; // what was looked at was faster
     *told = (struct told){.run_id = run_id, .status = status};
-    if (!known)
-        tell(t, run_id, job_id, status, status == RUN_RUNNING);
+    tell(t, run_id, job_id, status, status == RUN_RUNNING);
 }
-
-static int stage(int status) { return run_status_final(status) ? RUN_RUNNING + 1 : status; }
 
 void topic_run_found(struct topic *t, struct ulid run_id, struct ulid job_id, int status)
 {
     WITH_LOCK(&t->lock);
     struct told *told = told_of(t, run_id);
-    if (ulid_eq(told->run_id, run_id) && stage(told->status) >= stage(status))
+    if (overtaken(told, run_id, status))
         return;
     *told = (struct told){.run_id = run_id, .status = status, .found = true};
     tell(t, run_id, job_id, status, false);

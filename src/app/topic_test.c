@@ -120,6 +120,7 @@ static void what_is_found_is_told_once_and_never_backwards(void **state)
     topic_run_found(t, run_b, job, RUN_RUNNING);
     topic_run_changed(t, run_b, job, RUN_RUNNING); // found before it was told
     topic_run_found(t, run_b, job, RUN_FAILED);
+    topic_run_changed(t, run_b, job, RUN_RUNNING); // and told late
     assert_int_equal(topic_take(t, s, v, 4, &missed), 3);
     assert_true(ulid_eq(v[0].run_id, run_a) && v[0].status == RUN_RUNNING);
     assert_true(ulid_eq(v[1].run_id, run_b) && v[1].status == RUN_RUNNING);

@@ -12,7 +12,7 @@ from chronos import SLOW, metric, wait_until
 from cluster import Cluster, database
 
 SLOTS = 256
-LEASE_S = 6 * SLOW
+LEASE_S = 15 * SLOW
 STREAM_SECONDS = 60 * SLOW
 
 
@@ -20,7 +20,7 @@ STREAM_SECONDS = 60 * SLOW
 def cluster(request, tmp_path_factory):
     with database(request.param) as server:
         made = Cluster(tmp_path_factory.mktemp(request.param), 2, server.env()["CHRONOS_TEST_DB_URL"],
-                       CHRONOS_CLUSTER_LEASESECONDS=str(LEASE_S), CHRONOS_CLUSTER_HEARTBEATSECONDS=str(LEASE_S // 3))
+                       CHRONOS_CLUSTER_LEASESECONDS=str(LEASE_S), CHRONOS_CLUSTER_HEARTBEATSECONDS=str(LEASE_S // 5))
         try:
             yield made.start()
         finally:
