@@ -3,12 +3,12 @@
 #
 #   make run     install what is missing, build, start on the embedded store in ./var/dev
 #   make test    build and run the whole everyday suite; ends with "N passed, N failed, N skipped"
-#   make bench   figures as JSON lines (bench/README.md)
+#   make bench   figures as JSON lines (bench/README.md); make bench-cluster: nodes on database servers beside their peers
 BUILD  ?= build/release
 TEST   ?= build/test
 DATA   ?= var/dev
 
-.PHONY: all run test test-asan test-tsan coverage fuzz bench install clean setup format
+.PHONY: all run test test-asan test-tsan coverage fuzz bench bench-cluster install clean setup format
 
 all: $(BUILD)/build.ninja
 	ninja -C $(BUILD)
@@ -41,6 +41,9 @@ fuzz: setup
 
 bench: setup all
 	@python3 bench/run.py --build $(BUILD)
+
+bench-cluster: setup all
+	@python3 bench/servers.py --build $(BUILD)
 
 install: all
 	meson install -C $(BUILD)

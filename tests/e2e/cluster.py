@@ -196,13 +196,14 @@ class Load:
         mine = {job.id for job in self.jobs}
         return [run for run in self.cluster.any().runs() if run["jobId"] in mine]
 
-    def settle(self, window, faults=()):
+    def settle(self, window, faults=(), skew=0):
         """Waits until nothing is left to do, then judges."""
         time.sleep(max(0, self.end - now_ms()) / 1000)
         with contextlib.suppress(AssertionError):  # what is still missing is the judge's to tell
             chronos.wait_until(lambda: not self.missing() and not self.cluster.unfinished(), window / 1000, "quiet")
         runs, starts = self.runs(), self.starts()
-        verdict = evidence.check(self.jobs, starts, self.begin, self.end, window, faults, evidence.skipped_of(runs))
+        verdict = evidence.check(self.jobs, starts, self.begin, self.end, window, faults, evidence.skipped_of(runs),
+                                 skew)
         evidence.compare(verdict, runs, starts, now_ms(), faults, stuck_ms=0)
         return verdict
 

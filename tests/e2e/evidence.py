@@ -116,11 +116,11 @@ def deadline(scheduled, faults, window):
     return last
 
 
-def check(jobs, starts, begin, end, window, faults=(), skipped=frozenset()):
+def check(jobs, starts, begin, end, window, faults=(), skipped=frozenset(), skew=0):
     """Judges all occurrences in [begin, end). window: how late a start may be after the loss of its owner, in ms.
 
     skipped holds (job, instant) that the scheduler says it left out because a run of that job was in the way; only for
-    exclusive jobs, and only where the target saw such a run.
+    exclusive jobs, and only where the target saw such a run. skew: how far the clocks of nodes may be from the target's.
     """
     verdict = Verdict()
     verdict.starts = len(starts)
@@ -134,12 +134,12 @@ def check(jobs, starts, begin, end, window, faults=(), skipped=frozenset()):
         by_occurrence[start.job, start.scheduled].append(start)
         by_job[start.job].append(start)
     for job in jobs:
-        for scheduled in job.expected(begin, end):
+        windows = {t: (t - skew - EARLY_MS, deadline(t, faults, window) + skew) for t in job.expected(begin, end)}
+        for scheduled, (early, last) in windows.items():
             verdict.occurrences += 1
-            check_occurrence(verdict, job, scheduled, by_occurrence.get((job.id, scheduled), []), by_job[job.id],
-                             deadline(scheduled, faults, window), window, skipped)
-        last = {scheduled: deadline(scheduled, faults, window) for scheduled in job.expected(begin, end)}
-        match_by_time(verdict, job, [s.at for s in by_job[job.id]], last, skipped)
+            check_occurrence(verdict, job, scheduled, by_occurrence.get((job.id, scheduled), []), by_job[job.id], early, last,
+                             window, skipped)
+        match_by_time(verdict, job, [s.at for s in by_job[job.id]], windows, skipped)
         if job.exclusive:
             check_overlap(verdict, by_job[job.id], faults)
     for (job, scheduled), some in by_occurrence.items():
@@ -147,7 +147,7 @@ def check(jobs, starts, begin, end, window, faults=(), skipped=frozenset()):
     return verdict
 
 
-def check_occurrence(verdict, job, scheduled, starts, of_job, last, window, skipped):
+def check_occurrence(verdict, job, scheduled, starts, of_job, early, last, window, skipped):
     if not starts:
         in_the_way = any(s.at - HEALTHY_MS <= last and scheduled - window <= s.end for s in of_job)
         if job.exclusive and (job.id, scheduled) in skipped and in_the_way:
@@ -161,20 +161,20 @@ def check_occurrence(verdict, job, scheduled, starts, of_job, last, window, skip
         verdict.add("late", job=job.id, scheduled=scheduled, delay_ms=round(at - scheduled), allowed_ms=round(last - scheduled))
     elif at > scheduled + window:
         verdict.late_explained += 1
-    if at < scheduled - EARLY_MS:
+    if at < early:
         verdict.add("early", job=job.id, scheduled=scheduled, delay_ms=round(at - scheduled, 1))
 
 
-def match_by_time(verdict, job, arrivals, last, skipped):
+def match_by_time(verdict, job, arrivals, windows, skipped):
     """The same without believing what the calls say of themselves: each occurrence needs a start of its own in its window.
 
-    last: occurrence to its deadline. A later occurrence never has an earlier deadline, so giving each one, in order, the
-    first start that is left over is the best matching there is.
+    A later occurrence never has an earlier window, so giving each one, in order, the first start that is left over is the
+    best matching there is.
     """
     at = 0
-    for scheduled, until in last.items():
-        at = bisect.bisect_left(arrivals, scheduled - EARLY_MS, at)
-        if at < len(arrivals) and arrivals[at] <= until:
+    for scheduled, (early, last) in windows.items():
+        at = bisect.bisect_left(arrivals, early, at)
+        if at < len(arrivals) and arrivals[at] <= last:
             at += 1
         elif (job.id, scheduled) not in skipped:
             verdict.add("unmatched", job=job.id, scheduled=scheduled)
