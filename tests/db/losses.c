@@ -89,9 +89,36 @@ static void a_refusal_says_what_to_do(void **state)
     assert_err(w, connect_as(w, &u, "test", &d), ERR_UNAVAILABLE);
 }
 
+static void a_trusted_certificate_is_enough(void **state)
+{
+    struct world *w = *state;
+    struct db_url u = w->url;
+    const char *ca = getenv("CHRONOS_TEST_DB_CA");
+    struct db *d;
+    if (!ca) {
+        print_message("the test's server has no certificate\n");
+        skip();
+    }
+    u.options[0].name = STR("tls");
+    u.options[0].value = STR("verify");
+    u.options[1].name = STR("ca");
+    u.options[1].value = str_of(ca);
+    u.n_options = 2;
+    assert_ok(w, connect_as(w, &u, "test", &d));
+    assert_int_equal(count(w, d), 0);
+    db_close(d);
+    u.host = STR("localhost"); // not the name in it
+    assert_err(w, connect_as(w, &u, "test", &d), ERR_CONFIG);
+    u.options[0].value = STR("require");
+    u.n_options = 1;
+    assert_ok(w, connect_as(w, &u, "test", &d));
+    db_close(d);
+}
+
 const struct CMUnitTest loss_cases[LOSS_CASES] = {
     CASE("an ended connection is lost", an_ended_connection_is_lost),
     CASE("a commit without an answer is unknown", a_lost_commit_is_unknown),
     CASE("silence is a lost connection", silence_is_a_lost_connection),
     CASE("a refusal says what to do", a_refusal_says_what_to_do),
+    CASE("a certificate that is trusted is enough", a_trusted_certificate_is_enough),
 };
