@@ -8,6 +8,7 @@
 #include "app/setup.h"
 #include "auth/password.h"
 #include "base/file.h"
+#include "cache_guard.h"
 #include "store_open.h"
 
 enum { ARENA_BUDGET = 16 * 1024 * 1024, PAGE = 500, DATA_DIR_MODE = 0700, PRIVATE_UMASK = 0077 };
@@ -69,7 +70,8 @@ static bool reset(struct desk *d, struct str email, struct str password, struct 
         return false;
     u.session_epoch++;
     u.enabled = true;
-    return ops->user_update(d->store, &u, err) && ops->sessions_end_all(d->store, u.id, err);
+    return ops->user_update(d->store, &u, err) && ops->sessions_end_all(d->store, u.id, err) &&
+           cache_guard_end_era(d->store, clock_real(), err); // running nodes may share a cache
 }
 
 bool admin_reset_password(const struct config *c, struct str email, struct str password, struct sbuf *out,

@@ -290,6 +290,14 @@ static void *keep(void *arg)
 
 // ---- the whole ----
 
+static uint64_t space_of(int database, struct str prefix)
+{
+    static const uint8_t same_everywhere[16] = "chronos instance";
+    char text[REDIS_PREFIX_MAX + 16];
+    int n = snprintf(text, sizeof text, "%d %.*s", database, STR_ARG(prefix));
+    return hash_bytes(same_everywhere, text, (size_t)n);
+}
+
 struct redis *redis_new(const struct redis_options *o, struct err *err)
 {
     struct redis_address address;
@@ -305,6 +313,7 @@ struct redis *redis_new(const struct redis_options *o, struct err *err)
     r->clock = o->clock;
     arena_init(&r->a, CALL_ARENA);
     r->prefix = arena_str(&r->a, o->prefix);
+    r->address.space = space_of(r->address.database, o->prefix);
     r->channel = arena_fmt(&r->a, "%.*swake", STR_ARG(o->prefix));
     rng_init_random(&r->rng);
     (void)snprintf(r->own, sizeof r->own, "%016llx", (unsigned long long)rng_u64(&r->rng));

@@ -53,7 +53,7 @@ struct redis_answer {
     enum { REDIS_NOTHING, REDIS_NUMBER, REDIS_TEXT } kind;
     int64_t number;
     struct str text;   // in the arena
-    uint64_t instance; // that gave it
+    uint64_t instance; // that gave it; the same for every process with the same server, database and prefix
 };
 // ERR_UNAVAILABLE when the server is away, slow or refuses; whether the script ran is then not known.
 bool redis_eval(struct redis *r, const struct redis_eval *e, struct redis_answer *ret, struct arena *a,

@@ -91,7 +91,7 @@ static bool choose_database(redisContext *c, int database, struct err *err)
 }
 
 // "run_id:<40 hex digits>" changes with every start of a server, and a replica has its own.
-static bool learn_instance(redisContext *c, uint64_t *ret, struct err *err)
+static bool learn_instance(redisContext *c, uint64_t space, uint64_t *ret, struct err *err)
 {
     static const struct str mark = STR_INIT("run_id:");
     struct str words[] = {STR("INFO"), STR("server")};
@@ -106,7 +106,7 @@ static bool learn_instance(redisContext *c, uint64_t *ret, struct err *err)
         if (!str_starts(line, mark) || line.n < mark.n + INSTANCE_DIGITS)
             continue;
         memcpy(digits, line.p + mark.n, INSTANCE_DIGITS);
-        *ret = strtoull(digits, NULL, 16) | 1; // never 0
+        *ret = (strtoull(digits, NULL, 16) ^ space) | 1; // never 0
         return true;
     }
     return ERR(err, ERR_UNAVAILABLE, "redis: the server tells no run id");
@@ -120,7 +120,7 @@ struct redis_link *redis_link_open(const struct redis_address *address, struct e
     if (!ok)
         (void)lost(c, "connect", err);
     ok = ok && redisSetTimeout(c, timeval_ms(OPEN_TIMEOUT_MS)) == REDIS_OK && sign_in(c, address, err) &&
-         choose_database(c, address->database, err) && learn_instance(c, &instance, err) &&
+         choose_database(c, address->database, err) && learn_instance(c, address->space, &instance, err) &&
          redisSetTimeout(c, timeval_ms(REDIS_CALL_MS)) == REDIS_OK;
     if (!ok) {
         if (c)

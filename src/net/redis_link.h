@@ -13,6 +13,7 @@ struct redis_address {
     char host[REDIS_HOST_MAX];
     int port;
     int database;
+    uint64_t space; // tells prefixes and databases of one server apart
     bool has_password, has_user;
     char user[REDIS_SECRET_MAX], password[REDIS_SECRET_MAX];
 };

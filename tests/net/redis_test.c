@@ -56,9 +56,9 @@ static struct redis *redis_open(const char *url, const char *prefix)
     return r;
 }
 
-static void peer_open(struct peer *n, bool with_redis, const char *url)
+static void peer_open_on(struct peer *n, struct redis *redis)
 {
-    n->redis = with_redis ? redis_open(url, "chronos:") : NULL;
+    n->redis = redis;
     struct redis_cache_options o = {.redis = n->redis,
                                     .store = w.store,
                                     .key = w.key,
@@ -69,6 +69,8 @@ static void peer_open(struct peer *n, bool with_redis, const char *url)
     app_settings_init(&parts.settings);
     app_init(&n->app, &parts);
 }
+
+static void peer_open(struct peer *n) { peer_open_on(n, redis_open(NULL, "chronos:")); }
 
 static void peer_close(struct peer *n)
 {
@@ -187,7 +189,7 @@ static void a_script_runs_with_its_keys_and_arguments(void **state)
     assert_true(str_eq(answer.text, STR("a\0b")));
     assert_true(redis_eval(other, &get, &answer, &w.a, &err));
     assert_int_equal(answer.kind, REDIS_NOTHING);
-    assert_true(instance != 0 && answer.instance == instance);
+    assert_true(instance != 0 && answer.instance != 0 && answer.instance != instance);
     redis_free(r);
     redis_free(other);
 }
@@ -344,8 +346,8 @@ static void no_reader_of_any_node_sees_less_than_was_answered(void **state)
 {
     (void)state;
     struct peer a, b;
-    peer_open(&a, true, NULL);
-    peer_open(&b, true, NULL);
+    peer_open(&a);
+    peer_open(&b);
     assert_true(until(answers_from_cache, &a) && until(answers_from_cache, &b));
     int64_t before = counted("hit");
     race_run(&a, &b);
@@ -366,14 +368,14 @@ static void changes_are_seen_at_once(struct peer *writer, struct peer *reader)
     print_message("# %d changes without Redis took %lld ms\n", CHANGES, (long long)(took.us / US_PER_MS));
 }
 
-// One node serves from the cache; the other comes, changes things, cannot tell Redis, and goes again.
-static void changes_of_a_node_that_cannot(bool with_redis)
+// One node serves from the cache; the other comes, changes things, cannot tell this Redis, and goes again.
+static void changes_of_a_node_with(struct redis *(*make)(void))
 {
     struct peer a, b;
-    peer_open(&b, true, NULL);
+    peer_open(&b);
     for (int round = 0; round < ROUNDS; round++) {
         assert_true(until(answers_from_cache, &b));
-        peer_open(&a, with_redis, dead_url);
+        peer_open_on(&a, make());
         if (round % 2 == 0)
             race_run(&a, &b);
         changes_are_seen_at_once(&a, &b);
@@ -382,16 +384,26 @@ static void changes_of_a_node_that_cannot(bool with_redis)
     peer_close(&b);
 }
 
+static struct redis *lost(void) { return redis_open(dead_url, "chronos:"); }
+static struct redis *none(void) { return NULL; }
+static struct redis *elsewhere(void) { return redis_open(NULL, "chronos:elsewhere:"); }
+
 static void a_node_that_lost_redis_changes_things_at_once(void **state)
 {
     (void)state;
-    changes_of_a_node_that_cannot(true);
+    changes_of_a_node_with(lost);
 }
 
 static void a_node_without_redis_changes_things_at_once(void **state)
 {
     (void)state;
-    changes_of_a_node_that_cannot(false);
+    changes_of_a_node_with(none);
+}
+
+static void nodes_with_different_settings_leave_the_cache(void **state)
+{
+    (void)state;
+    changes_of_a_node_with(elsewhere);
 }
 
 static void a_program_beside_the_nodes_ends_the_era(void **state)
@@ -399,7 +411,7 @@ static void a_program_beside_the_nodes_ends_the_era(void **state)
     (void)state;
     struct peer b;
     struct err err = {0};
-    peer_open(&b, true, NULL);
+    peer_open(&b);
     assert_true(until(answers_from_cache, &b));
     for (int i = 0; i < 3; i++) {
         int64_t epoch = epoch_seen(&b, 1);
@@ -417,14 +429,14 @@ static void a_store_of_our_own_needs_no_agreement(void **state)
     (void)state;
     struct peer a, before;
     w.store->exclusive = true;
-    peer_open(&before, true, NULL);
+    peer_open(&before);
     assert_true(until(answers_from_cache, &before));
     (void)epoch_seen(&before, 2);
     peer_close(&before);
     struct err err = {0};
     struct user u = user_of(2, 4711); // without a server
     assert_true(w.store->ops->user_update(w.store, &u, &err));
-    peer_open(&a, true, NULL);
+    peer_open(&a);
     assert_true(until(answers_from_cache, &a));
     assert_int_equal(epoch_seen(&a, 2), 4711);
     race_run(&a, &a);
@@ -436,9 +448,9 @@ static void tries_are_counted_over_the_nodes(void **state)
 {
     (void)state;
     struct peer a, b, alone;
-    peer_open(&a, true, NULL);
-    peer_open(&b, true, NULL);
-    peer_open(&alone, true, dead_url);
+    peer_open(&a);
+    peer_open(&b);
+    peer_open_on(&alone, redis_open(dead_url, "chronos:"));
     assert_true(until(is_up, a.redis) && until(is_up, b.redis));
     struct str account = arena_fmt(&w.a, "%lld@example.org", (long long)clock_now(clock_real()).us);
     struct peer *nodes[] = {&a, &b};
@@ -498,6 +510,7 @@ int main(void)
         cmocka_unit_test(no_reader_of_any_node_sees_less_than_was_answered),
         cmocka_unit_test(a_node_that_lost_redis_changes_things_at_once),
         cmocka_unit_test(a_node_without_redis_changes_things_at_once),
+        cmocka_unit_test(nodes_with_different_settings_leave_the_cache),
         cmocka_unit_test(a_program_beside_the_nodes_ends_the_era),
         cmocka_unit_test(a_store_of_our_own_needs_no_agreement),
         cmocka_unit_test(tries_are_counted_over_the_nodes),
