@@ -9,6 +9,7 @@
 #include "auth/password.h"
 #include "base/file.h"
 #include "cache_guard.h"
+#include "store/sql/copy.h"
 #include "store_open.h"
 
 enum { ARENA_BUDGET = 16 * 1024 * 1024, PAGE = 500, DATA_DIR_MODE = 0700, PRIVATE_UMASK = 0077 };
@@ -30,6 +31,11 @@ static bool desk_open(struct desk *d, const struct config *c, struct err *err)
     umask(PRIVATE_UMASK);
     if (!dir_make(dir, DATA_DIR_MODE, err) ||
         !store_open(c, clock, &d->store, &d->a, err)) {
+        arena_release(&d->a);
+        return false;
+    }
+    if (!store_whole(d->store, err)) {
+        d->store->ops->free(d->store);
         arena_release(&d->a);
         return false;
     }
@@ -162,7 +168,8 @@ void admin_doctor(const struct config *c, cli_check_fn check, void *ctx)
 {
     struct desk d;
     struct err err = {0};
-    if (access(c->db_path.p, F_OK) != 0) {
+    bool file = c->db_path.n > 0;
+    if (file && access(c->db_path.p, F_OK) != 0) {
         check(ctx, CLI_CHECK_PASS, "store", STR("will be created at the first start"), STR(""));
         return;
     }
@@ -170,13 +177,17 @@ void admin_doctor(const struct config *c, cli_check_fn check, void *ctx)
         bool busy = err.code == ERR_BUSY;
         check(ctx, busy ? CLI_CHECK_PASS : CLI_CHECK_FAIL, "store",
               str_of(busy ? "in use by a running server" : err.text),
-              busy ? STR("") : STR("see the sentence; chronos config show tells where the data is expected"));
+              busy   ? STR("")
+              : file ? STR("see the sentence; chronos config show tells where the data is expected")
+                     : STR("see the sentence; chronos config show tells the address of the database"));
         return;
     }
     bool ok = d.store->ops->check(d.store, &err);
     check(ctx, ok ? CLI_CHECK_PASS : CLI_CHECK_FAIL, "store",
           ok ? STR("reads and writes work") : str_of(err.text),
-          ok ? STR("") : STR("check disk space and rights of the data folder"));
+          ok     ? STR("")
+          : file ? STR("check disk space and rights of the data folder")
+                 : STR("look into the log of the database server"));
     bool admin = false;
     if (ok && d.store->ops->admin_exists(d.store, &admin, &err))
         check(ctx, admin ? CLI_CHECK_PASS : CLI_CHECK_WARN, "administrator",

@@ -120,6 +120,50 @@ def test_there_and_back_through_every_database(filled, tmp_path):
         assert rows(back) == rows(path_of(filled))
 
 
+REFUSE_LETTERS = """
+CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'not here'; END $$;
+CREATE TRIGGER refuse BEFORE INSERT ON dead_letters FOR EACH ROW EXECUTE FUNCTION refuse()"""
+
+
+def test_a_server_does_not_start_on_half_a_copy(filled, tmp_path):
+    with database("postgres") as made:
+        url = made.env()["CHRONOS_TEST_DB_URL"]
+        env = {"PATH": os.environ["PATH"], "CHRONOS_DB_URL": url, "CHRONOS_DATA_DIR": str(tmp_path / "desk")}
+        admin(env, "migrate")
+        made.sql(REFUSE_LETTERS, "chronos")
+        db_copy(f"sqlite:{path_of(filled)}", in_file(tmp_path, url), code=1)
+        server = Server(tmp_path / "server", CHRONOS_DB_URL=url, CHRONOS_NODE_NAME="n1")
+        server.start(wait=False)
+        assert server.process.wait(60 * SLOW) == 1
+        assert "interrupted copy" in server.log_text()
+        assert "interrupted copy" in admin(env, "check", code=2).stderr
+        assert "interrupted copy" in db_copy(in_file(tmp_path, url), f"sqlite:{tmp_path}/back.db", code=2).stderr
+
+
+def admin(env, verb, code=0):
+    result = subprocess.run([BINARY, "db", verb], env=env, capture_output=True, text=True, timeout=60 * SLOW)
+    assert result.returncode == code, (result.stdout, result.stderr)
+    return result
+
+
+@pytest.mark.parametrize("kind", ["postgres", "mariadb"])
+def test_a_database_with_a_living_server_is_refused(filled, tmp_path, kind):
+    with database(kind) as made:
+        url = made.env()["CHRONOS_TEST_DB_URL"]
+        env = {"PATH": os.environ["PATH"], "CHRONOS_DB_URL": url, "CHRONOS_DATA_DIR": str(tmp_path / "desk")}
+        server = Server(tmp_path / "server", CHRONOS_DB_URL=url, CHRONOS_NODE_NAME="n1").start()
+        try:
+            refused = db_copy(f"sqlite:{path_of(filled)}", in_file(tmp_path, url), code=1)
+            assert 'server "n1" uses the target' in refused.stderr
+            refused = db_copy(in_file(tmp_path, url), f"sqlite:{tmp_path}/back.db", code=1)
+            assert 'server "n1" uses the source' in refused.stderr
+            assert "0 rows that cannot be read" in admin(env, "check").stdout, "looking is allowed"
+        finally:
+            server.stop()
+        db_copy(in_file(tmp_path, url), f"sqlite:{tmp_path}/back.db")
+        assert len(rows(tmp_path / "back.db")["users"]) == 1
+
+
 def test_a_password_is_no_flag(filled):
     result = db_copy(f"sqlite:{path_of(filled)}", "postgresql://chronos:secret-word@127.0.0.1:1/x", code=2)
     assert "@FILE" in result.stderr and "secret-word" not in result.stderr
