@@ -3,7 +3,6 @@
 import contextlib
 import os
 import pathlib
-import shutil
 import signal
 import subprocess
 
@@ -28,7 +27,6 @@ class Server(base.Server):
         self.bin = binaries()
         self.data = self.folder / "data"
         self.sockets = self.folder / "sockets"
-        self.ca = self.folder / "ca.crt"
         self.settings = settings  # ("name=value", …)
 
     def prepare(self):
@@ -42,15 +40,11 @@ class Server(base.Server):
         self.run(self.bin / "initdb", "-D", self.data, "-U", USER, "--pwfile", secret, "-E", "UTF8", "--locale=C.UTF-8",
                  "--auth-local=trust", "--auth-host=scram-sha-256", "--no-sync", cwd=self.folder)
         secret.unlink()
-        self.run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
-                 "-keyout", self.data / "server.key", "-out", self.data / "server.crt", "-days", "30",
-                 "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1", cwd=self.folder)
-        shutil.copy(self.data / "server.crt", self.ca)
 
     def command(self):
         named = {"listen_addresses": "127.0.0.1", "port": self.port, "unix_socket_directories": self.sockets,
                  "max_connections": 100, "shared_buffers": "64MB", "log_min_messages": "warning",
-                 "log_checkpoints": "off", "ssl": "on", "deadlock_timeout": "100ms"}
+                 "log_checkpoints": "off", "deadlock_timeout": "100ms"}
         settings = [f"{k}={v}" for k, v in named.items()] + list(self.settings)
         return [self.bin / "postgres", "-D", self.data, *(x for s in settings for x in ("-c", s))]
 
@@ -88,7 +82,7 @@ class Server(base.Server):
         return found
 
     def url(self, name=NAME):
-        return f"postgresql://{USER}:pass%20word%2F1@127.0.0.1:{self.port}/{name}?tls=off"
+        return f"postgresql://{USER}:pass%20word%2F1@127.0.0.1:{self.port}/{name}"
 
     def env(self):
-        return {"CHRONOS_TEST_DB_URL": self.url(), "CHRONOS_TEST_DB_CA": str(self.ca)}
+        return {"CHRONOS_TEST_DB_URL": self.url()}
