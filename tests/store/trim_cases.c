@@ -38,6 +38,10 @@ static size_t listed(struct world *w, struct ulid job_id)
     struct run *v;
     size_t n;
     assert_ok(w, w->s->ops->runs_list(w->s, &f, &ask, &v, &n, &page, &w->a, &w->err));
+    assert_int_equal(page.total, n);
+    ask.ascending = true;
+    assert_ok(w, w->s->ops->runs_list(w->s, &f, &ask, &v, &n, &page, &w->a, &w->err));
+    assert_int_equal(page.total, n);
     return n;
 }
 
@@ -210,6 +214,28 @@ static void trimming_is_paced(void **state)
     assert_int_equal(listed(w, resting.job_id), 1);
 }
 
+static void cursor_of_a_removed_run_is_the_end(void **state)
+{
+    struct world *w = *state;
+    struct plan p = job_add(w, "a");
+    struct run_filter f = {.job_id = p.job_id, .status = -1};
+    struct page ask = page_of(1);
+    struct page_result page;
+    struct run *v;
+    size_t n;
+    for (int i = 0; i < 4; i++)
+        (void)ended(w, &p);
+    for (int i = 0; i < 2; i++) {
+        assert_ok(w, w->s->ops->runs_list(w->s, &f, &ask, &v, &n, &page, &w->a, &w->err));
+        assert_int_equal(n, 1);
+        ask.cursor = page.next_cursor;
+    }
+    assert_int_equal(trim_all(w, at_s(100000)), 3);
+    assert_ok(w, w->s->ops->runs_list(w->s, &f, &ask, &v, &n, &page, &w->a, &w->err));
+    assert_int_equal(n, 0);
+    assert_null(page.next_cursor.p);
+}
+
 static const struct CMUnitTest rows[] = {
     CASE("runs scheduled before an instant go", old_runs_go),
     CASE("the newest run of a job stays", newest_run_stays),
@@ -219,6 +245,7 @@ static const struct CMUnitTest rows[] = {
     CASE("of a deleted job all runs go", runs_of_deleted_jobs_all_go),
     CASE("log lines go with their run", logs_go_with_their_run),
     CASE("resolved dead letters go, open ones stay", resolved_letters_go),
+    CASE("a list that was at a removed run has come to its end", cursor_of_a_removed_run_is_the_end),
     CASE("one call removes no more than it may and says whether there is more", trimming_is_paced),
 };
 const struct cases trim_cases = CASES(rows);

@@ -275,17 +275,18 @@ static bool count_chain(struct store *st, const struct run_filter *f, const stru
     return true;
 }
 
-// The run after the cursor's, in the direction of age.
+// The run after the cursor's, in the direction of age. None when retention has removed the cursor's run: then
+// also everything behind it.
 static bool chain_resume(struct store *st, struct ulid id, struct ulid *ret, struct err *err)
 {
     struct sql_read r;
-    char text[ULID_TEXT_MAX];
+    bool row;
     if (!sql_read(&r, st, STORE_RUN_LINK, err))
         return false;
     db_put_id(r.s, 1, &id);
-    bool ok = sql_only_row(r.s, err, "run", ulid_format(id, text));
+    bool ok = db_step(r.s, &row, err);
     if (ok)
-        *ret = db_id(r.s, PREV_COLUMN);
+        *ret = row ? db_id(r.s, PREV_COLUMN) : ULID_ZERO;
     sql_read_end(&r);
     return ok;
 }
@@ -309,10 +310,15 @@ static bool along_chain(struct store *st, struct listing *l, const struct cursor
         first++;
     if (given && n > 0)
         first++;
+    if (at->ascending)
+        c.length = (int64_t)n; // of what retention has left
     if (at->ascending && first >= n)
         return count_chain(st, l->f, &c, ret, a, err);
-    return chain_walk(st, l, &c, from, order ? order + first : NULL, n - first, a, err) &&
-           count_chain(st, l->f, &c, ret, a, err);
+    if (!chain_walk(st, l, &c, from, order ? order + first : NULL, n - first, a, err))
+        return false;
+    if (!at->ascending && !given && !l->pager.more && !l->cut)
+        c.length = l->scanned; // the walk came to the end
+    return count_chain(st, l->f, &c, ret, a, err);
 }
 
 bool sql_runs_list(struct store *s, const struct run_filter *f, const struct page *p, struct run **ret,
