@@ -18,6 +18,7 @@ enum {
     TOLD_EVERY_S = 1,
     TOLD_BYTES_MAX = 128,
     URL_FILE_MAX = 4096,
+    PATIENCE_S = 3600, // counting a large table takes a server longer than any question of a node may
     PRIVATE_UMASK = 0077
 };
 
@@ -69,6 +70,7 @@ static bool point_at(const struct config *c, struct str flag, struct config *ret
     struct db_url u;
     struct str url, head = STR("sqlite:");
     *ret = *c;
+    ret->db_patience_s = PATIENCE_S;
     if (!flag.p)
         return true;
     if (!url_of(flag, &url, a, err))
