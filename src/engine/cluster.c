@@ -126,7 +126,6 @@ static bool registers(struct cluster *c, struct err *err)
     struct mono sent = clock_mono(c->clock);
     if (!c->store->ops->node_register(c->store, &n, c->config.lease, err))
         return false;
-    c->published = (struct view){.n = 0};
     WITH_LOCK(&c->lock);
     c->published_state = NODE_ACTIVE;
     c->token = n.token;
@@ -262,12 +261,13 @@ static void note_living(struct cluster *c, const struct nodes_seen *seen)
     c->nodes = (int64_t)living.n;
 }
 
-static bool among(const struct cluster *c, const struct nodes_seen *seen)
+// Our row; NULL when it is gone or its lease has ended.
+static const struct node *ourselves(const struct cluster *c, const struct nodes_seen *seen)
 {
     for (size_t i = 0; i < seen->n; i++)
         if (seen->v[i].token == c->token)
-            return seen->v[i].state != NODE_DEAD;
-    return false;
+            return seen->v[i].state != NODE_DEAD ? &seen->v[i] : NULL;
+    return NULL;
 }
 
 // ---- dividing ----------------------------------------------------------------------------------
@@ -287,22 +287,24 @@ static bool publish(struct cluster *c, const struct view *v, int state, struct a
 {
     if (!c->store->ops->node_publish(c->store, c->token, state, view_write(v, a), err))
         return false;
-    c->published = *v;
     LOG_INFO("the jobs are divided anew", LOG_INT("nodes", (int64_t)v->n), LOG_CSTR("state", node_state_name(state)));
     WITH_LOCK(&c->lock);
     c->published_state = state;
     return true;
 }
 
-// One step towards the share that this list of nodes gives us. Returns when to look again; 0: at once.
+// One step towards the share that this list of nodes gives us. Returns when to look again; 0: at once. What we have
+// published is what our row says, not what we remember: a failover may have forgotten it, or an answer been lost.
 static bool divide(struct cluster *c, const struct nodes_seen *seen, struct duration *ret_again, struct arena *a,
                    struct err *err)
 {
+    const struct node *row = ourselves(c, seen);
+    struct view published = view_read(row->view);
     bool us = takes_part(c, seen), let_go;
     int state = us ? NODE_ACTIVE : NODE_DRAINING;
     struct view v = members(c, seen, us);
     struct slots own = share_of(c, &v, c->token), free;
-    if (!view_eq(&v, &c->published) || state != c->published_state) {
+    if (!view_eq(&v, &published) || state != row->state) {
         shrink(c, &own, &let_go);
         *ret_again = let_go ? duration_ms(0) : duration_ms(ACK_LOOK_MS); // what others published is read after that
         return !let_go || publish(c, &v, state, a, err);
@@ -312,6 +314,7 @@ static bool divide(struct cluster *c, const struct nodes_seen *seen, struct dura
         give_share(c, &free);
     *ret_again = slots_eq(&free, &own) ? c->config.poll : duration_ms(CONTESTED_LOOK_MS);
     WITH_LOCK(&c->lock);
+    c->published_state = state;
     c->slots = slots_count(&free);
     c->settled = slots_eq(&free, &own);
     return true;
@@ -354,7 +357,7 @@ static bool watch(struct cluster *c, struct duration *ret_again, struct arena *a
         return rejoin(c, ret_again, err);
     if (!look(c, &seen, a, err))
         return false;
-    if (!among(c, &seen)) {
+    if (!ourselves(c, &seen)) {
         lease_end(c, c->token);
         *ret_again = duration_ms(0);
         return true;

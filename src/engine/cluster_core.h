@@ -55,7 +55,7 @@ struct cluster {
 
     // Of the watch's thread:
     struct rng rng;
-    struct view published, living;
+    struct view living;
     struct slots given;      // to the engine, whether it has taken it or not
     int64_t generation;
     bool clock_warned;
