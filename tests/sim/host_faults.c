@@ -11,7 +11,7 @@ enum {
     LINK_FAULT_S = 8,     // until a call that failed was repeated, and all that follows from it
     REFUSE_S = 10,        // until a node has seen that its clock is wrong and others have taken over
     UNSURE_S = 45,        // lease, heartbeat and 5 s
-    FORGET_MS = 1000,
+    FORGET_MS = 1500,
     AGAIN_MS = 500,
 };
 
@@ -188,6 +188,17 @@ static void forget(void *ctx, const struct run *r)
     (void)map_remove(&s->told, r->id);
 }
 
+// What is committed from now on is forgotten. Better when there is something: nodes come and go.
+static void take_snapshot(struct sim *s)
+{
+    static const int worth[] = {HOST_DRAIN, HOST_WANT, HOST_KILL};
+    s->cluster->snapshot = store_memory_snapshot(s->store);
+    (void)plan(s, duration_ms(sim_between(s, 1, FORGET_MS)), HOST_FAILOVER, -1);
+    if (sim_chance(s, 0.6))
+        (void)plan(s, duration_ms(sim_between(s, 1, FORGET_MS / 4)), worth[sim_between(s, 0, 2)],
+                   (int)sim_between(s, 0, s->cluster->n - 1));
+}
+
 // The store's other copy takes over; it had not heard of the last commits.
 static void failover(struct sim *s)
 {
@@ -200,7 +211,7 @@ static void failover(struct sim *s)
     (void)plan(s, some_time(s, 10), HOST_OUTAGE_OVER, -1);
 }
 
-static void freeze(struct host *h)
+void host_freeze(struct host *h)
 {
     if (h->proc->frozen)
         return;
@@ -229,8 +240,10 @@ static void happen_to(struct host *h, struct happening *e)
     case HOST_WANT: want(h, true); break;
     case HOST_UNWANT: want(h, false); break;
     case HOST_FREEZE:
-        if (h->proc)
-            freeze(h);
+        if (h->proc && sim_chance(s, 0.5))
+            h->link.stops = true;
+        else if (h->proc)
+            host_freeze(h);
         break;
     case HOST_THAW:
         if (h->proc && h->proc->id == e->proc)
@@ -263,8 +276,7 @@ static void happen_to_all(struct sim *s, struct happening *e)
     case HOST_SNAPSHOT:
         if (s->cluster->snapshot || s->outage)
             break;
-        s->cluster->snapshot = store_memory_snapshot(s->store);
-        (void)plan(s, duration_ms(sim_between(s, 1, FORGET_MS)), HOST_FAILOVER, -1);
+        take_snapshot(s);
         break;
     case HOST_FAILOVER: failover(s); break;
     default: happen_to(&s->cluster->hosts[sim_between(s, 0, s->cluster->n - 1)], e); break;
@@ -291,7 +303,7 @@ void hosts_heal(struct sim *s)
     s->outage = false;
     for (int i = 0; i < s->cluster->n; i++) {
         struct host *h = &s->cluster->hosts[i];
-        h->link.cut = h->link.deaf = h->link.slow = false;
+        h->link.cut = h->link.deaf = h->link.slow = h->link.stops = false;
         if (h->proc)
             h->proc->frozen = false;
         else

@@ -24,6 +24,7 @@ struct link {
     bool cut;  // nothing gets through
     bool deaf; // what is sent arrives, answers do not
     bool slow;
+    bool stops; // its process stands still in the middle of the next claim
     // sim_options.late_publish: what it says it has published
     int64_t late_token;
     int late_state;
@@ -121,6 +122,7 @@ void host_faults_plan(struct sim *s);
 void host_happen(struct sim *s, struct happening *e);
 void hosts_heal(struct sim *s);                         // everything, for the quiet end
 enum store_fault host_fault_draw(struct host *h, bool writes);
+void host_freeze(struct host *h);
 void excuse_add(struct sim *s, struct mono from, struct mono to, struct duration slack);
 void host_ended(struct host *h, bool crashed); // its process: boots again some time
 // Operations of users: which node takes them and who is poked.

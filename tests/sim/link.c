@@ -157,9 +157,21 @@ static void flags_clear(struct flush *f)
         f->finishes[i].ret_recorded = false;
 }
 
+// Between the node's look at its lease and the store's.
+static void stop_before_claim(struct link *l, const struct flush *f)
+{
+    if (!l->stops || l->host->dying || f->n_fires + f->n_claims == 0)
+        return;
+    l->stops = false;
+    host_freeze(l->host);
+    l->host->sim->cluster->thread->wake = sim_mono(l->host->sim);
+    fiber_pause();
+}
+
 static bool link_flush(struct store *s, struct flush *f, struct err *err)
 {
     struct trip t;
+    stop_before_claim((struct link *)s, f);
     if (!trip_begin(&t, s, true, err))
         return false;
     bool ok = t.to->ops->flush(t.to, f, err);

@@ -133,8 +133,9 @@ static void happen(struct sim *s, struct happening *e)
     case EVENT_END: flight_end(s, e->flight); break;
     case EVENT_OPERATION:
         if (!s->quiet)
-            users_operate(s);
-        operate_again(s);
+            users_operate(s, e->id);
+        if (ulid_is_zero(e->id))
+            operate_again(s);
         break;
     case EVENT_POKE_JOB:
     case EVENT_POKE_RUN:

@@ -4,7 +4,8 @@
 // so that the checkers can compute every due instant by plain arithmetic.
 #include "tests/sim/hosts.h"
 
-enum { POKE_LATE_MS = 2000, JOB_ARENA_BUDGET = 1 << 20 };
+enum { POKE_LATE_MS = 2000, JOB_ARENA_BUDGET = 1 << 20, JUST_BEFORE_MS = 1500, WORTH_WAITING_S = 1800 };
+static const double share_cancels = 0.25, share_by_hand = 0.5; // shares of operations
 
 struct sim_job *users_job(const struct sim *s, struct ulid id)
 {
@@ -284,21 +285,30 @@ static void cancel_some_run(struct sim *s)
         poke(s, EVENT_POKE_CANCEL, id);
 }
 
-void users_operate(struct sim *s)
+// Changes are made best when the occurrence they are to change is about to be decided by somebody who has not heard.
+static bool wait_for_fire(struct sim *s, const struct sim_job *j, struct instant next_fire)
 {
-    struct sim_job *j = &s->jobs[sim_between(s, 0, s->o.jobs - 1)];
+    struct duration left = instant_since(next_fire, users_wall(s));
+    struct duration early = duration_ms(sim_between(s, 1, JUST_BEFORE_MS));
+    if (!s->cluster || instant_is_never(next_fire) || left.us > duration_s(WORTH_WAITING_S).us || left.us < early.us ||
+        sim_chance(s, 0.5))
+        return false;
+    event_add(s, (struct duration){left.us - early.us}, EVENT_OPERATION)->id = j->job.id;
+    return true;
+}
+
+static void operate_on(struct sim *s, struct sim_job *j, double dice, bool at_once)
+{
     struct plan p;
-    if (store_memory_crashed(s->store) || !hosts_serve(s))
-        return; // the server is down: nothing is acknowledged
-    s->calm = true;
-    double dice = rng_unit(&s->rng);
     bool there = !j->deleted && plan_read(s, j, &p);
     // What is due but not decided yet is left alone: deciding about the past is the engine's.
     bool steady = there && p.next_fire.us > users_wall(s).us && j->n_eras < ERAS_MAX - 1;
+    if (steady && dice >= share_by_hand && !at_once && wait_for_fire(s, j, p.next_fire))
+        return;
     s->result.operations++;
-    if (dice < 0.25)
+    if (dice < share_cancels)
         cancel_some_run(s);
-    else if (there && dice < 0.5)
+    else if (there && dice < share_by_hand)
         start_by_hand(s, j);
     else if (steady && dice < 0.7)
         pause_or_resume(s, j, p.next_fire);
@@ -308,5 +318,16 @@ void users_operate(struct sim *s)
         rewind_plan(s, j, p.next_fire);
     else if (steady)
         remove_job(s, j, p.next_fire);
+}
+
+void users_operate(struct sim *s, struct ulid job)
+{
+    bool chosen = !ulid_is_zero(job);
+    if (store_memory_crashed(s->store) || !hosts_serve(s))
+        return; // the server is down: nothing is acknowledged
+    struct sim_job *j = chosen ? users_job(s, job) : &s->jobs[sim_between(s, 0, s->o.jobs - 1)];
+    double dice = rng_unit(&s->rng);
+    s->calm = true;
+    operate_on(s, j, chosen ? share_by_hand + dice * (1 - share_by_hand) : dice, chosen);
     s->calm = false;
 }

@@ -137,7 +137,7 @@ void sim_happen(struct sim *s);       // what is due now
 void operate_again(struct sim *s);    // plans the next operation of a user
 // users.c
 void users_insert_jobs(struct sim *s);
-void users_operate(struct sim *s);
+void users_operate(struct sim *s, struct ulid job); // zero: any
 struct sim_job *users_job(const struct sim *s, struct ulid id);
 struct instant users_wall(const struct sim *s); // as late as any clock that counts
 // check.c, check_decisions.c
