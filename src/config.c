@@ -445,8 +445,8 @@ static void check(const struct load *l, struct config *c)
     check_db(l, c);
     config_kafka_check(&c->kafka, l->faults, l->a);
     for (size_t i = 0; i < c->node_name.n; i++) {
-        if (c->node_name.p[i] == ' ' || c->node_name.p[i] == '"') {
-            faults_add(l->faults, STR("node.name"), "it may not hold blanks or quotes");
+        if (strchr(" \"/:", c->node_name.p[i])) { // it is part of a path: …/{name}:drain
+            faults_add(l->faults, STR("node.name"), "it may not hold blanks, quotes, slashes or colons");
             break;
         }
     }

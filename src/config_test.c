@@ -266,6 +266,7 @@ static const struct { const char *set, *pointer, *part; } bad_sets[] = {
     {"db.url=sqlite:", "db.url", "path is missing"},
     {"data.dir=", "data.dir", "too short"},
     {"node.name=a b", "node.name", "blanks"},
+    {"node.name=a:1", "node.name", "colons"},
     {"admin.email=nobody", "admin.email", "e-mail"},
     {"admin.email=a@b", "admin.password", "CHRONOS_ADMIN_PASSWORD_FILE"},
     {"admin.password=x", "admin.password", "never given as a flag"},
