@@ -117,9 +117,7 @@ static struct user user_of(int i, int64_t epoch)
 {
     struct user u = {
         .email = STR("ada@example.org"), .password_hash = STR("x"), .enabled = true, .session_epoch = epoch};
-    static const struct str role = STR_INIT("USER");
-    static struct str roles[1];
-    roles[0] = role;
+    static struct str roles[] = {STR_INIT("USER")};
     u.roles = (struct strs){roles, 1};
     u.id.b[15] = (uint8_t)(i + 1);
     return u;
@@ -167,27 +165,45 @@ static bool answers_from_cache(void *node)
 
 // ---- calls and wake-ups ----
 
+struct question {
+    struct redis *redis;
+    const struct redis_eval *eval;
+    struct redis_answer *answer;
+};
+
+static bool ask(void *ctx)
+{
+    struct question *q = ctx;
+    struct err ignored = {0};
+    return redis_eval(q->redis, q->eval, q->answer, &w.a, &ignored);
+}
+
+// As often as a busy machine makes it necessary.
+static bool answered(struct redis *r, const struct redis_eval *e, struct redis_answer *ret)
+{
+    struct question q = {r, e, ret};
+    return until(ask, &q);
+}
+
 static void a_script_runs_with_its_keys_and_arguments(void **state)
 {
     (void)state;
     struct redis *r = redis_open(NULL, "chronos:one:"), *other = redis_open(NULL, "chronos:two:");
     struct redis_answer answer;
-    struct err err = {0};
     struct redis_eval set = {.script = "redis.call('SET', KEYS[1], ARGV[1], 'PX', 60000) return 7",
                              .n_keys = 1,
                              .n_args = 1,
                              .keys = {STR("k")},
                              .args = {STR("a\0b")}};
     struct redis_eval get = {.script = "return redis.call('GET', KEYS[1])", .n_keys = 1, .keys = {STR("k")}};
-    assert_true(until(is_up, r) && until(is_up, other));
-    assert_true(redis_eval(r, &set, &answer, &w.a, &err));
+    assert_true(answered(r, &set, &answer));
     assert_int_equal(answer.kind, REDIS_NUMBER);
     assert_int_equal(answer.number, 7);
     uint64_t instance = answer.instance;
-    assert_true(redis_eval(r, &get, &answer, &w.a, &err));
+    assert_true(answered(r, &get, &answer));
     assert_int_equal(answer.kind, REDIS_TEXT);
     assert_true(str_eq(answer.text, STR("a\0b")));
-    assert_true(redis_eval(other, &get, &answer, &w.a, &err));
+    assert_true(answered(other, &get, &answer));
     assert_int_equal(answer.kind, REDIS_NOTHING);
     assert_true(instance != 0 && answer.instance != 0 && answer.instance != instance);
     redis_free(r);
@@ -455,10 +471,13 @@ static void tries_are_counted_over_the_nodes(void **state)
     struct str account = arena_fmt(&w.a, "%lld@example.org", (long long)clock_now(clock_real()).us);
     struct peer *nodes[] = {&a, &b};
     struct sign_in_try try = {.account = account, .address = STR("2001:db8::1")};
-    for (int i = 0; i < THROTTLE_ACCOUNT_MAX; i++) {
+    for (int i = 0; i < THROTTLE_ACCOUNT_MAX;) {
         try.at = clock_now(clock_real());
         assert_int_equal(sign_in_take(&nodes[i % 2]->app, &try).us, 0);
-        assert_true(try.shared);
+        if (try.shared)
+            i++;
+        else // not answered in time, on a busy machine
+            sign_in_give_back(&nodes[i % 2]->app, &try);
     }
     assert_true(sign_in_take(&a.app, &try).us > 0);
     assert_true(sign_in_take(&b.app, &try).us > 0);
