@@ -53,7 +53,8 @@ static void on_error(rd_kafka_t *rk, int code, const char *text, void *opaque)
     LOG_DEBUG("kafka error", LOG_CSTR("code", rd_kafka_err2name((rd_kafka_resp_err_t)code)),
               LOG_CSTR("text", text));
     bool all = code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN;
-    b->down |= all || code == RD_KAFKA_RESP_ERR__AUTHENTICATION || code == RD_KAFKA_RESP_ERR__FATAL;
+    b->denied |= code == RD_KAFKA_RESP_ERR__AUTHENTICATION;
+    b->down |= all || b->denied || code == RD_KAFKA_RESP_ERR__FATAL;
     if (!all || !b->reason[0]) // else the reason itself was told before
         snprintf(b->reason, sizeof b->reason, "%s", text);
 }

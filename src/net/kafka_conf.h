@@ -21,6 +21,7 @@ struct kafka_base {
     // By the owner's thread only:
     char reason[KAFKA_REASON_MAX]; // the last trouble with a broker; "" = none
     bool down;                     // with all of them, as far as we know
+    bool denied;                   // they do not let us in: waiting would not help
 };
 
 struct kafka_pair {

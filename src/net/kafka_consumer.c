@@ -137,7 +137,7 @@ static bool trouble(struct kafka_consumer *c, struct err *err)
 {
     (void)ERR(err, ERR_UNAVAILABLE, "kafka: %s", c->base.reason);
     c->base.reason[0] = '\0';
-    c->base.down = false;
+    c->base.down = c->base.denied = false;
     return false;
 }
 

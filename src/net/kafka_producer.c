@@ -131,6 +131,8 @@ static bool too_late(struct kafka_producer *p, struct duration at_most, struct e
 {
     if (kafka_stopped(&p->base))
         return ERR(err, ERR_UNAVAILABLE, "kafka: stopped while waiting for the brokers");
+    if (p->base.denied)
+        return ERR(err, ERR_UNAVAILABLE, "kafka: %s", p->base.reason);
     return ERR(err, ERR_UNAVAILABLE, "kafka: not acknowledged within %lld s: %s",
                (long long)(at_most.us / US_PER_S),
                p->base.reason[0] ? p->base.reason : "the brokers do not answer");
@@ -148,8 +150,8 @@ bool kafka_produce(struct kafka_producer *p, struct kafka_message *v, size_t n, 
     p->failed = RD_KAFKA_RESP_ERR_NO_ERROR;
     for (size_t i = 0; i < n && refused == RD_KAFKA_RESP_ERR_NO_ERROR; i++)
         refused = enqueue(p, &v[i]);
-    while (p->outstanding > 0 && p->failed == RD_KAFKA_RESP_ERR_NO_ERROR && !kafka_stopped(&p->base) &&
-           clock_mono(p->base.clock).us < until.us)
+    while (p->outstanding > 0 && p->failed == RD_KAFKA_RESP_ERR_NO_ERROR && !p->base.denied &&
+           !kafka_stopped(&p->base) && clock_mono(p->base.clock).us < until.us)
         (void)rd_kafka_poll(p->base.rk, kafka_slice(&p->base, until));
     bool late = p->outstanding > 0 && p->failed == RD_KAFKA_RESP_ERR_NO_ERROR;
     if (!late && p->failed == RD_KAFKA_RESP_ERR_NO_ERROR && refused == RD_KAFKA_RESP_ERR_NO_ERROR) {

@@ -7,6 +7,7 @@ import fcntl
 import os
 import pathlib
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -67,6 +68,7 @@ class Server(base.Server):
     SASL PLAIN."""
 
     partitions = 3
+    stop_signal = signal.SIGKILL  # nothing of it is kept
     sasl_user, sasl_password = "chronos", "a word of the broker's"
 
     def __init__(self, folder=None):
