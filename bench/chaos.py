@@ -118,7 +118,7 @@ class World:
     """Database, target, nodes and load of one scenario, and the faults done to them."""
 
     def __init__(self, args, folder, seconds, settings=None):
-        self.args, self.folder, self.seconds = args, pathlib.Path(folder), seconds
+        self.args, self.folder, self.seconds = args, pathlib.Path(folder), int(seconds)
         self.faults, self.chance = Faults(), random.Random(args.seed)
         self.stack = contextlib.ExitStack()
         self.settings = settings or (lambda number: {})

@@ -33,6 +33,8 @@ JAVA_PACKAGES = "libquartz2-java libmariadb-java libhikaricp-java libslf4j-java 
 JARS = ("quartz2", "slf4j-api", "slf4j-nop", "mariadb-java-client", "HikariCP")
 RATES, LATENESS_SECONDS = (200, 1000), 30
 FILL_CHUNK = 500000
+LEAD_SECONDS, PATIENCE = 5, 3
+FAR = datetime.datetime(2099, 1, 1, tzinfo=datetime.timezone.utc)
 HISTORY_DAYS = 30
 PEER_SECONDS_MAX = 900
 
@@ -127,12 +129,19 @@ PEERS = {"postgres": (graphile, 100000, 20000), "mariadb": (quartz, 5000, 1000)}
 
 # ---- drain
 
+def making_seconds(node, count):
+    """How long so many jobs may take to make here, so that all are there before they are due: by a batch that is never due."""
+    begun = time.monotonic()
+    node.create_many([job("paces", FAR)] * BATCH_SIZE)
+    return LEAD_SECONDS + PATIENCE * (time.monotonic() - begun) * count / BATCH_SIZE
+
+
 def drain_on(server, count, members_count):
     """Runs/s of jobs that are all due at one instant, from the first start to the last recorded end."""
     with members(server, members_count) as cluster:
         lead = cluster.nodes[0]
         before = runs_total(cluster)
-        due = soon(3 + count / 15000)
+        due = soon(making_seconds(lead, count))
         lead.create_many([job(f"drain {i}", due) for i in range(count)])
         assert soon(0) < due, "creating the jobs took longer than was left until they were due"
         e2e.wait_until(lambda: runs_total(cluster) - before >= count, 300, "the drain")
@@ -172,7 +181,7 @@ def lateness_on(server, cluster, rate, seconds):
     """Milliseconds from due to start of one-off jobs, evenly spread, in rising order."""
     lead = cluster.nodes[0]
     before = runs_total(cluster)
-    begin = soon(3 + rate * seconds / 10000)
+    begin = soon(making_seconds(lead, rate * seconds))
     lead.create_many([job(f"due {i}", begin + datetime.timedelta(seconds=i / rate)) for i in range(rate * seconds)])
     assert soon(0) < begin, "creating the jobs took longer than was left until they were due"
     e2e.wait_until(lambda: runs_total(cluster) - before >= rate * seconds, seconds + 120, "all runs")
@@ -185,8 +194,7 @@ def lateness_on(server, cluster, rate, seconds):
 
 
 def store_jobs(cluster, count):
-    far = datetime.datetime(2099, 1, 1, tzinfo=datetime.timezone.utc)
-    body = json.dumps({"jobs": [job("stored", far)] * BATCH_SIZE}).encode()
+    body = json.dumps({"jobs": [job("stored", FAR)] * BATCH_SIZE}).encode()
     for _ in range(count // BATCH_SIZE):
         assert cluster.nodes[0].call("POST", "/jobs:batch", body).status == 201
 
