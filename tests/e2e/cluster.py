@@ -165,7 +165,7 @@ class Load:
 
     def exclusives(self, count, step=EXCLUSIVE_STEP_MS):
         """Recurring jobs that never run twice at a time; the step is longer than any take-over."""
-        starts = [self.begin + i * step // count for i in range(count)]
+        starts = [self.begin + i * min(step, self.end - self.begin - 1) // count for i in range(count)]
         return self.add([self.body(f"exclusive {i}", self.grid(step, start), "hold", concurrencyPolicy="FORBID")
                          for i, start in enumerate(starts)],
                         [{"start": start, "step": step, "exclusive": True} for start in starts])
