@@ -26,7 +26,7 @@ enum {
     WRITES = 700, // of each writer
     BURST = 2000,
     CHANGES = 2000,
-    ROUNDS = 3,
+    ROUNDS = 2,
     ARENA_BUDGET = 256 * 1024,
 };
 static const char dead_url[] = "redis://127.0.0.1:1/0";
