@@ -67,11 +67,23 @@ void check_step_last(struct sim *s)
         excuse_add(s, c->troubled_since, sim_mono(s), (struct duration){0});
 }
 
+// How much later than by the store's clock a start may look to the node.
+static int64_t slack_between(const struct cluster_world *c, struct mono due, struct mono at)
+{
+    int64_t most = 0;
+    for (size_t i = 0; i < c->n_excuses; i++) {
+        const struct excuse *e = &c->excuses[i];
+        if (e->from <= at.us && e->to >= due.us && e->slack.us > most)
+            most = e->slack.us;
+    }
+    return most + c->skews.us + duration_ms(LATE_MS).us;
+}
+
 // Whether troubles explain that what was due began only then. They may follow upon each other.
 bool excused_late(const struct sim *s, struct mono due, struct mono at)
 {
     const struct cluster_world *c = s->cluster;
-    int64_t latest = due.us, slack = c->skews.us + duration_ms(LATE_MS).us;
+    int64_t latest = due.us, slack = slack_between(c, due, at);
     for (bool again = true; again;) {
         again = false;
         for (size_t i = 0; i < c->n_excuses; i++) {
@@ -81,12 +93,6 @@ bool excused_late(const struct sim *s, struct mono due, struct mono at)
             latest = e->to;
             again = true;
         }
-    }
-    for (size_t i = 0; i < c->n_excuses; i++) {
-        const struct excuse *e = &c->excuses[i];
-        int64_t more = c->skews.us + e->slack.us + duration_ms(LATE_MS).us;
-        if (e->slack.us > 0 && e->from <= at.us && e->to >= due.us && more > slack)
-            slack = more;
     }
     return at.us <= latest + slack;
 }

@@ -193,7 +193,11 @@ static void take_snapshot(struct sim *s)
 {
     static const int worth[] = {HOST_DRAIN, HOST_WANT, HOST_KILL};
     s->cluster->snapshot = store_memory_snapshot(s->store);
+    s->cluster->promised = mem_array((size_t)s->o.jobs, sizeof *s->jobs);
+    memcpy(s->cluster->promised, s->jobs, (size_t)s->o.jobs * sizeof *s->jobs);
     (void)plan(s, duration_ms(sim_between(s, 1, FORGET_MS)), HOST_FAILOVER, -1);
+    if (sim_chance(s, 0.5))
+        users_operate(s, s->jobs[sim_between(s, 0, s->o.jobs - 1)].job.id);
     if (sim_chance(s, 0.6))
         (void)plan(s, duration_ms(sim_between(s, 1, FORGET_MS / 4)), worth[sim_between(s, 0, 2)],
                    (int)sim_between(s, 0, s->cluster->n - 1));
@@ -204,6 +208,8 @@ static void failover(struct sim *s)
 {
     store_memory_restore(s->store, s->cluster->snapshot, forget, s);
     store_snapshot_free(TAKE(s->cluster->snapshot));
+    memcpy(s->jobs, s->cluster->promised, (size_t)s->o.jobs * sizeof *s->jobs); // what was promised since is forgotten
+    mem_free(TAKE(s->cluster->promised));
     tenures_refresh(s);
     s->cluster->unsure_until = mono_add(sim_mono(s), duration_s(UNSURE_S));
     s->outage = true;
@@ -313,8 +319,6 @@ void hosts_heal(struct sim *s)
         h->skew = (struct duration){h->skew.us / 100};
         clock_set(h, h->skew);
     }
-    if (s->cluster->snapshot)
-        store_snapshot_free(TAKE(s->cluster->snapshot));
 }
 
 // ---- operations of users -------------------------------------------------------------------------
@@ -326,7 +330,7 @@ bool hosts_serve(struct sim *s)
         return true;
     c->serving = (int)sim_between(s, 0, c->n - 1);
     const struct host *h = &c->hosts[c->serving];
-    return host_fit(h) && h->joined && !h->leaving && !c->snapshot; // what is acknowledged must not be forgotten
+    return host_fit(h) && h->joined && !h->leaving;
 }
 
 void hosts_address(struct sim *s, struct happening *e)

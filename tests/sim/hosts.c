@@ -263,6 +263,7 @@ void hosts_free(struct sim *s)
         if (c->hosts[i].proc)
             host_kill(&c->hosts[i]);
     store_snapshot_free(c->snapshot);
+    mem_free(c->promised);
     map_release(&c->forgotten);
     mem_free(c->tenures);
     mem_free(c->excuses);

@@ -96,6 +96,7 @@ struct cluster_world {
     struct mono unsure_until;    // a failover forgot something that nodes believe
     struct mono next_look;       // at what costs time
     struct store_snapshot *snapshot; // taken: a failover comes
+    struct sim_job *promised;        // as the snapshot knows the jobs
     struct map forgotten;        // ids and keys of runs → something
 };
 
