@@ -236,9 +236,9 @@ static bool try_eval(struct redis_cache *r, const char *script, struct str accou
     char most[NUMBER_TEXT_MAX], most_site[NUMBER_TEXT_MAX], span[NUMBER_TEXT_MAX];
     struct arena a CLEANUP(arena_release);
     struct err why = {0};
+    arena_init(&a, CALL_ARENA);
     if (!r->redis)
         return false;
-    arena_init(&a, CALL_ARENA);
     struct redis_eval eval = {.script = script, .n_keys = 2, .n_args = 3, .needed = true};
     eval.keys[0] = try_text(r, 'a', account, by_account);
     eval.keys[1] = try_text(r, 'i', throttle_site(address, site), by_address);
