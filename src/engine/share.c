@@ -11,7 +11,7 @@
 #include "base/log.h"
 #include "engine/core.h"
 
-enum { LEASE_MARGIN_S = 5 }; // attempts are stopped so long before the lease ends
+enum { LEASE_MARGIN_S = 5, LEASE_PARTS = 6 }; // attempts are stopped so long before the lease ends, or a part of it
 
 void engine_take_share(struct engine *e, const struct engine_share *s)
 {
@@ -120,6 +120,17 @@ static void take_slots(struct engine *e, const struct slots *wanted)
     e->share.place = ULID_ZERO;
 }
 
+static void take_lease(struct engine *e, struct mono until)
+{
+    struct share *s = &e->share;
+    if (until.us > s->lease_until.us) {
+        int64_t part = mono_since(until, clock_mono(e->clock)).us / LEASE_PARTS;
+        s->margin = part < duration_s(LEASE_MARGIN_S).us ? (struct duration){part} : duration_s(LEASE_MARGIN_S);
+        s->stopped = false;
+    }
+    s->lease_until = until;
+}
+
 static void take_order(struct engine *e, const struct share_order *o)
 {
     struct share *s = &e->share;
@@ -129,9 +140,7 @@ static void take_order(struct engine *e, const struct share_order *o)
         e->token = o->share.token;
         take_slots(e, &o->share.slots);
     }
-    if (s->clustered && o->lease_until.us > s->lease_until.us)
-        s->stopped = false;
-    s->lease_until = o->lease_until;
+    take_lease(e, o->lease_until);
     s->sweep_runs = s->sweep_runs || o->sweep;
     if (o->sweep_plans && !s->walks) {
         s->walks = true;
@@ -198,12 +207,6 @@ bool share_step(struct engine *e)
 
 // ---- the lease ---------------------------------------------------------------------------------
 
-bool share_may_decide(const struct engine *e, struct mono now)
-{
-    const struct share *s = &e->share;
-    return !s->clustered || (!s->fenced && !s->blocked && now.us < s->lease_until.us);
-}
-
 void share_fenced(struct engine *e)
 {
     if (!e->share.fenced)
@@ -214,7 +217,13 @@ void share_fenced(struct engine *e)
 static bool lease_endangered(const struct engine *e, struct mono now)
 {
     return e->share.clustered &&
-           (e->share.fenced || now.us >= e->share.lease_until.us - LEASE_MARGIN_S * US_PER_S);
+           (e->share.fenced || now.us >= e->share.lease_until.us - e->share.margin.us);
+}
+
+// In the margin, too, nothing is started any more: the runs have been stopped, and nobody would stop another one.
+bool share_may_decide(const struct engine *e, struct mono now)
+{
+    return !e->share.blocked && !lease_endangered(e, now);
 }
 
 void share_watch_lease(struct engine *e, struct mono now)
@@ -233,7 +242,7 @@ void share_watch_lease(struct engine *e, struct mono now)
 struct mono share_deadline(const struct engine *e)
 {
     bool due = e->share.clustered && !e->share.stopped && e->in_flight > 0;
-    return (struct mono){due ? e->share.lease_until.us - LEASE_MARGIN_S * US_PER_S : INT64_MAX};
+    return (struct mono){due ? e->share.lease_until.us - e->share.margin.us : INT64_MAX};
 }
 
 void share_tell(struct engine *e, const struct finish *f, const struct entry *p)

@@ -12,6 +12,7 @@ struct entry;
 struct share {
     bool clustered;           // a share was given
     struct mono lease_until;
+    struct duration margin;   // before its end, in which nothing is started and what runs is stopped
     bool fenced;              // the store says that the lease has ended
     bool blocked;             // what is under way in new slots is not known yet: nothing is decided
     bool stopped;             // attempts were asked to end because of it
