@@ -8,7 +8,7 @@
     nodes     every 20 s one of: kill -9, SIGSTOP for 60 s, cut between node and database for 60 s
     database  the database is restarted 10 times
     rolling   the nodes are restarted one after the other, 20 times around
-    skew      the clocks of the nodes differ by 5 s, then 60 s, then 10 min (needs the package faketime)
+    skew      the clocks of the nodes differ by 5 s, 55 s, then 10 min (needs the package faketime)
 
 As root each node has a network namespace of its own, with one link to the database and another one to the target, so that
 a node that is cut off could still act, and would be seen. Without root there are no cuts.
@@ -35,7 +35,7 @@ from cluster import Cluster, Faults, Load, Node, Target, database, now_ms, takeo
 STOP_SECONDS, CUT_SECONDS, DOWN_SECONDS_MAX = 60, 60, 20
 FAULTY_MAX = 2           # nodes at a time
 DATABASE_RESTARTS, ROLLING_ROUNDS = 10, 20
-SKEWS_S = (5, 60, 600)
+SKEWS_S = (5, 55, 600)
 SKEW_SECONDS, SKEW_REFUSED_S = 60, 60
 FREQUENT_MS = 2000
 EXCLUSIVE_SHARE, ONCE_SHARE = 10, 2  # one in so many schedules
@@ -295,7 +295,7 @@ def scenario_database(args, folder):
 
 def scenario_rolling(args, folder):
     """Each node in turn is ended in order and started again, many times around."""
-    seconds = args.rounds * args.nodes * 4
+    seconds = args.rounds * args.nodes * 2
     with World(args, folder, seconds) as world:
         rounds, ends = 0, []
         world.pause(max(0, world.load.begin - now_ms()) / 1000)
