@@ -1,17 +1,30 @@
 // SPDX-License-Identifier: Apache-2.0
 // What other nodes changed, from the store's list. Numbers become visible out of order, because transactions end in
-// another order than they began: what lies behind a gap is read again until the gap is filled or old. A change taken
-// twice does no harm: it only makes the engine read a row again.
+// another order than they began: what lies behind a gap is read again until the gap is filled or old. For the same reason
+// a reader begins a little before the end, and so does one whose store was away: a failover to a copy that missed the last
+// commits gives their numbers to other changes. A change taken twice does no harm: it only makes the engine read a row
+// again.
 #include "base/mem.h"
 #include "engine/cluster_core.h"
 
-enum { PAGE = 2000, GAP_KEPT_S = 10, RECENT_FIRST = 256 };
+enum { PAGE = 2000, GAP_KEPT_S = 10, RECENT_FIRST = 256, REPEATED = 200 };
+
+static void begin_after(struct cluster *c, int64_t last)
+{
+    c->recent.n = 0;
+    c->low = last > REPEATED ? last - REPEATED : 0;
+}
 
 bool changes_start(struct cluster *c, struct err *err)
 {
-    c->recent.n = 0;
-    return c->store->ops->changes_last(c->store, &c->low, err);
+    int64_t last;
+    if (!c->store->ops->changes_last(c->store, &last, err))
+        return false;
+    begin_after(c, last);
+    return true;
 }
+
+void changes_repeat(struct cluster *c) { begin_after(c, c->low); }
 
 // The place of a number in the list, or where it belongs.
 static size_t recent_place(const struct recent *r, int64_t seq)

@@ -366,6 +366,14 @@ static bool watch(struct cluster *c, struct duration *ret_again, struct arena *a
     return divide(c, &seen, ret_again, a, err) && changes_take(c, a, err);
 }
 
+// The store was away. It may have come back as a copy that missed its last commits: what the engine holds is compared
+// with the rows, instead of being found wrong when it is due.
+static void look_anew(struct cluster *c)
+{
+    changes_repeat(c);
+    engine_sweep(c->engine, true);
+}
+
 struct mono cluster_watch(struct cluster *c)
 {
     struct arena a CLEANUP(arena_release);
@@ -373,6 +381,8 @@ struct mono cluster_watch(struct cluster *c)
     struct err err = {0};
     arena_init(&a, ARENA_BUDGET);
     if (watch(c, &again, &a, &err)) {
+        if (c->watch_failures > 0)
+            look_anew(c);
         c->watch_failures = 0;
         sweeps(c, clock_mono(c->clock));
     } else {

@@ -67,8 +67,9 @@ struct cluster {
     struct known_share known[VIEW_NODES_MAX]; // by token; a later one takes the place
 };
 
-// changes.c: from now on; and all since then.
+// changes.c: from now on; the last ones once more; and all since then.
 bool changes_start(struct cluster *c, struct err *err);
+void changes_repeat(struct cluster *c);
 bool changes_take(struct cluster *c, struct arena *a, struct err *err);
 
 #endif
