@@ -12,6 +12,8 @@ enum {
     REFUSE_S = 10,        // until a node has seen that its clock is wrong and others have taken over
     UNSURE_S = 45,        // lease, heartbeat and 5 s
     FORGET_MS = 1500,
+    FORGET_OPERATIONS = 6,
+    FAILOVER_MS = 1500,   // at least: nobody fails over without a look of the nodes failing
     AGAIN_MS = 500,
 };
 
@@ -196,7 +198,7 @@ static void take_snapshot(struct sim *s)
     s->cluster->promised = mem_array((size_t)s->o.jobs, sizeof *s->jobs);
     memcpy(s->cluster->promised, s->jobs, (size_t)s->o.jobs * sizeof *s->jobs);
     (void)plan(s, duration_ms(sim_between(s, 1, FORGET_MS)), HOST_FAILOVER, -1);
-    if (sim_chance(s, 0.5))
+    for (int64_t i = sim_between(s, 0, FORGET_OPERATIONS); i > 0; i--)
         users_operate(s, s->jobs[sim_between(s, 0, s->o.jobs - 1)].job.id);
     if (sim_chance(s, 0.6))
         (void)plan(s, duration_ms(sim_between(s, 1, FORGET_MS / 4)), worth[sim_between(s, 0, 2)],
@@ -214,7 +216,7 @@ static void failover(struct sim *s)
     s->cluster->unsure_until = mono_add(sim_mono(s), duration_s(UNSURE_S));
     s->outage = true;
     sim_trace(s, "failover", NULL, 0);
-    (void)plan(s, some_time(s, 10), HOST_OUTAGE_OVER, -1);
+    (void)plan(s, duration_ms(sim_between(s, FAILOVER_MS, 10 * FAILOVER_MS)), HOST_OUTAGE_OVER, -1);
 }
 
 void host_freeze(struct host *h)

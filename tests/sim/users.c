@@ -16,7 +16,8 @@ struct sim_job *users_job(const struct sim *s, struct ulid id)
 
 static void poke(struct sim *s, enum event_kind kind, struct ulid id)
 {
-    struct happening *e = event_add(s, duration_ms(sim_between(s, 0, POKE_LATE_MS)), kind);
+    bool at_once = sim_chance(s, 0.5);
+    struct happening *e = event_add(s, duration_ms(at_once ? 0 : sim_between(s, 0, POKE_LATE_MS)), kind);
     e->id = id;
     hosts_address(s, e);
 }
