@@ -72,21 +72,25 @@ void cluster_free(struct cluster *c)
 static bool lease_extend(struct cluster *c, int64_t token, struct mono until, struct mono next_beat)
 {
     WITH_LOCK(&c->lock);
-    if (c->token != token)
+    if (c->token != token || c->lost)
         return false;
     c->lease_until = until;
     c->next_beat = next_beat;
     return true;
 }
 
+// By our own clock the lease may last still, when it was not time that ended it: the engine stops its runs all the same.
 static void lease_end(struct cluster *c, int64_t token)
 {
+    const struct mono over = {0};
     {
         WITH_LOCK(&c->lock);
         if (c->token != token || c->lost)
             return;
         c->lost = true;
+        c->lease_until = over;
     }
+    engine_lease(c->engine, over);
     LOG_WARN("the lease of this node has ended; it comes back as a new member", LOG_STR("node", c->config.name));
     waker_wake(&c->watch_waker);
 }
@@ -126,6 +130,7 @@ static bool registers(struct cluster *c, struct err *err)
     struct mono sent = clock_mono(c->clock);
     if (!c->store->ops->node_register(c->store, &n, c->config.lease, err))
         return false;
+    c->let_go = false;
     WITH_LOCK(&c->lock);
     c->published_state = NODE_ACTIVE;
     c->token = n.token;
@@ -322,18 +327,39 @@ static bool divide(struct cluster *c, const struct nodes_seen *seen, struct dura
 
 // ---- coming back -------------------------------------------------------------------------------
 
-// The token is dead: everything held under it is forgotten before the store is asked for another one.
-static bool rejoin(struct cluster *c, struct duration *ret_again, struct err *err)
+// A former node of our name need not be waited for when its process is gone, or was ours: then the answer to a
+// registration was lost.
+static bool bury_former(struct cluster *c, struct arena *a, struct err *err)
+{
+    struct nodes_seen seen;
+    if (!look(c, &seen, a, err))
+        return false;
+    for (size_t i = 0; i < seen.n; i++) {
+        const struct node *n = &seen.v[i];
+        if (n->state == NODE_DEAD || !str_eq(n->name, c->config.name))
+            continue;
+        bool own = n->process.n > 0 && str_eq(n->process, c->config.process);
+        bool gone = own || (c->config.process_gone && c->config.process_gone(c->config.ctx, n->process));
+        if (gone && !c->store->ops->node_leave(c->store, n->token, err))
+            return false;
+    }
+    return true;
+}
+
+// The token is dead: everything held under it is forgotten, and its runs are stopped, before the store is asked for
+// another one.
+static bool rejoin(struct cluster *c, struct duration *ret_again, struct arena *a, struct err *err)
 {
     struct slots none = {{0}};
-    if (slots_count(&c->given) > 0)
+    if (!c->let_go)
         give_share(c, &none);
+    c->let_go = true;
     if (engine_share_taken(c->engine) < c->generation) {
         *ret_again = duration_ms(ACK_LOOK_MS);
         return true;
     }
     *ret_again = duration_ms(0);
-    return registers(c, err) && changes_start(c, err);
+    return bury_former(c, a, err) && registers(c, err) && changes_start(c, err);
 }
 
 static void sweeps(struct cluster *c, struct mono now)
@@ -354,7 +380,7 @@ static bool watch(struct cluster *c, struct duration *ret_again, struct arena *a
 {
     struct nodes_seen seen;
     if (lease_lost(c))
-        return rejoin(c, ret_again, err);
+        return rejoin(c, ret_again, a, err);
     if (!look(c, &seen, a, err))
         return false;
     if (!ourselves(c, &seen)) {
@@ -394,22 +420,6 @@ struct mono cluster_watch(struct cluster *c)
 }
 
 // ---- beginning and end -------------------------------------------------------------------------
-
-// A former node of our name on this machine whose process is gone need not be waited for.
-static bool bury_former(struct cluster *c, struct arena *a, struct err *err)
-{
-    struct nodes_seen seen;
-    if (!look(c, &seen, a, err))
-        return false;
-    for (size_t i = 0; i < seen.n; i++) {
-        const struct node *n = &seen.v[i];
-        bool ours = n->state != NODE_DEAD && str_eq(n->name, c->config.name);
-        if (ours && c->config.process_gone && c->config.process_gone(c->config.ctx, n->process) &&
-            !c->store->ops->node_leave(c->store, n->token, err))
-            return false;
-    }
-    return true;
-}
 
 bool cluster_join(struct cluster *c, struct err *err)
 {

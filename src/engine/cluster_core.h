@@ -57,6 +57,7 @@ struct cluster {
     struct rng rng;
     struct view living;
     struct slots given;      // to the engine, whether it has taken it or not
+    bool let_go;             // since the lease was lost, the engine was told to forget everything
     int64_t generation;
     bool clock_warned;
     int64_t watch_failures;
