@@ -83,6 +83,7 @@ struct db_ops {
     bool (*alive)(struct db *d);
     bool (*later)(struct db_stmt *s, struct err *err);
     void (*bind_rows)(struct db_stmt *s, const struct db_cell *cells, size_t rows, size_t columns);
+    bool (*run_each)(struct db_stmt *s, const struct db_cell *cells, size_t rows, size_t columns, struct err *err);
     bool (*migrations_lock)(struct db *d, bool on, struct err *err);
     bool (*cluster_note)(struct db *d, const char **ret, struct err *err);
     bool ddl_commits; // a change of the schema commits by itself, and the transaction around it
@@ -94,6 +95,7 @@ struct db_ops {
 struct db {
     const struct db_ops *ops;
     enum db_dialect dialect;
+    bool runs_each; // db_run_each is there
     struct db_stmt **cache; // by slot; NULL = not prepared yet
     size_t cache_n;
 };
@@ -198,6 +200,12 @@ static inline bool db_takes_rows(const struct db *d) { return d->ops->bind_rows 
 static inline void db_put_rows(struct db_stmt *s, const struct db_cell *cells, size_t rows, size_t columns)
 {
     s->db->ops->bind_rows(s, cells, rows, columns);
+}
+// Runs a statement once for each row of parameters, sent together; db_changes is the sum. Where db.runs_each says so.
+static inline bool db_run_each(struct db_stmt *s, const struct db_cell *cells, size_t rows, size_t columns,
+                               struct err *err)
+{
+    return s->db->ops->run_each(s, cells, rows, columns, err);
 }
 // Keeps other processes from migrating the same database until turned off (or the connection ends).
 static inline bool db_migrations_lock(struct db *d, bool on, struct err *err)

@@ -49,6 +49,7 @@ void maria_bind_f64(struct db_stmt *s, int at, double v);
 void maria_bind_text(struct db_stmt *s, int at, struct str v);
 void maria_bind_blob(struct db_stmt *s, int at, const void *p, size_t n);
 void maria_bind_rows(struct db_stmt *s, const struct db_cell *cells, size_t rows, size_t columns);
+bool maria_run_each(struct db_stmt *s, const struct db_cell *cells, size_t rows, size_t columns, struct err *err);
 bool maria_step(struct db_stmt *s, bool *ret_row, struct err *err);
 void maria_reset(struct db_stmt *s);
 bool maria_is_null(struct db_stmt *s, int col);

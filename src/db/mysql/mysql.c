@@ -74,6 +74,7 @@ static const struct db_ops maria_ops = {
     .in_transaction = maria_in_transaction,
     .alive = maria_alive,
     .bind_rows = maria_bind_rows,
+    .run_each = maria_run_each,
     .migrations_lock = maria_migrations_lock,
     .cluster_note = maria_cluster_note,
     .ddl_commits = true,
@@ -205,6 +206,14 @@ static bool start_session(struct maria *m, const struct db_config *c, struct are
            (!c->read_only || maria_run(m, STR("SET SESSION TRANSACTION READ ONLY"), err));
 }
 
+// MariaDB runs a statement for many rows of parameters; MySQL does not.
+static bool takes_arrays(struct maria *m)
+{
+    unsigned extended = 0;
+    return mariadb_get_infov(m->h, MARIADB_CONNECTION_EXTENDED_SERVER_CAPABILITIES, &extended) == 0 &&
+           (extended & (unsigned)(MARIADB_CLIENT_STMT_BULK_OPERATIONS >> 32)) != 0;
+}
+
 static void library_init(void) { must(mysql_server_init(0, NULL, NULL) == 0); }
 
 static bool maria_open(const struct db_config *c, struct db **ret, struct err *err)
@@ -225,6 +234,7 @@ static bool maria_open(const struct db_config *c, struct db **ret, struct err *e
     if (ok)
         set_options(m->h, c, &o);
     if (ok && connect_server(m, c, &o, &a, err) && start_session(m, c, &a, err) && check_server(m, err)) {
+        m->base.runs_each = takes_arrays(m);
         *ret = &m->base;
         return true;
     }

@@ -6,6 +6,7 @@
 #include <mysqld_error.h>
 
 #include "base/mem.h"
+#include "base/sync.h"
 #include "db/mysql/impl.h"
 #include "db/mysql/text.h"
 
@@ -329,6 +330,62 @@ void maria_reset(struct db_stmt *base)
         maria_bind_null(base, 1); // it points into the buffer
         sbuf_release(&s->rows);
     }
+}
+
+// ---- arrays ------------------------------------------------------------------------------------
+
+// One column of the rows, as the library wants it: values, lengths and what is NULL, an array each.
+static bool array_bind(MYSQL_BIND *b, const struct db_cell *cells, size_t rows, size_t columns, struct arena *a)
+{
+    enum db_cell_kind kind = DB_CELL_NULL;
+    for (size_t i = 0; kind == DB_CELL_NULL && i < rows; i++)
+        kind = cells[i * columns].kind;
+    int64_t *numbers = kind == DB_CELL_I64 ? arena_new_array(a, int64_t, rows) : NULL;
+    const char **texts = kind != DB_CELL_I64 ? arena_new_array(a, const char *, rows) : NULL;
+    unsigned long *lengths = arena_new_array(a, unsigned long, rows);
+    char *absent = arena_new_array(a, char, rows);
+    if ((!numbers && !texts) || !lengths || !absent)
+        return false;
+    for (size_t i = 0; i < rows; i++) {
+        const struct db_cell *c = &cells[i * columns];
+        absent[i] = c->kind == DB_CELL_NULL ? STMT_INDICATOR_NULL : STMT_INDICATOR_NONE;
+        lengths[i] = c->bytes.n;
+        if (numbers)
+            numbers[i] = c->i;
+        else
+            texts[i] = c->bytes.p ? c->bytes.p : "";
+    }
+    *b = (MYSQL_BIND){.buffer_type = numbers                  ? MYSQL_TYPE_LONGLONG
+                                     : kind == DB_CELL_BLOB ? MYSQL_TYPE_BLOB
+                                                            : MYSQL_TYPE_STRING,
+                      .buffer = numbers ? (void *)numbers : (void *)texts,
+                      .length = lengths,
+                      .u.indicator = absent};
+    return true;
+}
+
+bool maria_run_each(struct db_stmt *base, const struct db_cell *cells, size_t rows, size_t columns, struct err *err)
+{
+    struct statement *s = of(base);
+    struct maria *m = maria_of(base->db);
+    struct arena a CLEANUP(arena_release);
+    unsigned n = (unsigned)rows;
+    bool ok = columns == s->n_values;
+    arena_init(&a, ROWS_BYTES_MAX);
+    if (m->lost)
+        return maria_failed(m, CR_SERVER_GONE_ERROR, "", err);
+    for (size_t i = 0; ok && i < s->n_places; i++)
+        ok = array_bind(&s->in[i], cells + s->place[i] - 1, rows, columns, &a);
+    if (!ok)
+        return ERR(err, ERR_TOO_LARGE, "too many rows at once for the data store: write fewer");
+    if (!m->in_transaction && !maria_set_autocommit(m, true, err))
+        return false;
+    must(mysql_stmt_attr_set(s->h, STMT_ATTR_ARRAY_SIZE, &n) == 0 && mysql_stmt_bind_param(s->h, s->in) == 0);
+    if (mysql_stmt_execute(s->h) != 0)
+        return failed(s, err);
+    m->changes = (int64_t)mysql_stmt_affected_rows(s->h);
+    m->changes_total += m->changes;
+    return true;
 }
 
 // ---- columns -----------------------------------------------------------------------------------

@@ -255,10 +255,12 @@ static bool log_write_row(struct db *d, const struct log_line *l, struct err *er
 
 // ---- all of it ---------------------------------------------------------------------------------
 
+// From the quickest way, which fails when anything is not as expected, to the one that answers for each row.
+enum way { EACH, ROWS, BY_ROW };
 struct flushing {
     struct store *store;
     struct flush *f;
-    bool by_row; // one row after the other
+    int way;
 };
 
 // Nothing is decided by a node that others believe dead; what it did before, it may still write down.
@@ -297,9 +299,9 @@ static bool flush_write(struct db *d, void *arg, struct err *err)
 {
     struct flushing *w = arg;
     struct flush *f = w->f;
-    bool by_row = w->by_row || !flush_fits_rows(d, f);
+    bool by_row = w->way == BY_ROW || !flush_fits_rows(d, f);
     return lease_lasts(d, f, err) &&
-           (by_row ? write_by_row(w->store, d, f, err) : flush_rows(w->store, d, f, err)) &&
+           (by_row ? write_by_row(w->store, d, f, err) : flush_rows(w->store, d, f, w->way == EACH, err)) &&
            changes_put(w->store, d, f->changes, f->n_changes, f->node_token, err);
 }
 
@@ -317,11 +319,12 @@ bool sql_flush(struct store *s, struct flush *f, struct err *err)
 {
     struct flushing w = {.store = s, .f = f};
     size_t weight = f->n_fires + f->n_claims + f->n_finishes + f->n_logs;
-    if (sql_write_in(s, LANE_ENGINE, flush_write, &w, weight, err))
-        return true;
-    w.by_row = err->code == ERR_CONFLICT; // a run exists already: rare, and only row by row it shows which one
-    if (w.by_row && sql_write_in(s, LANE_ENGINE, flush_write, &w, weight, err))
-        return true;
+    for (w.way = EACH; w.way <= BY_ROW; w.way++) { // on to the next when a row is not as expected: rare
+        if (sql_write_in(s, LANE_ENGINE, flush_write, &w, weight, err))
+            return true;
+        if (err->code != ERR_CONFLICT)
+            break;
+    }
     flags_clear(f);
     return false;
 }

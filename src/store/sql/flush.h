@@ -9,8 +9,9 @@
 // and each row needs a statement of its own).
 bool flush_fits_rows(struct db *d, const struct flush *f);
 // Exact like the other way, except that an id of a run that exists already fails all of it: ERR_CONFLICT,
-// which nothing else gives.
-bool flush_rows(struct store *st, struct db *d, struct flush *f, struct err *err);
+// which nothing else gives. each: by the quickest way, where the engine has it, which also fails so when any
+// row is not as expected.
+bool flush_rows(struct store *st, struct db *d, struct flush *f, bool each, struct err *err);
 // The status a run must have to end.
 static inline int finish_from(const struct run *r)
 {

@@ -22,8 +22,17 @@ struct work {
     struct store *st;
     struct db *d;
     struct flush *f;
+    bool each; // by a statement for each row
     struct arena a;
 };
+
+// How the rows of a kind are decided: see queries.sql.
+struct deciding {
+    enum store_query ask, apply, each;
+};
+static const struct deciding of_fires = {STORE_FIRE_ROWS, STORE_FIRE_APPLY_ROWS, STORE_FIRE_EACH};
+static const struct deciding of_claims = {STORE_CLAIM_ROWS, STORE_CLAIM_APPLY_ROWS, STORE_CLAIM_EACH};
+static const struct deciding of_finishes = {STORE_FINISH_ROWS, STORE_FINISH_APPLY_ROWS, STORE_FINISH_EACH};
 
 static bool no_memory(struct err *err)
 {
@@ -122,19 +131,48 @@ static bool ask(struct work *w, enum store_query q, const struct db_cell *cells,
     return true;
 }
 
+// The heads of the chains of jobs, locked, as the second column.
+static bool heads_before(struct work *w, struct row *rows, size_t n, struct err *err)
+{
+    struct db_cell *cells = arena_new_array(&w->a, struct db_cell, n);
+    if (!cells)
+        return no_memory(err);
+    for (size_t i = 0; i < n; i++)
+        cells[i] = of_id(&rows[i].key);
+    return ask(w, STORE_CHAIN_HEAD_ROWS, cells, 1, rows, n, true, err);
+}
+
+// All rows were as expected, or the flush is to be done again another way.
+static bool decide_each(struct work *w, enum store_query q, const struct db_cell *cells, size_t columns,
+                        struct row *rows, size_t n, bool more, struct err *err)
+{
+    struct db_stmt *s;
+    if (more && !heads_before(w, rows, n, err))
+        return false;
+    if (!sql_query(w->d, q, &s, err) || !db_run_each(s, cells, n, columns, err))
+        return false;
+    if (db_changes(w->d) != (int64_t)n)
+        return ERR(err, ERR_CONFLICT, "a row of the flush is not as expected");
+    for (size_t i = 0; i < n; i++)
+        rows[i].won = true;
+    return true;
+}
+
 // Asks, and changes those that were as expected where asking alone has not.
-static bool decide(struct work *w, enum store_query q, enum store_query apply, struct db_cell *cells,
-                   size_t columns, struct row *rows, size_t n, bool more, struct err *err)
+static bool decide(struct work *w, const struct deciding *q, struct db_cell *cells, size_t columns,
+                   struct row *rows, size_t n, bool more, struct err *err)
 {
     size_t won = 0;
-    if (!ask(w, q, cells, columns, rows, n, more, err))
+    if (w->each)
+        return decide_each(w, q->each, cells, columns, rows, n, more, err);
+    if (!ask(w, q->ask, cells, columns, rows, n, more, err))
         return false;
-    if (!sql_has(w->d, apply))
+    if (!sql_has(w->d, q->apply))
         return true;
     for (size_t i = 0; i < n; i++)
         if (rows[i].won)
             memmove(cells + columns * won++, cells + columns * i, columns * sizeof *cells);
-    return put_off(w, apply, cells, won, columns, err);
+    return put_off(w, q->apply, cells, won, columns, err);
 }
 
 // Rows and cells for n rows of a kind; false: no memory.
@@ -193,8 +231,10 @@ static bool new_runs_put(struct work *w, const struct new_runs *v, struct err *e
     struct db_stmt *s;
     if (v->n == 0)
         return true;
-    if (!sql_query(w->d, STORE_RUN_PUT_ROWS, &s, err))
+    if (!sql_query(w->d, w->each ? STORE_RUN_PUT_EACH : STORE_RUN_PUT_ROWS, &s, err))
         return false;
+    if (w->each)
+        return db_run_each(s, v->cells, v->n, RUN_COLUMNS, err) && events_put_runs(w->st, w->d, v->ids, v->n, err);
     db_put_rows(s, v->cells, v->n, RUN_COLUMNS);
     return db_run(s, err) && events_put_runs(w->st, w->d, v->ids, v->n, err);
 }
@@ -244,7 +284,7 @@ static bool fires_write(struct work *w, struct err *err)
     rows_fill(rows, w->f, fire_key, n);
     for (size_t i = 0; i < n; i++)
         fire_cells(&w->f->fires[rows[i].of], cells + i * FIRE_COLUMNS);
-    if (!decide(w, STORE_FIRE_ROWS, STORE_FIRE_APPLY_ROWS, cells, FIRE_COLUMNS, rows, n, true, err))
+    if (!decide(w, &of_fires, cells, FIRE_COLUMNS, rows, n, true, err))
         return false;
     for (size_t i = 0; i < n; i++) {
         struct fire *f = &w->f->fires[rows[i].of];
@@ -279,7 +319,7 @@ static bool claims_write(struct work *w, struct err *err)
     rows_fill(rows, w->f, claim_key, n);
     for (size_t i = 0; i < n; i++)
         claim_cells(w->f->claims[rows[i].of].run, cells + i * CLAIM_COLUMNS);
-    if (!decide(w, STORE_CLAIM_ROWS, STORE_CLAIM_APPLY_ROWS, cells, CLAIM_COLUMNS, rows, n, false, err))
+    if (!decide(w, &of_claims, cells, CLAIM_COLUMNS, rows, n, false, err))
         return false;
     for (size_t i = 0; i < n; i++)
         w->f->claims[rows[i].of].ret_won = rows[i].won;
@@ -315,7 +355,7 @@ static bool finishes_record(struct work *w, struct err *err)
     rows_fill(rows, w->f, finish_key, n);
     for (size_t i = 0; i < n; i++)
         finish_cells(w->f->finishes[rows[i].of].run, cells + i * FINISH_COLUMNS);
-    if (!decide(w, STORE_FINISH_ROWS, STORE_FINISH_APPLY_ROWS, cells, FINISH_COLUMNS, rows, n, false, err))
+    if (!decide(w, &of_finishes, cells, FINISH_COLUMNS, rows, n, false, err))
         return false;
     for (size_t i = 0; i < n; i++)
         w->f->finishes[rows[i].of].ret_recorded = rows[i].won;
@@ -538,9 +578,9 @@ bool flush_fits_rows(struct db *d, const struct flush *f)
            !ends_its_retry(f);
 }
 
-bool flush_rows(struct store *st, struct db *d, struct flush *f, struct err *err)
+bool flush_rows(struct store *st, struct db *d, struct flush *f, bool each, struct err *err)
 {
-    struct work w = {.st = st, .d = d, .f = f};
+    struct work w = {.st = st, .d = d, .f = f, .each = each && d->runs_each};
     arena_init(&w.a, WORK_BUDGET);
     bool ok = fires_write(&w, err) && claims_write(&w, err) && finishes_write(&w, err) && logs_write(&w, err);
     arena_release(&w.a);

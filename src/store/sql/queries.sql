@@ -66,21 +66,27 @@ ON CONFLICT (id) DO UPDATE SET job_name = ?3, last_run_id = ?4, reason = ?7, err
 -- A statement that decides gives back the keys of exactly the rows that were as expected; rows are given in the order of
 -- their keys, each key once. Where the dialect can, it has changed them already (UPDATE … RETURNING) and …_apply_rows is
 -- empty. Else it has only locked them (SELECT … FOR UPDATE) and …_apply_rows changes them by key alone: it is given those
--- rows whose keys came back.
+-- rows whose keys came back. Where the engine runs a statement for each row (db_run_each), …_each decides and changes at
+-- once; it is trusted when the sum of its changes says that every row was as expected, and else all is done again the
+-- other way. It has the same parameters.
 
 -- Columns: job_id, expected next_fire, expected version, new next_fire, new last_run (NULL: as it is), runs to count.
 -- Gives: job_id, last_run before.
 -- name: fire_rows
 -- name: fire_apply_rows
+-- name: fire_each
 -- Columns: those of run_put. Fails (ERR_CONFLICT) when an id exists.
 -- name: run_put_rows
+-- name: run_put_each
 -- Columns: id, started, worker, token, attempt; of QUEUED runs. Gives: id.
 -- name: claim_rows
 -- name: claim_apply_rows
+-- name: claim_each
 -- Columns: id, status, started (NULL: as it is), ended, exit_code, error_class, error_message, job_version, token and
 -- status as expected. Gives: id.
 -- name: finish_rows
 -- name: finish_apply_rows
+-- name: finish_each
 -- Columns: job_id. Gives: job_id, last_run; locked.
 -- name: chain_head_rows
 -- Columns: job_id, new last_run, runs to count; locked before.
@@ -115,7 +121,7 @@ SELECT j.definition, j.version FROM jobs j WHERE j.id = ?1 AND j.deleted_at IS N
 INSERT INTO jobs (id, owner_id, name, type, version, created_at, updated_at, definition)
 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT DO NOTHING
 -- name: plan_put
-INSERT INTO plans VALUES (?1, ?2, ?3, ?4, ?5)
+INSERT INTO plans (job_id, version, next_fire, last_run, run_count) VALUES (?1, ?2, ?3, ?4, ?5)
 -- name: spec_put
 INSERT INTO plan_specs VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)
 -- The same for many, in the columns' order.

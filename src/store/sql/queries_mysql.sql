@@ -60,6 +60,18 @@ UPDATE JSON_TABLE(?1, '$[*]' COLUMNS (job_id CHAR(32) PATH '$[0]', new_next BIGI
     last_run CHAR(32) PATH '$[4]', n BIGINT PATH '$[5]')) v
     STRAIGHT_JOIN plans p ON p.job_id = UNHEX(v.job_id)
 SET p.next_fire = v.new_next, p.last_run = coalesce(UNHEX(v.last_run), p.last_run), p.run_count = p.run_count + v.n
+-- name: fire_each
+UPDATE plans SET next_fire = ?4, last_run = coalesce(?5, last_run), run_count = run_count + ?6
+WHERE job_id = ?1 AND next_fire = ?2 AND version = ?3
+-- name: run_put_each
+INSERT INTO runs ({run_columns})
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24)
+-- name: claim_each
+UPDATE runs SET status = 1, started = ?2, worker = ?3, token = ?4, attempt = ?5 WHERE id = ?1 AND status = 0
+-- name: finish_each
+UPDATE runs SET status = ?2, started = coalesce(?3, started), ended = ?4, exit_code = ?5, error_class = ?6,
+                error_message = ?7, job_version = ?8
+WHERE id = ?1 AND status = ?10 AND token = ?9
 -- name: run_put_rows
 INSERT INTO runs ({run_columns})
 SELECT UNHEX(v.id), UNHEX(v.job_id), v.job_version, v.status, v.scheduled, v.first_scheduled, v.due, v.started,
