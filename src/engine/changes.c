@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // What other nodes changed, from the store's list. Numbers become visible out of order, because transactions end in
-// another order than they began: what lies behind a gap is read again until the gap is filled or old. For the same reason
-// a reader begins a little before the end, and so does one whose store was away: a failover to a copy that missed the last
-// commits gives their numbers to other changes. A change taken twice does no harm: it only makes the engine read a row
-// again.
+// another order than they began: what lies behind a gap is read again until the gap is filled or old. For the same
+// reason a reader begins a little before the end, and so does one whose store was away: a failover to a copy that
+// missed the last commits gives their numbers to other changes. A change taken twice does no harm: it only makes the
+// engine read a row again.
 #include "base/mem.h"
 #include "engine/cluster_core.h"
 

@@ -79,7 +79,8 @@ static bool lease_extend(struct cluster *c, int64_t token, struct mono until, st
     return true;
 }
 
-// By our own clock the lease may last still, when it was not time that ended it: the engine stops its runs all the same.
+// By our own clock the lease may last still, when it was not time that ended it: the engine stops its runs all the
+// same.
 static void lease_end(struct cluster *c, int64_t token)
 {
     const struct mono over = {0};

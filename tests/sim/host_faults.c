@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What goes wrong with a cluster, all drawn from the seed: processes that end or stand still, links that are cut, slow or
-// lose answers, clocks that are set, stores that do not answer or forget; and what is no fault: nodes that come and go.
+// What goes wrong with a cluster, all drawn from the seed: processes that end or stand still, links that are cut, slow
+// or lose answers, clocks that are set, stores that do not answer or forget; and what is no fault: nodes that come and
+// go.
 #include "base/mem.h"
 #include "tests/sim/hosts.h"
 
@@ -63,7 +64,10 @@ static struct happening *plan(struct sim *s, struct duration in, int what, int h
     return e;
 }
 
-static struct duration some_time(struct sim *s, int64_t most_s) { return duration_ms(sim_between(s, 100, most_s * 1000)); }
+static struct duration some_time(struct sim *s, int64_t most_s)
+{
+    return duration_ms(sim_between(s, 100, most_s * 1000));
+}
 
 static const struct {
     int what;
@@ -208,6 +212,8 @@ static void take_snapshot(struct sim *s)
 // The store's other copy takes over; it had not heard of the last commits.
 static void failover(struct sim *s)
 {
+    if (!s->cluster->snapshot)
+        return; // the day is over
     store_memory_restore(s->store, s->cluster->snapshot, forget, s);
     store_snapshot_free(TAKE(s->cluster->snapshot));
     memcpy(s->jobs, s->cluster->promised, (size_t)s->o.jobs * sizeof *s->jobs); // what was promised since is forgotten
@@ -293,7 +299,7 @@ static void happen_to_all(struct sim *s, struct happening *e)
 
 void host_happen(struct sim *s, struct happening *e)
 {
-    bool ends = e->what == HOST_BOOT || e->what == HOST_FAILOVER || e->what == HOST_PUBLISH;
+    bool ends = e->what == HOST_BOOT || e->what == HOST_PUBLISH;
     if (s->quiet && !ends)
         return;
     if (e->host < 0)
@@ -306,8 +312,7 @@ void host_happen(struct sim *s, struct happening *e)
 
 void hosts_heal(struct sim *s)
 {
-    if (s->cluster->snapshot)
-        failover(s);
+    failover(s);
     s->outage = false;
     for (int i = 0; i < s->cluster->n; i++) {
         struct host *h = &s->cluster->hosts[i];

@@ -258,7 +258,8 @@ static bool link_node_renew(struct store *s, int64_t token, struct duration leas
 // As if the node looked before it published.
 static bool publish_later(struct link *l, int64_t token, int state, struct str view)
 {
-    struct happening *e = event_add(l->host->sim, duration_ms(sim_between(l->host->sim, 1, LATE_PUBLISH_MS)), EVENT_HOST);
+    struct sim *s = l->host->sim;
+    struct happening *e = event_add(s, duration_ms(sim_between(s, 1, LATE_PUBLISH_MS)), EVENT_HOST);
     e->host = l->host->index;
     e->what = HOST_PUBLISH;
     l->late_token = token;
@@ -295,12 +296,24 @@ static bool link_node_leave(struct store *s, int64_t token, struct err *err)
     return trip_end(&t, ok, err);
 }
 
+// It reads what it says it has published.
+static void see_own_publication(const struct link *l, struct node *v, size_t n, struct arena *a)
+{
+    for (size_t i = 0; l->host->sim->o.late_publish && i < n; i++)
+        if (v[i].token == l->late_token && v[i].state != NODE_DEAD) {
+            v[i].state = l->late_state;
+            v[i].view = arena_str(a, str_of(l->late_view));
+        }
+}
+
 static bool link_nodes_list(struct store *s, struct node **ret, size_t *ret_n, struct instant *ret_now, struct arena *a,
                             struct err *err)
 {
     struct trip t;
-    return trip_begin(&t, s, false, err) &&
-           trip_end(&t, t.to->ops->nodes_list(t.to, ret, ret_n, ret_now, a, err), err);
+    if (!trip_begin(&t, s, false, err) || !t.to->ops->nodes_list(t.to, ret, ret_n, ret_now, a, err))
+        return false;
+    see_own_publication(t.link, *ret, *ret_n, a);
+    return trip_end(&t, true, err);
 }
 
 // Some numbers become visible later than higher ones, as of transactions that end in another order than they began.

@@ -5,7 +5,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 
-enum { START_S = 1790000000, QUIET_S = 2 * 3600, SPIN_MAX = 100000, POKE_AGAIN_MS = 500 };
+enum { START_S = 1790000000, QUIET_S = 2 * 3600, QUIET_CLUSTER_S = 45 * 60, SPIN_MAX = 100000, POKE_AGAIN_MS = 500 };
 
 static bool event_less(const void *a, const void *b)
 {
@@ -242,7 +242,7 @@ static void day_of_cluster(struct sim *s, struct duration day)
     hosts_until(s, mono_add(sim_mono(s), day));
     s->quiet = true;
     hosts_heal(s);
-    hosts_until(s, mono_add(sim_mono(s), duration_s(QUIET_S)));
+    hosts_until(s, mono_add(sim_mono(s), duration_s(QUIET_CLUSTER_S)));
     check_step_last(s);
 }
 

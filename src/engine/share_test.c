@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+// An engine with a share of the slots: what it takes over, lets go and tells, and the end of its lease.
+#include "../tests/sim/bench_nodes.h"
+
+static void two(struct nodes_bench *b)
+{
+    assert_true(node_joins(b, 0, NULL));
+    assert_true(node_joins(b, 1, NULL));
+    nodes_run(b, 2);
+}
+
+static void a_run_is_started_by_the_owner_of_its_job_alone(void **state)
+{
+    struct nodes_bench *b = *state;
+    two(b);
+    struct job j = node_job(b, 1, CONCURRENCY_ALLOW);
+    (void)node_run(b, &j);
+    nodes_run(b, 2);
+    assert_int_equal(b->nodes[0].started, 0);
+    assert_int_equal(b->nodes[1].started, 1);
+}
+
+static void a_sweep_leaves_runs_of_living_nodes_alone(void **state)
+{
+    struct nodes_bench *b = *state;
+    two(b);
+    struct job j = node_job(b, 0, CONCURRENCY_FORBID);
+    struct ulid id = node_run(b, &j);
+    nodes_run(b, 2);
+    assert_int_equal(b->nodes[0].n_held, 1);
+    cluster_drain(b->nodes[0].cluster, true); // node 1 takes the job over, the run goes on at node 0
+    nodes_run(b, 2);
+    for (int i = 0; i < 3; i++) {
+        engine_sweep(b->nodes[1].engine, true);
+        nodes_run(b, 1);
+        assert_int_equal(node_run_status(b, id), RUN_RUNNING);
+    }
+    node_end(&b->nodes[0], RUN_SUCCEEDED);
+    nodes_run(b, 1);
+    assert_int_equal(node_run_status(b, id), RUN_SUCCEEDED);
+}
+
+static void a_run_elsewhere_is_in_the_way_until_its_end_is_heard_of(void **state)
+{
+    struct nodes_bench *b = *state;
+    two(b);
+    struct job j = node_job(b, 0, CONCURRENCY_QUEUE);
+    (void)node_run(b, &j);
+    nodes_run(b, 2);
+    cluster_drain(b->nodes[0].cluster, true);
+    nodes_run(b, 2);
+    struct ulid next = node_run(b, &j);
+    nodes_run(b, 2);
+    assert_int_equal(b->nodes[1].started, 0);
+    node_end(&b->nodes[0], RUN_SUCCEEDED);
+    nodes_run(b, 2); // node 0 tells node 1
+    assert_int_equal(b->nodes[1].started, 1);
+    assert_int_equal(node_run_status(b, next), RUN_RUNNING);
+}
+
+static void nothing_is_started_in_the_last_moments_of_a_lease(void **state)
+{
+    struct nodes_bench *b = *state;
+    assert_true(node_joins(b, 0, NULL));
+    struct bench_node *o = &b->nodes[0];
+    struct job j = node_job(b, 0, CONCURRENCY_ALLOW);
+    nodes_run(b, 2);
+    o->stopped = true; // no renewal …
+    nodes_run(b, (double)mono_since(o->engine->share.lease_until, b->clock.mono).us / 1e6 - 1);
+    struct ulid id = node_run(b, &j);
+    engine_poke_run(o->engine, id);
+    node_tick(o); // … but the engine goes on
+    assert_int_equal(o->started, 0);
+    o->stopped = false;
+    nodes_run(b, 2);
+    assert_int_equal(o->started, 1);
+}
+
+static void short_leases_are_used_for_most_of_their_time(void **state)
+{
+    struct nodes_bench *b = *state;
+    assert_true(node_joins(b, 0, NULL));
+    struct bench_node *o = &b->nodes[0];
+    struct engine_share s = {.token = o->cluster->token, .generation = 1000,
+                             .lease_until = mono_add(b->clock.mono, duration_s(3))};
+    slots_fill(&s.slots);
+    o->engine->share.lease_until = (struct mono){0}; // this one is the first
+    engine_take_share(o->engine, &s);
+    node_tick(o);
+    assert_true(share_may_decide(o->engine, mono_add(b->clock.mono, duration_s(2))));
+    assert_false(share_may_decide(o->engine, mono_add(b->clock.mono, duration_ms(2600))));
+}
+
+static void a_dead_token_claims_nothing(void **state)
+{
+    struct nodes_bench *b = *state;
+    struct err err = {0};
+    assert_true(node_joins(b, 0, NULL));
+    struct bench_node *o = &b->nodes[0];
+    struct job j = node_job(b, 0, CONCURRENCY_ALLOW);
+    nodes_run(b, 2);
+    assert_true(b->store->ops->node_leave(b->store, o->cluster->token, &err));
+    struct ulid id = node_run(b, &j);
+    engine_poke_run(o->engine, id);
+    node_tick(o); // it has not heard that its lease is over: the store says so
+    assert_int_equal(o->started, 0);
+    assert_int_equal(node_run_status(b, id), RUN_QUEUED);
+    nodes_run(b, 3); // as a new member
+    assert_int_equal(o->started, 1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        NODES_TEST(a_run_is_started_by_the_owner_of_its_job_alone),
+        NODES_TEST(a_sweep_leaves_runs_of_living_nodes_alone),
+        NODES_TEST(a_run_elsewhere_is_in_the_way_until_its_end_is_heard_of),
+        NODES_TEST(nothing_is_started_in_the_last_moments_of_a_lease),
+        NODES_TEST(short_leases_are_used_for_most_of_their_time),
+        NODES_TEST(a_dead_token_claims_nothing),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
