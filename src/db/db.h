@@ -201,6 +201,11 @@ static inline void db_put_rows(struct db_stmt *s, const struct db_cell *cells, s
 {
     s->db->ops->bind_rows(s, cells, rows, columns);
 }
+// The first parameter behind the rows, for values that are the same for all of them; bound after db_put_rows.
+static inline int db_after_rows(const struct db *d, size_t columns)
+{
+    return d->dialect == DB_POSTGRES ? (int)columns + 1 : 2;
+}
 // Runs a statement once for each row of parameters, sent together; db_changes is the sum. Where db.runs_each says so.
 static inline bool db_run_each(struct db_stmt *s, const struct db_cell *cells, size_t rows, size_t columns,
                                struct err *err)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Keeps history flat: removes what is older than it is to be kept, in paced batches, on one node of a cluster at a time.
+// Keeps history flat: removes what is older than it is to be kept, in paced batches, on one node at a time.
 #ifndef ENGINE_RETENTION_H
 #define ENGINE_RETENTION_H
 

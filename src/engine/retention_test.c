@@ -63,7 +63,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(nothing_is_removed_before_its_time, bench_setup, bench_teardown),
-        cmocka_unit_test_setup_teardown(old_history_goes_in_batches_and_the_last_run_stays, bench_setup, bench_teardown),
+        cmocka_unit_test_setup_teardown(old_history_goes_in_batches_and_the_last_run_stays, bench_setup,
+                                        bench_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

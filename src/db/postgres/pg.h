@@ -44,8 +44,8 @@ struct pg_stmt {
     int n_params;
     Oid *types;
     struct pg_param *params;
-    const struct db_cell *cells; // all parameters as arrays, or NULL
-    size_t rows;
+    const struct db_cell *cells; // the first parameters, `columns` of them, as arrays; or NULL
+    size_t rows, columns;
     bool misbound; // a bind since the last step named a parameter that is not there
     PGresult *res; // of the present execution, or NULL
     int row;

@@ -54,7 +54,8 @@ static void pg_finalize(struct db_stmt *st)
 static void bind(struct db_stmt *st, int at, struct pg_param v)
 {
     struct pg_stmt *s = of_stmt(st);
-    s->cells = NULL;
+    if (at <= (int)s->columns)
+        s->cells = NULL;
     if (at < 1 || at > s->n_params)
         s->misbound = true;
     else
@@ -82,9 +83,10 @@ static void pg_bind_blob(struct db_stmt *s, int at, const void *p, size_t n)
 static void pg_bind_rows(struct db_stmt *st, const struct db_cell *cells, size_t rows, size_t columns)
 {
     struct pg_stmt *s = of_stmt(st);
-    s->misbound = s->misbound || columns != (size_t)s->n_params;
+    s->misbound = s->misbound || columns > (size_t)s->n_params;
     s->cells = cells;
     s->rows = rows;
+    s->columns = columns;
 }
 
 static bool bound(struct pg_stmt *s, struct err *err)

@@ -172,7 +172,7 @@ static bool put_array(struct sbuf *b, const struct pg_stmt *s, int col)
     const struct db_cell *c = s->cells + col;
     bool nulls = false, ok = type != 0;
     for (size_t i = 0; i < s->rows; i++)
-        nulls = nulls || c[i * (size_t)s->n_params].kind == DB_CELL_NULL;
+        nulls = nulls || c[i * s->columns].kind == DB_CELL_NULL;
     put_u32(b, s->rows > 0); // dimensions
     put_u32(b, nulls);
     put_u32(b, type);
@@ -181,7 +181,7 @@ static bool put_array(struct sbuf *b, const struct pg_stmt *s, int col)
         put_u32(b, 1); // the first index
     }
     for (size_t i = 0; ok && i < s->rows; i++)
-        ok = put_element(b, type, &c[i * (size_t)s->n_params]);
+        ok = put_element(b, type, &c[i * s->columns]);
     return ok;
 }
 
@@ -196,6 +196,8 @@ static void make_room(struct pg *q, size_t n)
     q->room = n;
 }
 
+static bool is_array(const struct pg_stmt *s, int at) { return s->cells && at < (int)s->columns; }
+
 bool pg_values(struct pg *q, const struct pg_stmt *s, struct err *err)
 {
     struct sbuf *b = &q->values;
@@ -204,7 +206,7 @@ bool pg_values(struct pg *q, const struct pg_stmt *s, struct err *err)
     for (int i = 0; i < s->n_params; i++) {
         q->offsets[i] = b->n;
         q->formats[i] = 1;
-        if (s->cells ? !put_array(b, s, i) : !put_param(b, s->types[i], &s->params[i], &q->formats[i]))
+        if (is_array(s, i) ? !put_array(b, s, i) : !put_param(b, s->types[i], &s->params[i], &q->formats[i]))
             return ERR(err, ERR_INTERNAL, "data store: parameter %d of a statement takes no such value",
                        i + 1);
         q->lengths[i] = (int)(b->n - q->offsets[i]);
@@ -213,7 +215,7 @@ bool pg_values(struct pg *q, const struct pg_stmt *s, struct err *err)
     if (!sbuf_ok(b))
         return ERR(err, ERR_TOO_LARGE, "the values of one statement are too large for the data store");
     for (int i = 0; i < s->n_params; i++)
-        q->pointers[i] = s->cells || s->params[i].kind != PARAM_NULL ? b->p + q->offsets[i] : NULL;
+        q->pointers[i] = is_array(s, i) || s->params[i].kind != PARAM_NULL ? b->p + q->offsets[i] : NULL;
     return true;
 }
 

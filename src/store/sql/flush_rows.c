@@ -1,255 +1,43 @@
 // SPDX-License-Identifier: Apache-2.0
 // The hot path on servers: a constant number of statements per flush. Every statement is given all rows of
-// its kind and gives back those that were as expected, so who won is known row by row, never by a sum.
+// its kind and gives back those that were as expected, so who won is known row by row, or
+// (where a statement for each row is quicker) by a sum that says "all of them", never by another one.
 //
 // Rows that are decided go in the order of their keys: two flushes that meet wait for each other, they do not
 // deadlock. New runs go in the order of the flush, which is that of their table.
 #include "base/mem.h"
-#include "store/sql/flush.h"
+#include "store/sql/flush_cells.h"
 
 enum {
     WORK_BUDGET = 512 * 1024 * 1024,
     FIRE_COLUMNS = 6,
-    RUN_COLUMNS = 24,
     CLAIM_COLUMNS = 5,
     FINISH_COLUMNS = 10,
     ADVANCE_COLUMNS = 3,
     NEXT_COLUMNS = 2,
-    LOG_COLUMNS = 7
+    LOG_COLUMNS = 7,
+    SUCCEED_COLUMNS = 5
 };
 
-struct work {
-    struct store *st;
-    struct db *d;
-    struct flush *f;
-    bool each; // by a statement for each row
-    struct arena a;
-};
-
-// How the rows of a kind are decided: see queries.sql.
-struct deciding {
-    enum store_query ask, apply, each;
-};
 static const struct deciding of_fires = {STORE_FIRE_ROWS, STORE_FIRE_APPLY_ROWS, STORE_FIRE_EACH};
 static const struct deciding of_claims = {STORE_CLAIM_ROWS, STORE_CLAIM_APPLY_ROWS, STORE_CLAIM_EACH};
 static const struct deciding of_finishes = {STORE_FINISH_ROWS, STORE_FINISH_APPLY_ROWS, STORE_FINISH_EACH};
-
-static bool no_memory(struct err *err)
-{
-    return ERR(err, ERR_TOO_LARGE, "a flush is too large for its memory");
-}
-
-// ---- cells -------------------------------------------------------------------------------------
-
-static struct db_cell of_id(const struct ulid *id)
-{
-    return (struct db_cell){.kind = DB_CELL_BLOB, .bytes = {(const char *)id->b, sizeof id->b}};
-}
-static struct db_cell of_i64(int64_t v) { return (struct db_cell){.kind = DB_CELL_I64, .i = v}; }
-static struct db_cell of_instant(struct instant t)
-{
-    return (struct db_cell){.kind = instant_is_never(t) ? DB_CELL_NULL : DB_CELL_I64, .i = t.us};
-}
-static struct db_cell of_text(struct str v)
-{
-    return (struct db_cell){.kind = v.p ? DB_CELL_TEXT : DB_CELL_NULL, .bytes = v};
-}
-
-// Runs a statement that gives nothing back; may be sent with the next one.
-static bool put_off(struct work *w, enum store_query q, const struct db_cell *cells, size_t rows,
-                    size_t columns, struct err *err)
-{
-    struct db_stmt *s;
-    if (rows == 0)
-        return true;
-    if (!sql_query(w->d, q, &s, err))
-        return false;
-    db_put_rows(s, cells, rows, columns);
-    return db_later(s, err);
-}
-
-// ---- rows by key -------------------------------------------------------------------------------
-
-// What a deciding statement is given, and what it gave back.
-struct row {
-    struct ulid key;
-    size_t of; // its place in the flush
-    bool won;
-    struct ulid more; // the second column
-};
-
-static int by_key(const void *a, const void *b)
-{
-    const struct row *x = a, *y = b;
-    int c = ulid_cmp(x->key, y->key);
-    return c ? c : (x->of > y->of) - (x->of < y->of);
-}
 
 static struct ulid fire_key(const struct flush *f, size_t i) { return f->fires[i].job_id; }
 static struct ulid claim_key(const struct flush *f, size_t i) { return f->claims[i].run->id; }
 static struct ulid finish_key(const struct flush *f, size_t i) { return f->finishes[i].run->id; }
 
-static void rows_fill(struct row *rows, const struct flush *f,
-                      struct ulid key(const struct flush *f, size_t i), size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        rows[i] = (struct row){.key = key(f, i), .of = i};
-    qsort(rows, n, sizeof *rows, by_key);
-}
-
-static struct row *row_find(struct row *v, size_t n, struct ulid key)
-{
-    size_t from = 0, to = n;
-    while (from < to) {
-        size_t middle = from + (to - from) / 2;
-        if (ulid_cmp(v[middle].key, key) < 0)
-            from = middle + 1;
-        else
-            to = middle;
-    }
-    return from < n && ulid_eq(v[from].key, key) ? &v[from] : NULL;
-}
-
-// Tells the rows which of them were as expected.
-static bool ask(struct work *w, enum store_query q, const struct db_cell *cells, size_t columns,
-                struct row *rows, size_t n, bool more, struct err *err)
-{
-    struct db_stmt *s;
-    bool found = true;
-    if (!sql_query(w->d, q, &s, err))
-        return false;
-    db_put_rows(s, cells, n, columns);
-    while (found) {
-        if (!db_step(s, &found, err))
-            return false;
-        struct row *r = found ? row_find(rows, n, db_id(s, 0)) : NULL;
-        if (r) {
-            r->won = true;
-            r->more = more ? db_id(s, 1) : ULID_ZERO;
-        }
-    }
-    return true;
-}
-
-// The heads of the chains of jobs, locked, as the second column.
-static bool heads_before(struct work *w, struct row *rows, size_t n, struct err *err)
-{
-    struct db_cell *cells = arena_new_array(&w->a, struct db_cell, n);
-    if (!cells)
-        return no_memory(err);
-    for (size_t i = 0; i < n; i++)
-        cells[i] = of_id(&rows[i].key);
-    return ask(w, STORE_CHAIN_HEAD_ROWS, cells, 1, rows, n, true, err);
-}
-
-// All rows were as expected, or the flush is to be done again another way.
-static bool decide_each(struct work *w, enum store_query q, const struct db_cell *cells, size_t columns,
-                        struct row *rows, size_t n, bool more, struct err *err)
-{
-    struct db_stmt *s;
-    if (more && !heads_before(w, rows, n, err))
-        return false;
-    if (!sql_query(w->d, q, &s, err) || !db_run_each(s, cells, n, columns, err))
-        return false;
-    if (db_changes(w->d) != (int64_t)n)
-        return ERR(err, ERR_CONFLICT, "a row of the flush is not as expected");
-    for (size_t i = 0; i < n; i++)
-        rows[i].won = true;
-    return true;
-}
-
-// Asks, and changes those that were as expected where asking alone has not.
-static bool decide(struct work *w, const struct deciding *q, struct db_cell *cells, size_t columns,
-                   struct row *rows, size_t n, bool more, struct err *err)
-{
-    size_t won = 0;
-    if (w->each)
-        return decide_each(w, q->each, cells, columns, rows, n, more, err);
-    if (!ask(w, q->ask, cells, columns, rows, n, more, err))
-        return false;
-    if (!sql_has(w->d, q->apply))
-        return true;
-    for (size_t i = 0; i < n; i++)
-        if (rows[i].won)
-            memmove(cells + columns * won++, cells + columns * i, columns * sizeof *cells);
-    return put_off(w, q->apply, cells, won, columns, err);
-}
-
-// Rows and cells for n rows of a kind; false: no memory.
-static bool make(struct work *w, size_t n, size_t columns, struct row **ret_rows, struct db_cell **ret_cells,
-                 struct err *err)
-{
-    *ret_rows = arena_new_array(&w->a, struct row, n);
-    *ret_cells = arena_new_array(&w->a, struct db_cell, n * columns);
-    return (*ret_rows && *ret_cells) || no_memory(err);
-}
-
-// Events of the runs of rows that were as expected, in the order of the flush.
-static bool tell(struct work *w, const struct row *rows, size_t n, struct err *err)
-{
-    size_t count = 0;
-    if (!events_on(w->st))
-        return true;
-    struct ulid *ids = arena_new_array(&w->a, struct ulid, n), *told = arena_new_array(&w->a, struct ulid, n);
-    if (!ids || !told)
-        return no_memory(err);
-    for (size_t i = 0; i < n; i++)
-        if (rows[i].won)
-            ids[rows[i].of] = rows[i].key;
-    for (size_t i = 0; i < n; i++)
-        if (!ulid_is_zero(ids[i]))
-            told[count++] = ids[i];
-    return count == 0 || events_put_runs(w->st, w->d, told, count, err);
-}
-
-// ---- new runs ----------------------------------------------------------------------------------
-
-struct new_runs {
-    struct db_cell *cells;
-    struct ulid *ids;
-    size_t n;
-};
-
-static bool new_runs_make(struct work *w, size_t max, struct new_runs *ret, struct err *err)
-{
-    must(run_columns.n == RUN_COLUMNS);
-    ret->cells = arena_new_array(&w->a, struct db_cell, max * RUN_COLUMNS);
-    ret->ids = arena_new_array(&w->a, struct ulid, max);
-    ret->n = 0;
-    return (ret->cells && ret->ids) || no_memory(err);
-}
-
-static void new_runs_add(struct new_runs *v, const struct run *r)
-{
-    columns_cells(&run_columns, r, v->cells + v->n * RUN_COLUMNS);
-    v->ids[v->n++] = r->id;
-}
-
-// Waits for the answer: an id that exists must show here.
-static bool new_runs_put(struct work *w, const struct new_runs *v, struct err *err)
-{
-    struct db_stmt *s;
-    if (v->n == 0)
-        return true;
-    if (!sql_query(w->d, w->each ? STORE_RUN_PUT_EACH : STORE_RUN_PUT_ROWS, &s, err))
-        return false;
-    if (w->each)
-        return db_run_each(s, v->cells, v->n, RUN_COLUMNS, err) && events_put_runs(w->st, w->d, v->ids, v->n, err);
-    db_put_rows(s, v->cells, v->n, RUN_COLUMNS);
-    return db_run(s, err) && events_put_runs(w->st, w->d, v->ids, v->n, err);
-}
-
 // ---- fires -------------------------------------------------------------------------------------
 
 static void fire_cells(const struct fire *f, struct db_cell *c)
 {
-    c[0] = of_id(&f->job_id);
-    c[1] = of_i64(f->expect_next.us);
-    c[2] = of_i64(f->expect_version);
-    c[3] = of_i64(f->new_next.us);
+    c[0] = cell_id(&f->job_id);
+    c[1] = cell_i64(f->expect_next.us);
+    c[2] = cell_i64(f->expect_version);
+    c[3] = cell_i64(f->new_next.us);
     if (f->n_runs > 0)
-        c[4] = of_id(&f->runs[f->n_runs - 1].id);
-    c[5] = of_i64((int64_t)f->n_runs);
+        c[4] = cell_id(&f->runs[f->n_runs - 1].id);
+    c[5] = cell_i64((int64_t)f->n_runs);
 }
 
 // Chains the runs of what was won.
@@ -266,7 +54,7 @@ static bool fires_put_runs(struct work *w, struct err *err)
         for (size_t k = 0; f->ret_won && k < f->n_runs; k++) {
             if (k > 0)
                 f->runs[k].prev_run = f->runs[k - 1].id;
-            new_runs_add(&runs, &f->runs[k]);
+            new_runs_add(w, &runs, &f->runs[k]);
         }
     }
     return new_runs_put(w, &runs, err);
@@ -279,12 +67,12 @@ static bool fires_write(struct work *w, struct err *err)
     size_t n = w->f->n_fires;
     if (n == 0)
         return true;
-    if (!make(w, n, FIRE_COLUMNS, &rows, &cells, err))
+    if (!rows_make(w, n, FIRE_COLUMNS, &rows, &cells, err))
         return false;
     rows_fill(rows, w->f, fire_key, n);
     for (size_t i = 0; i < n; i++)
         fire_cells(&w->f->fires[rows[i].of], cells + i * FIRE_COLUMNS);
-    if (!decide(w, &of_fires, cells, FIRE_COLUMNS, rows, n, true, err))
+    if (!rows_decide(w, &of_fires, cells, FIRE_COLUMNS, rows, n, true, err))
         return false;
     for (size_t i = 0; i < n; i++) {
         struct fire *f = &w->f->fires[rows[i].of];
@@ -300,11 +88,11 @@ static bool fires_write(struct work *w, struct err *err)
 
 static void claim_cells(const struct run *r, struct db_cell *c)
 {
-    c[0] = of_id(&r->id);
-    c[1] = of_instant(r->start);
-    c[2] = of_text(r->worker);
-    c[3] = of_i64(r->token);
-    c[4] = of_i64(r->attempt);
+    c[0] = cell_id(&r->id);
+    c[1] = cell_instant(r->start);
+    c[2] = cell_text(r->worker);
+    c[3] = cell_i64(r->token);
+    c[4] = cell_i64(r->attempt);
 }
 
 static bool claims_write(struct work *w, struct err *err)
@@ -314,16 +102,16 @@ static bool claims_write(struct work *w, struct err *err)
     size_t n = w->f->n_claims;
     if (n == 0)
         return true;
-    if (!make(w, n, CLAIM_COLUMNS, &rows, &cells, err))
+    if (!rows_make(w, n, CLAIM_COLUMNS, &rows, &cells, err))
         return false;
     rows_fill(rows, w->f, claim_key, n);
     for (size_t i = 0; i < n; i++)
         claim_cells(w->f->claims[rows[i].of].run, cells + i * CLAIM_COLUMNS);
-    if (!decide(w, &of_claims, cells, CLAIM_COLUMNS, rows, n, false, err))
+    if (!rows_decide(w, &of_claims, cells, CLAIM_COLUMNS, rows, n, false, err))
         return false;
     for (size_t i = 0; i < n; i++)
         w->f->claims[rows[i].of].ret_won = rows[i].won;
-    return tell(w, rows, n, err);
+    return rows_tell(w, rows, n, n, err);
 }
 
 // ---- finishes ----------------------------------------------------------------------------------
@@ -332,34 +120,81 @@ static void finish_cells(const struct run *r, struct db_cell *c)
 {
     int from = finish_from(r);
     must(run_may_move(from, r->status));
-    c[0] = of_id(&r->id);
-    c[1] = of_i64(r->status);
-    c[2] = of_instant(r->start);
-    c[3] = of_instant(r->end);
+    c[0] = cell_id(&r->id);
+    c[1] = cell_i64(r->status);
+    c[2] = cell_instant(r->start);
+    c[3] = cell_instant(r->end);
     if (r->exit_code != FIELD_ABSENT)
-        c[4] = of_i64(r->exit_code);
-    c[5] = of_text(r->error_class);
-    c[6] = of_text(r->error_message);
-    c[7] = of_i64(r->job_version);
-    c[8] = of_i64(r->token);
-    c[9] = of_i64(from);
+        c[4] = cell_i64(r->exit_code);
+    c[5] = cell_text(r->error_class);
+    c[6] = cell_text(r->error_message);
+    c[7] = cell_i64(r->job_version);
+    c[8] = cell_i64(r->token);
+    c[9] = cell_i64(from);
+}
+
+// A success under the token of the first of them needs few columns, too.
+static bool is_success(const struct work *w, const struct run *r, const struct run *like)
+{
+    return !w->each && sql_has(w->d, STORE_SUCCEED_ROWS) && r->status == RUN_SUCCEEDED && r->token != 0 &&
+           !r->error_class.p && !r->error_message.p && (!like || r->token == like->token);
+}
+
+static void success_cells(const struct run *r, struct db_cell *c)
+{
+    c[0] = cell_id(&r->id);
+    c[1] = cell_instant(r->start);
+    c[2] = cell_instant(r->end);
+    if (r->exit_code != FIELD_ABSENT)
+        c[3] = cell_i64(r->exit_code);
+    c[4] = cell_i64(r->job_version);
+}
+
+// The finishes at these places of the flush.
+static bool finishes_decide(struct work *w, const size_t *places, size_t n, bool successes, struct err *err)
+{
+    static const struct deciding of_successes = {STORE_SUCCEED_ROWS, STORE_SUCCEED_APPLY_ROWS,
+                                                 STORE_SUCCEED_ROWS};
+    struct row *rows;
+    struct db_cell *cells;
+    size_t columns = successes ? SUCCEED_COLUMNS : FINISH_COLUMNS;
+    if (n == 0)
+        return true;
+    if (!rows_make(w, n, columns, &rows, &cells, err))
+        return false;
+    for (size_t i = 0; i < n; i++)
+        rows[i] = (struct row){.key = finish_key(w->f, places[i]), .of = places[i]};
+    qsort(rows, n, sizeof *rows, rows_by_key);
+    for (size_t i = 0; i < n; i++) {
+        const struct run *r = w->f->finishes[rows[i].of].run;
+        if (successes)
+            success_cells(r, cells + i * columns);
+        else
+            finish_cells(r, cells + i * columns);
+    }
+    if (successes)
+        w->behind[0] = cell_i64(w->f->finishes[places[0]].run->token);
+    if (!rows_decide(w, successes ? &of_successes : &of_finishes, cells, columns, rows, n, false, err))
+        return false;
+    for (size_t i = 0; i < n; i++)
+        w->f->finishes[rows[i].of].ret_recorded = rows[i].won;
+    return rows_tell(w, rows, n, w->f->n_finishes, err);
 }
 
 static bool finishes_record(struct work *w, struct err *err)
 {
-    struct row *rows;
-    struct db_cell *cells;
-    size_t n = w->f->n_finishes;
-    if (!make(w, n, FINISH_COLUMNS, &rows, &cells, err))
-        return false;
-    rows_fill(rows, w->f, finish_key, n);
-    for (size_t i = 0; i < n; i++)
-        finish_cells(w->f->finishes[rows[i].of].run, cells + i * FINISH_COLUMNS);
-    if (!decide(w, &of_finishes, cells, FINISH_COLUMNS, rows, n, false, err))
-        return false;
-    for (size_t i = 0; i < n; i++)
-        w->f->finishes[rows[i].of].ret_recorded = rows[i].won;
-    return tell(w, rows, n, err);
+    size_t n = w->f->n_finishes, successes = 0, others = 0;
+    size_t *first = arena_new_array(&w->a, size_t, n), *rest = arena_new_array(&w->a, size_t, n);
+    if (!first || !rest)
+        return flush_no_memory(err);
+    for (size_t i = 0; i < n; i++) {
+        const struct run *like = successes > 0 ? w->f->finishes[first[0]].run : NULL;
+        if (is_success(w, w->f->finishes[i].run, like))
+            first[successes++] = i;
+        else
+            rest[others++] = i;
+    }
+    return finishes_decide(w, first, successes, true, err) && finishes_decide(w, rest, others, false, err);
 }
 
 static const struct run *retry_of(const struct finish *f) { return f->ret_recorded ? f->retry : NULL; }
@@ -370,20 +205,20 @@ static bool heads(struct work *w, struct row **ret_rows, size_t *ret_n, struct e
     struct row *rows;
     struct db_cell *cells;
     size_t n = 0, once = 0;
-    if (!make(w, w->f->n_finishes, 1, &rows, &cells, err))
+    if (!rows_make(w, w->f->n_finishes, 1, &rows, &cells, err))
         return false;
     for (size_t i = 0; i < w->f->n_finishes; i++)
         if (retry_of(&w->f->finishes[i]))
             rows[n++] = (struct row){.key = w->f->finishes[i].retry->job_id};
-    qsort(rows, n, sizeof *rows, by_key);
+    qsort(rows, n, sizeof *rows, rows_by_key);
     for (size_t i = 0; i < n; i++)
         if (i == 0 || !ulid_eq(rows[once - 1].key, rows[i].key))
             rows[once++] = rows[i];
     for (size_t i = 0; i < once; i++)
-        cells[i] = of_id(&rows[i].key);
+        cells[i] = cell_id(&rows[i].key);
     *ret_rows = rows;
     *ret_n = once;
-    return once == 0 || ask(w, STORE_CHAIN_HEAD_ROWS, cells, 1, rows, once, true, err);
+    return once == 0 || rows_ask(w, STORE_CHAIN_HEAD_ROWS, cells, 1, rows, once, true, err);
 }
 
 static bool chains_advance(struct work *w, const struct row *jobs, const int64_t *counts, size_t n,
@@ -392,15 +227,15 @@ static bool chains_advance(struct work *w, const struct row *jobs, const int64_t
     size_t moved = 0;
     struct db_cell *cells = arena_new_array(&w->a, struct db_cell, n * ADVANCE_COLUMNS);
     if (!cells)
-        return no_memory(err);
+        return flush_no_memory(err);
     for (size_t i = 0; i < n; i++)
         if (counts[i] > 0) {
             struct db_cell *c = cells + ADVANCE_COLUMNS * moved++;
-            c[0] = of_id(&jobs[i].key);
-            c[1] = of_id(&jobs[i].more);
-            c[2] = of_i64(counts[i]);
+            c[0] = cell_id(&jobs[i].key);
+            c[1] = cell_id(&jobs[i].more);
+            c[2] = cell_i64(counts[i]);
         }
-    return put_off(w, STORE_CHAIN_ADVANCE_ROWS, cells, moved, ADVANCE_COLUMNS, err);
+    return rows_put_off(w, STORE_CHAIN_ADVANCE_ROWS, cells, moved, ADVANCE_COLUMNS, err);
 }
 
 // Several may stand in one chain, and behind the runs that fires of this flush put there. A job that is gone
@@ -416,20 +251,20 @@ static bool retries_write(struct work *w, struct err *err)
         return true;
     int64_t *counts = arena_new_array(&w->a, int64_t, n);
     if (!counts)
-        return no_memory(err);
+        return flush_no_memory(err);
     if (!new_runs_make(w, w->f->n_finishes, &runs, err))
         return false;
     for (size_t i = 0; i < w->f->n_finishes; i++) {
         if (!retry_of(&w->f->finishes[i]))
             continue;
         struct run *r = w->f->finishes[i].retry;
-        struct row *job = row_find(jobs, n, r->job_id);
+        struct row *job = rows_find(jobs, n, r->job_id);
         if (!job->won)
             continue;
         r->prev_run = job->more;
         job->more = r->id;
         counts[job - jobs]++;
-        new_runs_add(&runs, r);
+        new_runs_add(w, &runs, r);
     }
     return new_runs_put(w, &runs, err) && chains_advance(w, jobs, counts, n, err);
 }
@@ -461,7 +296,7 @@ static bool waiting_plans(struct work *w, struct row *rows, const struct db_cell
     while (more) {
         if (!db_step(s, &more, err))
             return false;
-        const struct row *r = more ? row_find(rows, n, db_id(s, 0)) : NULL;
+        const struct row *r = more ? rows_find(rows, n, db_id(s, 0)) : NULL;
         struct plan p = {.state = 0};
         if (!r)
             continue;
@@ -479,29 +314,29 @@ static bool plans_set_next(struct work *w, struct err *err)
     struct row *rows;
     struct db_cell *cells;
     size_t n = 0, found = 0, set = 0;
-    if (!make(w, w->f->n_finishes, NEXT_COLUMNS, &rows, &cells, err))
+    if (!rows_make(w, w->f->n_finishes, NEXT_COLUMNS, &rows, &cells, err))
         return false;
     for (size_t i = 0; i < w->f->n_finishes; i++)
         if (w->f->finishes[i].ret_recorded && !instant_is_never(w->f->finishes[i].plan_next))
             rows[n++] = (struct row){.key = w->f->finishes[i].run->id, .of = i};
     if (n == 0)
         return true;
-    qsort(rows, n, sizeof *rows, by_key);
+    qsort(rows, n, sizeof *rows, rows_by_key);
     for (size_t i = 0; i < n; i++)
-        cells[i] = of_id(&rows[i].key);
+        cells[i] = cell_id(&rows[i].key);
     struct next *plans = arena_new_array(&w->a, struct next, n);
     if (!plans)
-        return no_memory(err);
+        return flush_no_memory(err);
     if (!waiting_plans(w, rows, cells, n, plans, &found, err))
         return false;
     for (size_t i = 0; i < found; i++) {
         if (i > 0 && ulid_eq(plans[i - 1].job_id, plans[i].job_id))
             continue;
         struct db_cell *c = cells + NEXT_COLUMNS * set++;
-        c[0] = of_id(&plans[i].job_id);
-        c[1] = of_i64(w->f->finishes[plans[i].of].plan_next.us);
+        c[0] = cell_id(&plans[i].job_id);
+        c[1] = cell_i64(w->f->finishes[plans[i].of].plan_next.us);
     }
-    return put_off(w, STORE_PLAN_SET_NEXT_ROWS, cells, set, NEXT_COLUMNS, err);
+    return rows_put_off(w, STORE_PLAN_SET_NEXT_ROWS, cells, set, NEXT_COLUMNS, err);
 }
 
 static bool finishes_write(struct work *w, struct err *err)
@@ -525,19 +360,19 @@ static bool logs_write(struct work *w, struct err *err)
     size_t n = w->f->n_logs;
     struct db_cell *cells = arena_new_array(&w->a, struct db_cell, n * LOG_COLUMNS);
     if (!cells)
-        return no_memory(err);
+        return flush_no_memory(err);
     for (size_t i = 0; i < n; i++) {
         const struct log_line *l = &w->f->logs[i];
         struct db_cell *c = cells + i * LOG_COLUMNS;
-        c[0] = of_id(&l->run_id);
-        c[1] = of_i64(l->id);
-        c[2] = of_i64(l->timestamp.us);
-        c[3] = of_i64(l->level);
-        c[4] = of_i64(l->stream);
-        c[5] = of_text(l->message.p ? l->message : STR(""));
-        c[6] = of_text(l->context);
+        c[0] = cell_id(&l->run_id);
+        c[1] = cell_i64(l->id);
+        c[2] = cell_i64(l->timestamp.us);
+        c[3] = cell_i64(l->level);
+        c[4] = cell_i64(l->stream);
+        c[5] = cell_text(l->message.p ? l->message : STR(""));
+        c[6] = cell_text(l->context);
     }
-    return put_off(w, STORE_LOG_PUT_ROWS, cells, n, LOG_COLUMNS, err);
+    return rows_put_off(w, STORE_LOG_PUT_ROWS, cells, n, LOG_COLUMNS, err);
 }
 
 // ---- all of it ---------------------------------------------------------------------------------
@@ -566,7 +401,7 @@ static bool ends_its_retry(const struct flush *f)
     bool ends = false;
     struct row *rows = rows_sorted(f, finish_key, f->n_finishes);
     for (size_t i = 0; !ends && i < f->n_finishes; i++)
-        ends = f->finishes[i].retry && row_find(rows, f->n_finishes, f->finishes[i].retry->id);
+        ends = f->finishes[i].retry && rows_find(rows, f->n_finishes, f->finishes[i].retry->id);
     mem_free(rows);
     return ends;
 }

@@ -67,8 +67,8 @@ ON CONFLICT (id) DO UPDATE SET job_name = ?3, last_run_id = ?4, reason = ?7, err
 -- their keys, each key once. Where the dialect can, it has changed them already (UPDATE … RETURNING) and …_apply_rows is
 -- empty. Else it has only locked them (SELECT … FOR UPDATE) and …_apply_rows changes them by key alone: it is given those
 -- rows whose keys came back. Where the engine runs a statement for each row (db_run_each), …_each decides and changes at
--- once; it is trusted when the sum of its changes says that every row was as expected, and else all is done again the
--- other way. It has the same parameters.
+-- once; it is trusted when the sum of its changes, two for each row, says that every row was as expected, and else all is
+-- done again the other way. It has the same parameters.
 
 -- Columns: job_id, expected next_fire, expected version, new next_fire, new last_run (NULL: as it is), runs to count.
 -- Gives: job_id, last_run before.
@@ -77,6 +77,9 @@ ON CONFLICT (id) DO UPDATE SET job_name = ?3, last_run_id = ?4, reason = ?7, err
 -- name: fire_each
 -- Columns: those of run_put. Fails (ERR_CONFLICT) when an id exists.
 -- name: run_put_rows
+-- The same for runs that start on time by their schedule, which nearly all do. Columns: id, job_id, job_version, scheduled,
+-- due, priority, run_key, prev_run; behind the rows: started, token, worker.
+-- name: run_start_rows
 -- name: run_put_each
 -- Columns: id, started, worker, token, attempt; of QUEUED runs. Gives: id.
 -- name: claim_rows
@@ -86,6 +89,9 @@ ON CONFLICT (id) DO UPDATE SET job_name = ?3, last_run_id = ?4, reason = ?7, err
 -- status as expected. Gives: id.
 -- name: finish_rows
 -- name: finish_apply_rows
+-- The same for runs of one token that succeeded. Columns: id, started, ended, exit_code, job_version; behind: token.
+-- name: succeed_rows
+-- name: succeed_apply_rows
 -- name: finish_each
 -- Columns: job_id. Gives: job_id, last_run; locked.
 -- name: chain_head_rows

@@ -60,18 +60,37 @@ UPDATE JSON_TABLE(?1, '$[*]' COLUMNS (job_id CHAR(32) PATH '$[0]', new_next BIGI
     last_run CHAR(32) PATH '$[4]', n BIGINT PATH '$[5]')) v
     STRAIGHT_JOIN plans p ON p.job_id = UNHEX(v.job_id)
 SET p.next_fire = v.new_next, p.last_run = coalesce(UNHEX(v.last_run), p.last_run), p.run_count = p.run_count + v.n
+-- The statements …_each are upserts because those of many rows are run as one, at a fifth of what an UPDATE for each
+-- costs. A row that was changed counts two, one that stays as it is or should not be there counts one: then the sum is
+-- not two for each, and everything is rolled back. Assignments go from left to right: what is compared changes last.
 -- name: fire_each
-UPDATE plans SET next_fire = ?4, last_run = coalesce(?5, last_run), run_count = run_count + ?6
-WHERE job_id = ?1 AND next_fire = ?2 AND version = ?3
+INSERT INTO plans (job_id, version, next_fire, last_run, run_count) VALUES (?1, ?3, ?4, ?5, ?6)
+ON DUPLICATE KEY UPDATE last_run = IF(next_fire = ?2 AND version = ?3, coalesce(?5, last_run), last_run),
+    run_count = IF(next_fire = ?2 AND version = ?3, run_count + ?6, run_count),
+    next_fire = IF(next_fire = ?2 AND version = ?3, ?4, next_fire)
 -- name: run_put_each
 INSERT INTO runs ({run_columns})
 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24)
 -- name: claim_each
-UPDATE runs SET status = 1, started = ?2, worker = ?3, token = ?4, attempt = ?5 WHERE id = ?1 AND status = 0
+INSERT INTO runs (id, job_id, job_version, status, scheduled, token, attempt, occurrences, lost_count, trigger_kind,
+    priority, cancel_requested)
+VALUES (?1, UNHEX(REPEAT('00', 16)), 0, 1, 0, 0, 0, 0, 0, 0, 0, 0)
+ON DUPLICATE KEY UPDATE started = IF(status = 0, ?2, started),
+    worker = IF(status = 0, ?3, worker),
+    token = IF(status = 0, ?4, token),
+    attempt = IF(status = 0, ?5, attempt),
+    status = IF(status = 0, 1, status)
 -- name: finish_each
-UPDATE runs SET status = ?2, started = coalesce(?3, started), ended = ?4, exit_code = ?5, error_class = ?6,
-                error_message = ?7, job_version = ?8
-WHERE id = ?1 AND status = ?10 AND token = ?9
+INSERT INTO runs (id, job_id, job_version, status, scheduled, token, attempt, occurrences, lost_count, trigger_kind,
+    priority, cancel_requested)
+VALUES (?1, UNHEX(REPEAT('00', 16)), 0, 1, 0, 0, 0, 0, 0, 0, 0, 0)
+ON DUPLICATE KEY UPDATE started = IF(status = ?10 AND token = ?9, coalesce(?3, started), started),
+    ended = IF(status = ?10 AND token = ?9, ?4, ended),
+    exit_code = IF(status = ?10 AND token = ?9, ?5, exit_code),
+    error_class = IF(status = ?10 AND token = ?9, ?6, error_class),
+    error_message = IF(status = ?10 AND token = ?9, ?7, error_message),
+    job_version = IF(status = ?10 AND token = ?9, ?8, job_version),
+    status = IF(status = ?10 AND token = ?9, ?2, status)
 -- name: run_put_rows
 INSERT INTO runs ({run_columns})
 SELECT UNHEX(v.id), UNHEX(v.job_id), v.job_version, v.status, v.scheduled, v.first_scheduled, v.due, v.started,

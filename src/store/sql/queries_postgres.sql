@@ -31,6 +31,12 @@ INSERT INTO runs SELECT * FROM unnest(?1::bytea[], ?2::bytea[], ?3::bigint[], ?4
     ?7::bigint[], ?8::bigint[], ?9::bigint[], ?10::bigint[], ?11::bigint[], ?12::bigint[], ?13::bigint[],
     ?14::smallint[], ?15::smallint[], ?16::smallint[], ?17::bigint[], ?18::text[], ?19::text[], ?20::text[],
     ?21::text[], ?22::bytea[], ?23::bytea[], ?24::bytea[])
+-- name: run_start_rows
+INSERT INTO runs (id, job_id, job_version, scheduled, due, priority, run_key, prev_run, status, started, token, worker,
+    attempt, occurrences, lost_count, trigger_kind, cancel_requested)
+SELECT u.*, 1, ?9::bigint, ?10::bigint, ?11::text, 1, 1, 0, 0, 0
+FROM unnest(?1::bytea[], ?2::bytea[], ?3::bigint[], ?4::bigint[], ?5::bigint[], ?6::smallint[], ?7::bytea[],
+    ?8::bytea[]) AS u
 -- Not "status = 0": by the index of unfinished runs every one of them would be compared with every row.
 -- name: claim_rows
 UPDATE runs r SET status = 1, started = u.started, worker = u.worker, token = u.token, attempt = u.attempt
@@ -45,6 +51,13 @@ FROM unnest(?1::bytea[], ?2::smallint[], ?3::bigint[], ?4::bigint[], ?5::bigint[
     ?9::bigint[], ?10::smallint[])
     AS u (id, status, started, ended, exit_code, error_class, error_message, job_version, token, expect)
 WHERE r.id = u.id AND r.status = u.expect AND r.token = u.token
+RETURNING r.id
+-- name: succeed_rows
+UPDATE runs r SET status = 2, started = coalesce(u.started, r.started), ended = u.ended, exit_code = u.exit_code,
+    job_version = u.job_version
+FROM unnest(?1::bytea[], ?2::bigint[], ?3::bigint[], ?4::bigint[], ?5::bigint[])
+    AS u (id, started, ended, exit_code, job_version)
+WHERE r.id = u.id AND r.status = 1 AND r.token = ?6::bigint
 RETURNING r.id
 -- name: chain_head_rows
 SELECT p.job_id, p.last_run FROM unnest(?1::bytea[]) AS u (job_id) JOIN plans p ON p.job_id = u.job_id FOR UPDATE OF p
