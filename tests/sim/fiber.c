@@ -30,7 +30,7 @@
 #include <sanitizer/tsan_interface.h>
 #endif
 
-enum { STACK_SIZE = 1024 * 1024 }; // touched as it is used only
+enum { STACK_SIZE = 512 * 1024 }; // touched as it is used only
 
 struct fiber {
     ucontext_t inner, outer;
