@@ -27,18 +27,34 @@ static bool ended_by(const struct run *row, const struct run *wanted)
     return row->status == wanted->status && row->token == wanted->token && row->end.us == wanted->end.us;
 }
 
-// A fire without runs stays "not won": its plan is read again, which tells all there is to know.
+// The row that tells whether a fire was written: its rows are written together, but one that waits may stand there
+// since the plan was set back and proves nothing.
+static const struct run *fire_witness(const struct fire *f)
+{
+    const struct run *witness = NULL;
+    for (size_t i = 0; i < f->n_runs; i++) {
+        if (f->runs[i].status == RUN_RUNNING)
+            return &f->runs[i];
+        if (f->runs[i].status != RUN_QUEUED)
+            witness = &f->runs[i];
+    }
+    return witness;
+}
+
+// A fire without a witness stays "not won": its plan and the runs that may wait are read again, which tells all there
+// is to know.
 static bool fire_resolve(struct engine *e, struct fire *f, struct err *err)
 {
+    const struct run *witness = fire_witness(f);
     struct run row;
     bool found = false;
-    if (f->n_runs > 0 && !look(e, f->runs[0].id, &row, &found, err))
+    if (witness && !look(e, witness->id, &row, &found, err))
         return false;
     f->ret_won = f->ret_exists = false;
-    if (!found)
-        return true;
-    int wanted = f->runs[0].status;
-    f->ret_won = wanted == RUN_QUEUED || (wanted == RUN_RUNNING ? held(&row, e->token) : ended_by(&row, &f->runs[0]));
+    if (found)
+        f->ret_won = witness->status == RUN_RUNNING ? held(&row, e->token) : ended_by(&row, witness);
+    for (size_t i = 0; i < f->n_runs && !witness; i++)
+        ids_add(&e->todo.runs, &f->runs[i].id, 1);
     return true;
 }
 

@@ -98,6 +98,52 @@ static void a_result_that_was_not_committed_is_kept(void **state)
     records_once(*state, FAULT_UNKNOWN_LOST);
 }
 
+// The plan was set back to an occurrence that has a run: the store refused the fire, and the answer was lost.
+static void a_run_that_was_there_before_proves_nothing(void **state)
+{
+    struct bench *b = *state;
+    struct once o = {FAULT_UNKNOWN_COMMITTED, false};
+    struct err err = {0};
+    struct job j = bench_every(b, 60);
+    j.schedule.misfire_policy = MISFIRE_FIRE_ALL;
+    b->end_at_once = true;
+    bench_insert(b, &j);
+    bench_until(b, 70);
+    assert_int_equal(b->started, 1);
+    clock_virtual_advance(&b->clock, duration_s(55)); // one occurrence is due, the one before would be caught up
+    assert_true(b->store->ops->job_set_state(b->store, j.id, JOB_STATE_ACTIVE, bench_at(60), bench_at(125), &err));
+    engine_poke_jobs(b->engine, &j.id, 1);
+    fault_next(b, &o);
+    bench_until(b, 135);
+    assert_int_equal(b->started, 2);
+    assert_int_equal(bench_count(b, RUN_SUCCEEDED), 2); // what was started has a row
+}
+
+static void waiting_runs_of_a_fire_are_found(struct bench *b, enum store_fault fault)
+{
+    struct once o = {fault, false};
+    struct job j = bench_every(b, 60);
+    j.schedule.misfire_policy = MISFIRE_FIRE_ALL;
+    b->end_at_once = true;
+    bench_insert(b, &j);
+    bench_settle(b);
+    clock_virtual_advance(&b->clock, duration_s(200)); // three are due, two of them are caught up and wait
+    fault_next(b, &o);
+    bench_until(b, 210);
+    assert_int_equal(b->started, 3);
+    assert_int_equal(bench_count(b, RUN_SUCCEEDED), 3);
+}
+
+static void waiting_runs_of_a_committed_fire_are_found(void **state)
+{
+    waiting_runs_of_a_fire_are_found(*state, FAULT_UNKNOWN_COMMITTED);
+}
+
+static void waiting_runs_of_a_lost_fire_are_written_again(void **state)
+{
+    waiting_runs_of_a_fire_are_found(*state, FAULT_UNKNOWN_LOST);
+}
+
 static void nothing_is_acted_upon_while_the_store_cannot_tell(void **state)
 {
     struct bench *b = *state;
@@ -124,6 +170,9 @@ int main(void)
         TEST(a_claim_that_was_not_committed_is_made_again),
         TEST(a_result_that_was_committed_is_not_recorded_twice),
         TEST(a_result_that_was_not_committed_is_kept),
+        TEST(a_run_that_was_there_before_proves_nothing),
+        TEST(waiting_runs_of_a_committed_fire_are_found),
+        TEST(waiting_runs_of_a_lost_fire_are_written_again),
         TEST(nothing_is_acted_upon_while_the_store_cannot_tell),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
