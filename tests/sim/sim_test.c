@@ -4,7 +4,7 @@
 #include "tests/sim/sim.h"
 
 enum { SEEDS = 40, SEEDS_MUTANT = 200, SEED_FIRST = 100, NODES_LEAST = 3, NODES_MORE = 3 };
-enum { SEEDS_CLUSTER = 100, SEEDS_CLUSTER_SANITIZED = 15 }; // every change of a stack costs a sanitizer ten times as much
+enum { SEEDS_CLUSTER = 100, SEEDS_CLUSTER_SANITIZED = 15 }; // a change of stacks costs a sanitizer much
 
 static int failures, cases, seeds_cluster = SEEDS_CLUSTER;
 
