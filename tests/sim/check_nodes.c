@@ -65,6 +65,7 @@ void check_step_last(struct sim *s)
     struct cluster_world *c = s->cluster;
     if (c->troubled)
         excuse_add(s, c->troubled_since, sim_mono(s), (struct duration){0});
+    spread_note(s);
 }
 
 // How much later than by the store's clock a start may look to the node.
@@ -76,7 +77,7 @@ static int64_t slack_between(const struct cluster_world *c, struct mono due, str
         if (e->from <= at.us && e->to >= due.us && e->slack.us > most)
             most = e->slack.us;
     }
-    return most + c->skews.us + duration_ms(LATE_MS).us;
+    return most + duration_ms(LATE_MS).us;
 }
 
 // Whether troubles explain that what was due began only then. They may follow upon each other.

@@ -159,16 +159,35 @@ static void cut(struct sim *s, struct host *h)
             set_link(&s->cluster->hosts[i], HOST_CUT);
 }
 
+// Who takes slots over from a node whose clock goes behind its own finds them overdue by that much.
+void spread_note(struct sim *s)
+{
+    struct cluster_world *c = s->cluster;
+    int64_t low = INT64_MAX, high = INT64_MIN;
+    if (c->spread.us > 0)
+        excuse_add(s, c->spread_since, mono_add(sim_mono(s), duration_s(REFUSE_S)), c->spread);
+    for (int i = 0; i < c->n; i++) {
+        int64_t ahead = c->hosts[i].clock.ahead.us;
+        if (host_off(&c->hosts[i]))
+            continue;
+        low = ahead < low ? ahead : low;
+        high = ahead > high ? ahead : high;
+    }
+    c->spread.us = high > low ? high - low : 0;
+    c->spread_since = sim_mono(s);
+}
+
 static void clock_set(struct host *h, struct duration ahead)
 {
+    struct sim *s = h->sim;
     struct duration by = {llabs(ahead.us - h->clock.ahead.us)};
-    struct mono now = sim_mono(h->sim);
     h->clock.ahead = ahead;
-    h->sim->result.clock_steps++;
+    s->result.clock_steps++;
     if (by.us > 0) // what it decides until it notices may look that late to it
-        excuse_add(h->sim, now, mono_add(now, duration_s(REFUSE_S)), by);
-    excuse_now(h->sim, REFUSE_S);
-    sim_trace(h->sim, "clock", &ahead, sizeof ahead);
+        excuse_add(s, sim_mono(s), mono_add(sim_mono(s), duration_s(REFUSE_S)), by);
+    spread_note(s);
+    excuse_now(s, REFUSE_S);
+    sim_trace(s, "clock", &ahead, sizeof ahead);
 }
 
 static void step(struct host *h)
@@ -176,14 +195,10 @@ static void step(struct host *h)
     static const int64_t steps_s[] = {5, -5, 30, -30, 45, -45, 600, -600, 3600, -3600, 86400, -86400};
     struct sim *s = h->sim;
     struct duration by = duration_s(steps_s[sim_between(s, 0, sizeof steps_s / sizeof steps_s[0] - 1)]);
-    struct duration lasts = some_time(s, 10 * MINUTE_S);
     if (h->clock.ahead.us != h->skew.us)
         return;
     clock_set(h, (struct duration){h->skew.us + by.us});
-    if (!host_off(h))
-        excuse_add(s, sim_mono(s), mono_add(mono_add(sim_mono(s), lasts), duration_s(REFUSE_S)),
-                   (struct duration){by.us < 0 ? -by.us : by.us});
-    (void)plan(s, lasts, HOST_STEP_BACK, h->index);
+    (void)plan(s, some_time(s, 10 * MINUTE_S), HOST_STEP_BACK, h->index);
 }
 
 static void forget(void *ctx, const struct run *r)

@@ -35,17 +35,14 @@ static void draw_skews(struct sim *s)
 {
     struct cluster_world *c = s->cluster;
     double dice = rng_unit(&s->rng);
-    int64_t low = 0, high = 0;
     int64_t most = dice < 0.5 ? SKEW_SMALL_MS : dice < 0.75 ? SKEW_MOST_MS / 12 : SKEW_MOST_MS;
-    for (int i = 0; i < c->n; i++) {
-        struct host *h = &c->hosts[i];
-        h->skew = h->clock.ahead = s->o.faults ? duration_ms(sim_between(s, -most, most)) : (struct duration){0};
-        low = h->skew.us < low ? h->skew.us : low;
-        high = h->skew.us > high ? h->skew.us : high;
-    }
-    c->skews.us = high - low;
-    if (s->o.faults && sim_chance(s, 0.1)) // this one never takes part
-        c->hosts[0].skew = c->hosts[0].clock.ahead = duration_s(sim_chance(s, 0.5) ? SKEW_FAR_S : -SKEW_FAR_S);
+    bool far = sim_chance(s, 0.1); // this one never takes part
+    for (int i = 0; i < c->n && s->o.faults; i++)
+        c->hosts[i].skew = far && i == 0 ? duration_s(sim_chance(s, 0.5) ? SKEW_FAR_S : -SKEW_FAR_S)
+                                         : duration_ms(sim_between(s, -most, most));
+    for (int i = 0; i < c->n; i++)
+        c->hosts[i].clock.ahead = c->hosts[i].skew;
+    spread_note(s);
 }
 
 // ---- turns of the threads ------------------------------------------------------------------------

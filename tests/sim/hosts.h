@@ -89,7 +89,8 @@ struct cluster_world {
     size_t n_tenures, cap_tenures;
     struct excuse *excuses;
     size_t n_excuses, cap_excuses;
-    struct duration skews;       // between the two clocks that differ most
+    struct duration spread;      // between the two clocks that differ most, of those that count
+    struct mono spread_since;
     bool troubled;               // a node is lost and its lease lasts, or there is none that could decide
     struct mono troubled_since;
     struct mono disturbed;       // when something happened last that nodes have to settle after
@@ -124,6 +125,7 @@ void host_happen(struct sim *s, struct happening *e);
 void hosts_heal(struct sim *s);                         // everything, for the quiet end
 enum store_fault host_fault_draw(struct host *h, bool writes);
 void host_freeze(struct host *h);
+void spread_note(struct sim *s); // of the time since it changed
 void excuse_add(struct sim *s, struct mono from, struct mono to, struct duration slack);
 void host_ended(struct host *h, bool crashed); // its process: boots again some time
 // Operations of users: which node takes them and who is poked.
@@ -132,7 +134,7 @@ void hosts_address(struct sim *s, struct happening *e);
 struct host *host_addressed(struct sim *s, const struct happening *e);
 // check_nodes.c
 void check_step(struct sim *s);
-void check_step_last(struct sim *s); // troubles that last are over
+void check_step_last(struct sim *s); // what lasts is over
 void check_start(struct sim *s, const struct flight *f);
 void check_flush(struct sim *s, const struct link *l, const struct flush *f);
 bool check_forgotten(const struct sim *s, struct ulid id);
