@@ -110,7 +110,9 @@ static void tenure_set(struct link *l, int64_t token, struct duration more, bool
     struct tenure *t = tenure_of(l->host->sim, token);
     if (!t || t->left)
         return;
-    t->until = mono_add(sim_mono(l->host->sim), more);
+    struct mono until = mono_add(sim_mono(l->host->sim), more);
+    if (!left || until.us < t->until.us) // who leaves after its lease has ended was gone before
+        t->until = until;
     t->left = left;
     if (left)
         sim_trace(l->host->sim, "leave", &token, sizeof token);
