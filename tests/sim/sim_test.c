@@ -48,8 +48,9 @@ static void no_promise_is_broken_by_a_cluster(void)
     for (int i = 0; i < seeds_cluster; i++) {
         struct sim_options o = cluster_of(i);
         struct sim_result r = sim_run(&o);
-        (void)snprintf(detail, sizeof detail, "seed %d, %d nodes: %lld runs, %lld boots %s", SEED_FIRST + i, o.nodes,
-                       (long long)r.runs, (long long)r.boots, r.first);
+        (void)snprintf(detail, sizeof detail, "%lld runs, %lld boots %s; sim --seed %d --nodes %d --jobs %d --hours %d%s",
+                       (long long)r.runs, (long long)r.boots, r.first, SEED_FIRST + i, o.nodes, o.jobs, (int)o.hours,
+                       o.faults ? "" : " --faults none");
         report(r.violations == 0 && r.starts > 0, "no promise is broken by a cluster", detail);
     }
 }
