@@ -5,12 +5,14 @@
 #include "base/mem.h"
 #include "tests/sim/hosts.h"
 
-static const double chance_fail = 0.0003, chance_unknown = 0.003, chance_crash = 0.0002;
+static const double chance_fail = 0.0003, chance_unknown = 0.003, chance_crash = 0.0002, chance_late = 0.003;
 enum {
     MINUTE_S = 60,
     HOUR_S = 3600,
     LINK_FAULT_S = 8,     // until a call that failed was repeated, and all that follows from it
     REFUSE_S = 10,        // until a node has seen that its clock is wrong and others have taken over
+    LATE_S = 20,          // a transaction that was lost on its way may arrive so long after
+    SWEEP_S = 70,         // until a node has looked at everything that is unfinished
     UNSURE_S = 45,        // lease, heartbeat and 5 s
     FORGET_MS = 1500,
     FORGET_OPERATIONS = 6,
@@ -52,6 +54,20 @@ enum store_fault host_fault_draw(struct host *h, bool writes)
         excuse_now(s, LINK_FAULT_S);
     }
     return fault;
+}
+
+bool host_flush_late(struct host *h, const struct flush *f)
+{
+    struct sim *s = h->sim;
+    if (s->calm || s->quiet || !s->o.faults || rng_unit(&s->fault_rng) >= chance_late)
+        return false;
+    struct happening *e = event_add(s, duration_ms(sim_between(s, 1, LATE_S * 1000)), EVENT_HOST);
+    e->what = HOST_LATE;
+    e->host = h->index;
+    e->late = late_flush_new(f, h->index);
+    s->result.store_faults++;
+    excuse_now(s, LATE_S + SWEEP_S); // a run that was claimed and is nobody's is found by the next sweep
+    return true;
 }
 
 // ---- events --------------------------------------------------------------------------------------
@@ -285,6 +301,7 @@ static void happen_to(struct host *h, struct happening *e)
     case HOST_STEP: step(h); break;
     case HOST_STEP_BACK: clock_set(h, h->skew); break;
     case HOST_PUBLISH: link_publish_late(&h->link); break;
+    case HOST_LATE: late_flush_arrive(s, TAKE(e->late)); break;
     default: must(e->what == HOST_PUBLISH); break; // it happens to all
     }
 }
@@ -314,7 +331,7 @@ static void happen_to_all(struct sim *s, struct happening *e)
 
 void host_happen(struct sim *s, struct happening *e)
 {
-    bool ends = e->what == HOST_BOOT || e->what == HOST_PUBLISH;
+    bool ends = e->what == HOST_BOOT || e->what == HOST_PUBLISH || e->what == HOST_LATE;
     if (s->quiet && !ends)
         return;
     if (e->host < 0)

@@ -77,7 +77,7 @@ struct excuse {
 enum host_event {
     HOST_BOOT, HOST_KILL, HOST_ROLL, HOST_DRAIN, HOST_WANT, HOST_UNWANT, HOST_FREEZE, HOST_THAW, HOST_CUT, HOST_DEAF,
     HOST_SLOW, HOST_HEAL, HOST_STEP, HOST_STEP_BACK, HOST_OUTAGE, HOST_OUTAGE_OVER, HOST_SNAPSHOT, HOST_FAILOVER,
-    HOST_PUBLISH
+    HOST_PUBLISH, HOST_LATE
 };
 
 struct cluster_world {
@@ -119,11 +119,16 @@ void link_publish_late(struct link *l);
 bool link_bad(const struct link *l);
 struct tenure *tenure_of(const struct sim *s, int64_t token); // NULL: of nobody
 void tenures_refresh(struct sim *s);                          // from the rows, after a failover
+// late.c
+struct late_flush *late_flush_new(const struct flush *f, int host);
+void late_flush_arrive(struct sim *s, struct late_flush *l); // and is gone
+void late_flush_free(struct late_flush *l);
 // host_faults.c
 void host_faults_plan(struct sim *s);
 void host_happen(struct sim *s, struct happening *e);
 void hosts_heal(struct sim *s);                         // everything, for the quiet end
 enum store_fault host_fault_draw(struct host *h, bool writes);
+bool host_flush_late(struct host *h, const struct flush *f); // the store gets it some time
 void host_freeze(struct host *h);
 void spread_note(struct sim *s); // of the time since it changed
 void excuse_add(struct sim *s, struct mono from, struct mono to, struct duration slack);

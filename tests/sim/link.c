@@ -176,6 +176,11 @@ static bool link_flush(struct store *s, struct flush *f, struct err *err)
     stop_before_claim((struct link *)s, f);
     if (!trip_begin(&t, s, true, err))
         return false;
+    if (host_flush_late(t.link->host, f)) {
+        pause_for(t.link, PATIENCE_MS);
+        flags_clear(f);
+        return unknown(err);
+    }
     bool ok = t.to->ops->flush(t.to, f, err);
     if (ok)
         check_flush(t.link->host->sim, t.link, f);

@@ -203,8 +203,10 @@ static void sim_release(struct sim *s)
         proc_kill(s, s->old);
     if (s->now)
         proc_kill(s, s->now);
-    while ((e = heap_pop(&s->events)) != NULL)
+    while ((e = heap_pop(&s->events)) != NULL) {
+        late_flush_free(e->late);
         mem_free(e);
+    }
     heap_release(&s->events);
     map_release(&s->job_index);
     map_release(&s->told);

@@ -48,9 +48,9 @@ static void no_promise_is_broken_by_a_cluster(void)
     for (int i = 0; i < seeds_cluster; i++) {
         struct sim_options o = cluster_of(i);
         struct sim_result r = sim_run(&o);
-        (void)snprintf(detail, sizeof detail, "%lld runs, %lld boots %s; sim --seed %d --nodes %d --jobs %d --hours %d%s",
-                       (long long)r.runs, (long long)r.boots, r.first, SEED_FIRST + i, o.nodes, o.jobs, (int)o.hours,
-                       o.faults ? "" : " --faults none");
+        (void)snprintf(detail, sizeof detail, "sim --seed %d --nodes %d --jobs %d --hours %d%s: %lld runs %s",
+                       SEED_FIRST + i, o.nodes, o.jobs, (int)o.hours, o.faults ? "" : " --faults none",
+                       (long long)r.runs, r.first);
         report(r.violations == 0 && r.starts > 0, "no promise is broken by a cluster", detail);
     }
 }

@@ -57,6 +57,7 @@ struct happening {
     // Of a cluster: which host, which of its processes (0: any), what happens to it (hosts.h).
     int host, proc, what;
     int64_t number;
+    struct late_flush *late;
 };
 
 struct sim;
