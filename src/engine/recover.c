@@ -69,12 +69,20 @@ struct unfinished {
 
 static void page_release(struct unfinished *p) { arena_release(&p->arena); }
 
+// Of our slots; or claimed under our token and not known here: a commit that we took for lost came through, and the job
+// is another node's meanwhile. Nobody else can tell that such a run never began.
+static bool concerns_us(const struct engine *e, const struct slots *s, const struct run *r)
+{
+    return ours(s, r->job_id) ||
+           (r->status == RUN_RUNNING && r->token == e->token && !tasks_find(&e->tasks, r->id));
+}
+
 // Plans of jobs with runs that are not held yet.
 static bool page_plans(struct engine *e, const struct unfinished *p, const struct slots *s, struct err *err)
 {
     struct ids missing = {0};
     for (size_t i = 0; i < p->n; i++)
-        if (ours(s, p->runs[i].job_id) && !entries_find(&e->entries, p->runs[i].job_id))
+        if (concerns_us(e, s, &p->runs[i]) && !entries_find(&e->entries, p->runs[i].job_id))
             ids_add(&missing, &p->runs[i].job_id, 1);
     bool ok = missing.n == 0 || poke_load_plans(e, missing.v, missing.n, err);
     for (size_t i = 0; i < missing.n && ok && e->share.clustered; i++)
@@ -151,7 +159,7 @@ bool recover_runs(struct engine *e, const struct slots *s, size_t *ret_lost, siz
             !page_plans(e, &p, s, err) || !page_nodes(e, &p, err))
             return err_wrap(err, "load unfinished runs");
         for (size_t i = 0; i < p.n; i++)
-            if (ours(s, p.runs[i].job_id))
+            if (concerns_us(e, s, &p.runs[i]))
                 run_take(e, &p, &p.runs[i], &lost, &queued);
         after = p.n > 0 ? p.runs[p.n - 1].id : after;
     }

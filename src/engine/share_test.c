@@ -109,6 +109,26 @@ static void a_dead_token_claims_nothing(void **state)
     assert_int_equal(o->started, 1);
 }
 
+// Claimed by node 0 in a commit that it took for lost; the job is node 1's.
+static void a_claim_that_nobody_knows_of_is_found(void **state)
+{
+    struct nodes_bench *b = *state;
+    struct err err = {0};
+    two(b);
+    struct job j = node_job(b, 1, CONCURRENCY_FORBID);
+    struct ulid id = node_run(b, &j);
+    struct run r = {.id = id, .job_id = j.id, .start = clock_now(&b->clock.base), .worker = STR("n0"),
+                    .token = b->nodes[0].cluster->token, .attempt = 1, .status = RUN_RUNNING};
+    struct claim c = {.run = &r};
+    struct flush f = {.claims = &c, .n_claims = 1};
+    assert_true(b->store->ops->flush(b->store, &f, &err) && c.ret_won);
+    nodes_run(b, 61); // a sweep of each
+    assert_int_equal(node_run_status(b, id), RUN_LOST);
+    assert_int_equal(b->nodes[0].started, 0);
+    assert_int_equal(b->nodes[1].started, 1);
+    assert_int_equal(b->nodes[1].held[0]->number, 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -118,6 +138,7 @@ int main(void)
         NODES_TEST(nothing_is_started_in_the_last_moments_of_a_lease),
         NODES_TEST(short_leases_are_used_for_most_of_their_time),
         NODES_TEST(a_dead_token_claims_nothing),
+        NODES_TEST(a_claim_that_nobody_knows_of_is_found),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
