@@ -256,13 +256,13 @@ static void failover(struct sim *s)
     (void)plan(s, duration_ms(sim_between(s, FAILOVER_MS, 10 * FAILOVER_MS)), HOST_OUTAGE_OVER, -1);
 }
 
-void host_freeze(struct host *h)
+void host_freeze(struct host *h, struct duration lasts)
 {
     if (h->proc->frozen)
         return;
     h->proc->frozen = true;
     sim_trace(h->sim, "freeze", h->name, sizeof h->name);
-    plan(h->sim, some_time(h->sim, 90), HOST_THAW, h->index)->proc = h->proc->id;
+    plan(h->sim, lasts, HOST_THAW, h->index)->proc = h->proc->id;
 }
 
 // To a host, of those that live when it has to.
@@ -288,7 +288,7 @@ static void happen_to(struct host *h, struct happening *e)
         if (h->proc && sim_chance(s, 0.5))
             h->link.stops = true;
         else if (h->proc)
-            host_freeze(h);
+            host_freeze(h, some_time(s, 90));
         break;
     case HOST_THAW:
         if (h->proc && h->proc->id == e->proc)

@@ -129,7 +129,7 @@ void host_happen(struct sim *s, struct happening *e);
 void hosts_heal(struct sim *s);                         // everything, for the quiet end
 enum store_fault host_fault_draw(struct host *h, bool writes);
 bool host_flush_late(struct host *h, const struct flush *f); // the store gets it some time
-void host_freeze(struct host *h);
+void host_freeze(struct host *h, struct duration lasts);
 void spread_note(struct sim *s); // of the time since it changed
 void excuse_add(struct sim *s, struct mono from, struct mono to, struct duration slack);
 void host_ended(struct host *h, bool crashed); // its process: boots again some time

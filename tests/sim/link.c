@@ -4,7 +4,8 @@
 #include "base/mem.h"
 #include "tests/sim/hosts.h"
 
-enum { TRAVEL_MS = 20, SLOW_MS = 2000, PATIENCE_MS = 3000, LATE_PUBLISH_MS = 1500, LATE_CHANGE_MS = 1200 };
+enum { TRAVEL_MS = 20, SLOW_MS = 2000, PATIENCE_MS = 3000 };
+enum { LATE_PUBLISH_MS = 1500, LATE_CHANGE_MS = 1200, JUST_OVER_MS = 1500 };
 static const double chance_travel = 0.15, chance_slow = 0.5;
 
 bool link_bad(const struct link *l) { return l->cut || l->deaf || l->slow || l->host->sim->outage; }
@@ -159,14 +160,17 @@ static void flags_clear(struct flush *f)
         f->finishes[i].ret_recorded = false;
 }
 
-// Between the node's look at its lease and the store's.
+// Between the node's look at its lease and the store's, until that has ended and others have hardly noticed.
 static void stop_before_claim(struct link *l, const struct flush *f)
 {
-    if (!l->stops || l->host->dying || f->n_fires + f->n_claims == 0)
+    struct sim *s = l->host->sim;
+    const struct tenure *t = tenure_of(s, f->node_token);
+    if (!t || !l->stops || l->host->dying || f->n_fires + f->n_claims == 0)
         return;
     l->stops = false;
-    host_freeze(l->host);
-    l->host->sim->cluster->thread->wake = sim_mono(l->host->sim);
+    struct duration left = mono_since(t->until, sim_mono(s)), over = duration_ms(sim_between(s, 1, JUST_OVER_MS));
+    host_freeze(l->host, (struct duration){left.us + over.us});
+    s->cluster->thread->wake = sim_mono(s);
     fiber_pause();
 }
 
