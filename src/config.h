@@ -54,7 +54,7 @@ struct setting {
     const char *doc;          // sentences without a full stop at the end
 };
 
-enum { CONFIG_SETTINGS = 50 };
+enum { CONFIG_SETTINGS = 57 };
 extern const struct setting config_settings[CONFIG_SETTINGS];
 
 struct config {
@@ -84,7 +84,10 @@ struct config {
     struct str admin_password; // absent = not given
     int64_t engine_running_max, engine_flush_max, engine_shutdown_grace_s;
     bool script_enabled;
-    int64_t runner_threads, net_loops;
+    int64_t runner_threads, runner_blocking_threads, net_loops;
+    struct str secrets_key; // absent = not given
+    struct strs files_roots;
+    struct str mail_url, mail_user, mail_password, mail_from; // absent = not given
     struct strs egress_deny, egress_allow;
     int log_level;  // enum log_level
     int log_format; // enum log_format

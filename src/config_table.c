@@ -2,6 +2,7 @@
 // The settings table and what can be told from a row alone.
 // To add a setting: a member in config.h, a row here, CONFIG_SETTINGS + 1.
 #include "config.h"
+#include "jobs/blocking.h"
 #include "net/kafka.h"
 
 enum {
@@ -147,11 +148,27 @@ const struct setting config_settings[CONFIG_SETTINGS] = {
     ROW("script.enabled", CONFIG_BOOL, script_enabled, NULL, 0, 0,
         "Whether SCRIPT jobs may run. Default: false in production, else true"),
     ROW("runner.threads", CONFIG_I64, runner_threads, "2", 1, 16, "Threads that load and begin attempts"),
+    ROW("runner.blockingThreads", CONFIG_I64, runner_blocking_threads, "32", 1, BLOCKING_THREADS_MAX,
+        "Databases, brokers, files and mail that jobs may wait for at the same time; more wait their turn"),
     ROW("net.loops", CONFIG_I64, net_loops, "2", 1, 16, "Event loops for HTTP jobs and processes"),
     ROW("egress.deny", CONFIG_LIST, egress_deny, "", 0, TEXT_MAX,
         "Hosts and networks (CIDR) that jobs may not reach, besides link-local and metadata addresses"),
     ROW("egress.allow", CONFIG_LIST, egress_allow, "", 0, TEXT_MAX,
         "Hosts and networks (CIDR) that jobs may reach although they would be denied"),
+    ROW("secrets.key", CONFIG_STR, secrets_key, NULL, KEY_MIN_CHARS, KEY_MAX_CHARS,
+        "Key that secrets are encrypted with, the same on every node of a cluster: at least 32 characters by chance; "
+        "\"new, old\" while secrets of an old one are carried over. Default: made once and kept in the data folder",
+        .flags = CONFIG_SECRET),
+    ROW("files.roots", CONFIG_LIST, files_roots, "", 0, TEXT_MAX,
+        "Folders below which jobs may read and write files. Default: the folder \"files\" in the data folder"),
+    ROW("mail.url", CONFIG_STR, mail_url, NULL, 1, TEXT_MAX,
+        "Server that takes mail: smtp://host:587 (with STARTTLS where it is offered; ?starttls=require insists) or "
+        "smtps://host:465. Default: none"),
+    ROW("mail.user", CONFIG_STR, mail_user, NULL, 1, EMAIL_MAX_CHARS, "User name at the mail server. Default: none"),
+    ROW("mail.password", CONFIG_STR, mail_password, NULL, 1, PASSWORD_MAX_CHARS, "Password at the mail server",
+        .flags = CONFIG_SECRET),
+    ROW("mail.from", CONFIG_STR, mail_from, NULL, 1, EMAIL_MAX_CHARS,
+        "Sender of all mail. Default: chronos@ and the host name"),
     ROW("log.level", CONFIG_ENUM, log_level, "info", 0, 0, "Least important level that is written",
         .names = log_level_words),
     ROW("log.format", CONFIG_ENUM, log_format, "auto", 0, 0, "auto: text on a terminal, JSON lines elsewhere",

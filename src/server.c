@@ -18,7 +18,8 @@
 #include "base/procid.h"
 #include "engine/cluster.h"
 #include "engine/retention.h"
-#include "jobs/runner.h"
+#include "jobs/blocking.h"
+#include "jobs/services.h"
 #include "net/http.h"
 #include "net/loop.h"
 #include "net/process.h"
@@ -57,6 +58,8 @@ struct server {
     size_t n_loops;
     struct egress egress;
     struct http_client *http;
+    struct blocking *blocking;
+    struct job_settings job_settings;
     struct job_env env;
     struct runner *runner;
     struct engine *engine;
@@ -144,11 +147,21 @@ static bool open_jobs(struct server *s, struct err *err)
     if (!egress_parse(s->config->egress_deny, s->config->egress_allow, &s->egress, &s->a, err) ||
         !(s->http = http_client_new(&o, s->loops, s->n_loops, err)))
         return false;
+    s->blocking = blocking_new((size_t)s->config->runner_blocking_threads);
+    s->job_settings = (struct job_settings){.file_roots = s->config->files_roots,
+                                            .mail_url = s->config->mail_url,
+                                            .mail_user = s->config->mail_user,
+                                            .mail_password = s->config->mail_password,
+                                            .mail_from = s->config->mail_from,
+                                            .data_dir = s->config->data_dir};
     s->env = (struct job_env){.loops = s->loops,
                               .loop_count = s->n_loops,
                               .http = s->http,
                               .processes = s->processes,
-                              .scripts_enabled = s->config->script_enabled};
+                              .scripts_enabled = s->config->script_enabled,
+                              .blocking = s->blocking,
+                              .egress = &s->egress,
+                              .settings = &s->job_settings};
     s->runner = runner_new(&s->env, (size_t)s->config->runner_threads);
     return true;
 }
@@ -295,6 +308,7 @@ static void server_close(struct server *s)
         api_free(s->api);
     if (s->runner)
         runner_free(s->runner);
+    blocking_free(s->blocking);
     if (s->http)
         http_client_free(s->http);
     if (s->processes)

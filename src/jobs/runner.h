@@ -11,6 +11,10 @@
 
 #include "jobs/job_type.h"
 
+struct blocking;
+struct egress;
+struct job_services;
+struct job_settings;
 struct loop;
 struct http_client;
 struct processes;
@@ -24,6 +28,10 @@ struct job_env {
     struct processes *processes; // NULL: scripts cannot be run
     bool scripts_enabled;        // setting; off: SCRIPT fails with one sentence
     struct runner *runner;       // set by runner_new
+    struct blocking *blocking;   // NULL: types that block cannot be run
+    const struct egress *egress; // which addresses jobs may reach; NULL: all
+    const struct job_services *services; // what the layers above do for jobs; NULL: none of it
+    const struct job_settings *settings; // NULL: the defaults
 };
 
 enum { RUNNER_THREADS_DEFAULT = 2, RUNNER_THREADS_MAX = 16 };
