@@ -15,6 +15,7 @@
 #include "model/outbox.h"
 #include "model/plan.h"
 #include "model/run.h"
+#include "model/secret.h"
 #include "model/user.h"
 
 // ---- the hot path: one transaction per flush --------------------------------------------------
@@ -67,6 +68,8 @@ struct flush {
 // ---- queries -----------------------------------------------------------------------------------
 
 enum { PAGE_SIZE_MAX = 200, TOTAL_EXACT_MAX = 10000 };
+enum { MEMO_NAME_MAX = 128, MEMO_VALUE_MAX = 1024 * 1024 }; // bytes
+
 
 // Keyset page: `after` (from next_cursor) or offset = page × size. Newest first unless ascending.
 struct page {
@@ -202,6 +205,25 @@ struct store_ops {
                         struct err *err); // absent value: delete
     // Of several who insert one key, one succeeds; the others get ERR_CONFLICT and can read what that one wrote.
     bool (*setting_insert)(struct store *s, struct str key, struct str value, struct err *err);
+
+    // -- secrets, sealed already; by scope and name
+    // Replaces an older one, whose created_at stays.
+    bool (*secret_put)(struct store *s, const struct secret *v, struct err *err);
+    bool (*secret_get)(struct store *s, struct ulid scope, struct str name, struct secret *ret, struct arena *a,
+                       struct err *err); // ERR_NOT_FOUND
+    // Those behind (scope, after) in order, at most max; of this scope alone or, when all, of the later ones too.
+    bool (*secrets_page)(struct store *s, struct ulid scope, struct str after, bool all, size_t max,
+                         struct secret **ret, size_t *ret_n, struct arena *a, struct err *err);
+    // The same value under another key: only while the sealed text is still the one expected.
+    bool (*secret_reseal)(struct store *s, const struct secret *v, struct str expect, bool *ret_done, struct err *err);
+    bool (*secret_delete)(struct store *s, struct ulid scope, struct str name, struct err *err); // ERR_NOT_FOUND
+
+    // -- memos: small texts of a job that outlive its runs and go with it
+    bool (*memo_get)(struct store *s, struct ulid job_id, struct str name, struct str *ret, struct arena *a,
+                     struct err *err); // absent when there is none
+    // Of the job of this run, only while it is RUNNING under the token and the job exists: ERR_STALE.
+    bool (*memo_put)(struct store *s, struct ulid run_id, int64_t token, struct str name, struct str value,
+                     struct err *err);
 
     // -- the cluster. Leases are measured by the store's clock.
     // A new member, its lease from now on. ERR_CONFLICT while another living node has this name.

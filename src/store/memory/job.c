@@ -126,6 +126,7 @@ static bool job_remove(struct mem *m, struct ulid id, int64_t expect, struct ins
         return stale_job(id, err);
     row->deleted = true;
     row->updated_at = now;
+    memos_remove(m, id);
     job_told(m, OUTBOX_JOB_DELETED, row);
     for (size_t i = m->unfinished.n; i > 0; i--) {
         struct run_row *r = m->unfinished.v[i - 1];

@@ -46,7 +46,7 @@ struct mem {
     struct mutex lock;
     struct arena arena;
     struct map strings;
-    struct map jobs, runs, dlq, users, sessions, settings;
+    struct map jobs, runs, dlq, users, sessions, settings, secrets, memos;
     struct row_list jobs_by_id, runs_by_id, unfinished, dlq_by_id;
     struct mem_rows nodes, changes, duties, outbox; // struct node, change, duty, outbox_event
     struct ulid trimmed;                            // where history_trim goes on
@@ -81,6 +81,7 @@ bool run_taken(struct mem *m, struct ulid id);
 // Call after a change of status.
 void run_status_changed(struct mem *m, struct run_row *r, int from);
 void run_answer(struct mem *m, const struct run_row *row, struct run *ret);
+void memos_remove(struct mem *m, struct ulid job_id);
 void dead_letter_put(struct mem *m, const struct dead_letter *d);
 
 // A change other nodes are to hear of; nothing in an exclusive store.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The memory store as it was a moment ago: a failover to a copy that had not heard of the last commits. Rows keep their
-// places; what was written since is out of reach afterwards. Users, sessions and settings are not taken back.
+// places; what was written since is out of reach afterwards. Users, sessions, settings, secrets
+// and memos are not taken back.
 #include "base/mem.h"
 #include "store/memory/memory.h"
 

@@ -149,7 +149,8 @@ static bool mem_check(struct store *s, struct err *err)
 static void mem_store_free(struct store *s)
 {
     struct mem *m = (struct mem *)s;
-    struct map *maps[] = {&m->strings, &m->jobs, &m->runs, &m->dlq, &m->users, &m->sessions, &m->settings};
+    struct map *maps[] = {&m->strings,  &m->jobs,     &m->runs,    &m->dlq,  &m->users,
+                          &m->sessions, &m->settings, &m->secrets, &m->memos};
     struct row_list *lists[] = {&m->jobs_by_id, &m->runs_by_id, &m->unfinished, &m->dlq_by_id};
     for (size_t i = 0; i < sizeof maps / sizeof maps[0]; i++)
         map_release(maps[i]);
@@ -199,6 +200,13 @@ static const struct store_ops memory_ops = {
     .setting_get = mem_setting_get,
     .setting_put = mem_setting_put,
     .setting_insert = mem_setting_insert,
+    .secret_put = mem_secret_put,
+    .secret_get = mem_secret_get,
+    .secrets_page = mem_secrets_page,
+    .secret_reseal = mem_secret_reseal,
+    .secret_delete = mem_secret_delete,
+    .memo_get = mem_memo_get,
+    .memo_put = mem_memo_put,
     .node_register = mem_node_register,
     .node_renew = mem_node_renew,
     .node_publish = mem_node_publish,
@@ -228,7 +236,8 @@ struct store *store_memory_new_shared(void)
     m->clock = &m->still.base;
     mutex_init(&m->lock, LOCK_STORE_MEMORY);
     arena_init(&m->arena, SIZE_MAX);
-    struct map *maps[] = {&m->strings, &m->jobs, &m->runs, &m->dlq, &m->users, &m->sessions, &m->settings};
+    struct map *maps[] = {&m->strings,  &m->jobs,     &m->runs,    &m->dlq,  &m->users,
+                          &m->sessions, &m->settings, &m->secrets, &m->memos};
     for (size_t i = 0; i < sizeof maps / sizeof maps[0]; i++)
         map_init(maps[i]);
     return &m->base;

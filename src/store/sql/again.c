@@ -93,6 +93,24 @@ bool again_setting_get(struct store *s, struct str key, struct str *ret, struct 
     AGAIN(sql_setting_get(s, key, ret, a, err));
 }
 
+bool again_secret_get(struct store *s, struct ulid scope, struct str name, struct secret *ret, struct arena *a,
+                      struct err *err)
+{
+    AGAIN(sql_secret_get(s, scope, name, ret, a, err));
+}
+
+bool again_secrets_page(struct store *s, struct ulid scope, struct str after, bool all, size_t max,
+                        struct secret **ret, size_t *ret_n, struct arena *a, struct err *err)
+{
+    AGAIN(sql_secrets_page(s, scope, after, all, max, ret, ret_n, a, err));
+}
+
+bool again_memo_get(struct store *s, struct ulid job_id, struct str name, struct str *ret, struct arena *a,
+                    struct err *err)
+{
+    AGAIN(sql_memo_get(s, job_id, name, ret, a, err));
+}
+
 bool again_nodes_list(struct store *s, struct node **ret, size_t *ret_n, struct instant *ret_now,
                       struct arena *a, struct err *err)
 {

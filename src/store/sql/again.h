@@ -32,6 +32,12 @@ bool again_user_by_email(struct store *s, struct str email, struct user *ret, st
                          struct err *err);
 bool again_admin_exists(struct store *s, bool *ret, struct err *err);
 bool again_setting_get(struct store *s, struct str key, struct str *ret, struct arena *a, struct err *err);
+bool again_secret_get(struct store *s, struct ulid scope, struct str name, struct secret *ret, struct arena *a,
+                      struct err *err);
+bool again_secrets_page(struct store *s, struct ulid scope, struct str after, bool all, size_t max,
+                        struct secret **ret, size_t *ret_n, struct arena *a, struct err *err);
+bool again_memo_get(struct store *s, struct ulid job_id, struct str name, struct str *ret, struct arena *a,
+                    struct err *err);
 bool again_nodes_list(struct store *s, struct node **ret, size_t *ret_n, struct instant *ret_now,
                       struct arena *a, struct err *err);
 bool again_changes_read(struct store *s, int64_t after, size_t max, struct change **ret, size_t *ret_n,

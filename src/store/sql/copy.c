@@ -43,6 +43,8 @@ static const struct table tables[STORE_COPY_TABLES] = {
     TABLE("run_logs", RUN_LOGS, "biiiitt", 2),
     TABLE("dead_letters", DEAD_LETTERS, "bbtbbittiitiiittbt", 1),
     TABLE("outbox", OUTBOX, "iiiibbbiiiiiittt", 1, .numbers = 1),
+    TABLE("secrets", SECRETS, "btbtii", 2),
+    TABLE("memos", MEMOS, "btt", 2),
     TABLE("settings", SETTINGS, "tt", 1),
 };
 

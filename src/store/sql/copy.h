@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Moves everything that lasts from one database to another of any kind: jobs, plans, runs with their logs,
-// dead letters, users, sessions, settings and the events not yet passed on, row by row as they are. What
-// belongs to a running cluster (nodes, duties, changes) is not taken along.
+// dead letters, users, sessions, settings, secrets, memos and the events not yet passed on, row by row as they
+// are. What belongs to a running cluster (nodes, duties, changes) is not taken along. Secrets stay sealed: only a
+// server with the same key can open them there.
 //
 // Neither store may be in use. The target is marked until the copy has been verified, so that an interrupted
 // one can be told from a whole one, and no server starts on it (store_whole).
@@ -15,7 +16,7 @@ struct store_copy_table {
     int64_t rows;
     uint64_t sum; // over all rows in any order; the same in every kind of database
 };
-enum { STORE_COPY_TABLES = 10 };
+enum { STORE_COPY_TABLES = 12 };
 
 struct store_copy {
     struct store *from, *to; // of store_sql.h

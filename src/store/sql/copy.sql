@@ -9,6 +9,7 @@
 -- let letters: id, job_id, job_name, last_run_id, run_key, scheduled, reason, error_class, attempts, job_version, inputs, created_at, resolved, resolved_at, resolved_by, resolution, replay_run_id, definition
 -- let users: id, email, password_hash, roles, is_admin, enabled, session_epoch, created_at
 -- let sessions: token_hash, family, user_id, created_at, expires_at, used
+-- let secrets: scope, name, owner_id, sealed, created_at, updated_at
 -- let events: of_kind, what, at, job_id, run_id, run_key, job_version, attempt, scheduled, started, ended, exit_code, worker, error_class, error_message
 -- let five: ?1, ?2, ?3, ?4, ?5
 -- let ten: ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10
@@ -78,6 +79,20 @@ SELECT seq, {events} FROM outbox WHERE seq > ?1 ORDER BY seq LIMIT ?2
 INSERT INTO outbox ({events}) VALUES ({ten}, ?11, ?12, ?13, ?14, ?15)
 -- name: count_outbox
 SELECT count(*) FROM outbox
+
+-- name: read_secrets
+SELECT {secrets} FROM secrets WHERE scope >= ?1 AND (scope > ?1 OR name > ?2) ORDER BY scope, name LIMIT ?3
+-- name: put_secrets
+INSERT INTO secrets ({secrets}) VALUES ({five}, ?6)
+-- name: count_secrets
+SELECT count(*) FROM secrets
+
+-- name: read_memos
+SELECT job_id, name, value FROM memos WHERE job_id >= ?1 AND (job_id > ?1 OR name > ?2) ORDER BY job_id, name LIMIT ?3
+-- name: put_memos
+INSERT INTO memos (job_id, name, value) VALUES (?1, ?2, ?3)
+-- name: count_memos
+SELECT count(*) FROM memos
 
 -- What describes the database itself stays where it is.
 -- name: read_settings

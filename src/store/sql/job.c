@@ -201,6 +201,9 @@ static bool removal_write(struct db *d, void *arg, struct err *err)
     if (!db_later(s, err) || !sql_query(d, STORE_SPEC_REMOVE, &s, err))
         return false;
     db_put_id(s, 1, &w->id);
+    if (!db_later(s, err) || !sql_query(d, STORE_MEMOS_REMOVE, &s, err))
+        return false;
+    db_put_id(s, 1, &w->id);
     return db_later(s, err) && job_told(w->store, d, OUTBOX_JOB_DELETED, &w->id, err) &&
            (!events_on(w->store) || cancel_queued(d, STORE_OUTBOX_PUT_CANCELLED, w, err)) &&
            cancel_queued(d, STORE_RUNS_CANCEL_QUEUED, w, err);

@@ -51,6 +51,17 @@ bool sql_sessions_end_all(struct store *s, struct ulid user_id, struct err *err)
 bool sql_setting_get(struct store *s, struct str key, struct str *ret, struct arena *a, struct err *err);
 bool sql_setting_put(struct store *s, struct str key, struct str value, struct err *err);
 bool sql_setting_insert(struct store *s, struct str key, struct str value, struct err *err);
+bool sql_secret_put(struct store *s, const struct secret *v, struct err *err);
+bool sql_secret_get(struct store *s, struct ulid scope, struct str name, struct secret *ret, struct arena *a,
+                    struct err *err);
+bool sql_secrets_page(struct store *s, struct ulid scope, struct str after, bool all, size_t max,
+                      struct secret **ret, size_t *ret_n, struct arena *a, struct err *err);
+bool sql_secret_reseal(struct store *s, const struct secret *v, struct str expect, bool *ret_done, struct err *err);
+bool sql_secret_delete(struct store *s, struct ulid scope, struct str name, struct err *err);
+bool sql_memo_get(struct store *s, struct ulid job_id, struct str name, struct str *ret, struct arena *a,
+                  struct err *err);
+bool sql_memo_put(struct store *s, struct ulid run_id, int64_t token, struct str name, struct str value,
+                  struct err *err);
 bool sql_node_register(struct store *s, const struct node *n, struct duration lease, struct err *err);
 bool sql_node_renew(struct store *s, int64_t token, struct duration lease, int64_t running,
                     int64_t clock_offset_us, struct err *err);

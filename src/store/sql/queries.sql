@@ -8,6 +8,7 @@
 -- let job: j.id, j.owner_id, j.version, j.created_at, j.updated_at, p.next_fire, p.last_run, p.run_count, x.enabled, x.state, r.status, j.definition
 -- let job_from: FROM jobs j JOIN plans p ON p.job_id = j.id JOIN plan_specs x ON x.job_id = j.id LEFT JOIN runs r ON r.id = p.last_run
 -- let dlq: d.id, d.job_id, d.job_name, d.last_run_id, d.run_key, d.scheduled, d.reason, d.error_class, d.attempts, d.job_version, d.inputs, d.created_at, d.resolved, d.resolved_at, d.resolved_by, d.resolution, d.replay_run_id, d.definition
+-- let secret: s.scope, s.name, s.owner_id, s.sealed, s.created_at, s.updated_at
 -- let user: u.id, u.email, u.password_hash, u.roles, u.enabled, u.session_epoch, u.created_at
 
 -- The store's clock, in microseconds: the moment itself, not when the transaction or the statement began, so that a
@@ -296,6 +297,33 @@ INSERT INTO settings VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = ?2
 INSERT INTO settings VALUES (?1, ?2) ON CONFLICT DO NOTHING
 -- name: setting_remove
 DELETE FROM settings WHERE name = ?1
+
+-- ---- secrets and memos ----
+
+-- name: secret_put
+INSERT INTO secrets VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+ON CONFLICT (scope, name) DO UPDATE SET owner_id = ?3, sealed = ?4, updated_at = ?6
+-- name: secret_get
+SELECT {secret} FROM secrets s WHERE s.scope = ?1 AND s.name = ?2
+-- The first condition alone is what an index can use everywhere.
+-- name: secrets_page_all
+SELECT {secret} FROM secrets s WHERE s.scope >= ?1 AND (s.scope > ?1 OR s.name > ?2) ORDER BY s.scope, s.name LIMIT ?3
+-- name: secrets_page
+SELECT {secret} FROM secrets s WHERE s.scope = ?1 AND s.name > ?2 ORDER BY s.name LIMIT ?3
+-- name: secret_reseal
+UPDATE secrets SET sealed = ?4 WHERE scope = ?1 AND name = ?2 AND sealed = ?3
+-- name: secret_remove
+DELETE FROM secrets WHERE scope = ?1 AND name = ?2
+-- name: memo_get
+SELECT m.value FROM memos m WHERE m.job_id = ?1 AND m.name = ?2
+-- The job of a run that is still owned. It stays so until the end of the transaction.
+-- name: memo_job
+SELECT r.job_id FROM runs r JOIN jobs j ON j.id = r.job_id
+WHERE r.id = ?1 AND r.status = 1 AND r.token = ?2 AND j.deleted_at IS NULL
+-- name: memo_put
+INSERT INTO memos VALUES (?1, ?2, ?3) ON CONFLICT (job_id, name) DO UPDATE SET value = ?3
+-- name: memos_remove
+DELETE FROM memos WHERE job_id = ?1
 
 -- ---- the cluster ----
 

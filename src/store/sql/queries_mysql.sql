@@ -263,6 +263,13 @@ WHERE id = ?1
 SELECT s.family, s.user_id, s.expires_at, s.used FROM sessions s WHERE s.token_hash = ?1 FOR UPDATE
 -- name: setting_put
 INSERT INTO settings VALUES (?1, ?2) ON DUPLICATE KEY UPDATE value = ?2
+-- name: secret_put
+INSERT INTO secrets VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON DUPLICATE KEY UPDATE owner_id = ?3, sealed = ?4, updated_at = ?6
+-- name: memo_job
+SELECT r.job_id FROM runs r JOIN jobs j ON j.id = r.job_id
+WHERE r.id = ?1 AND r.status = 1 AND r.token = ?2 AND j.deleted_at IS NULL FOR UPDATE
+-- name: memo_put
+INSERT INTO memos VALUES (?1, ?2, ?3) ON DUPLICATE KEY UPDATE value = ?3
 
 -- ---- the cluster ----
 

@@ -169,6 +169,12 @@ SELECT count(*) FROM (SELECT 1 FROM dead_letters d LEFT JOIN jobs j ON j.id = d.
 WHERE (?2 < 0 OR d.resolved = ?2) AND (?3::bytea IS NULL OR d.job_id = ?3)
   AND (?4::bytea IS NULL OR j.owner_id = ?4) LIMIT ?1) c
 
+-- ---- secrets and memos ----
+
+-- name: memo_job
+SELECT r.job_id FROM runs r JOIN jobs j ON j.id = r.job_id
+WHERE r.id = ?1 AND r.status = 1 AND r.token = ?2 AND j.deleted_at IS NULL FOR SHARE
+
 -- ---- the cluster ----
 
 -- name: change_put_rows

@@ -149,7 +149,10 @@ static bool sql_check(struct store *s, struct err *err)
     .session_rotate = sql_session_rotate, .session_end = sql_session_end,                                    \
     .sessions_end_all = sql_sessions_end_all, .setting_get = again_setting_get,                              \
     .setting_put = sql_setting_put, .setting_insert = sql_setting_insert,                                    \
-    .node_register = sql_node_register, .node_renew = sql_node_renew, .node_publish = sql_node_publish,      \
+    .secret_put = sql_secret_put, .secret_get = again_secret_get, .secrets_page = again_secrets_page,        \
+    .secret_reseal = sql_secret_reseal, .secret_delete = sql_secret_delete, .memo_get = again_memo_get,      \
+    .memo_put = sql_memo_put, .node_register = sql_node_register, .node_renew = sql_node_renew,              \
+    .node_publish = sql_node_publish,                                                                        \
     .node_leave = sql_node_leave, .node_want = sql_node_want, .nodes_list = again_nodes_list,                \
     .changes_read = again_changes_read, .changes_last = again_changes_last,                                  \
     .changes_trim = sql_changes_trim, .duty_hold = sql_duty_hold, .duty_release = sql_duty_release,          \

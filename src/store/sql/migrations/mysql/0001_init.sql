@@ -160,6 +160,23 @@ CREATE TABLE IF NOT EXISTS settings (
     PRIMARY KEY (name)
 ) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4 COLLATE = utf8mb4_bin;
 
+CREATE TABLE IF NOT EXISTS secrets (
+    scope BINARY(16) NOT NULL,
+    name VARBINARY(255) NOT NULL,
+    owner_id BINARY(16) NOT NULL,
+    sealed MEDIUMTEXT NOT NULL,
+    created_at BIGINT NOT NULL,
+    updated_at BIGINT NOT NULL,
+    PRIMARY KEY (scope, name)
+) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4 COLLATE = utf8mb4_bin;
+
+CREATE TABLE IF NOT EXISTS memos (
+    job_id BINARY(16) NOT NULL,
+    name VARBINARY(255) NOT NULL,
+    value MEDIUMTEXT NOT NULL,
+    PRIMARY KEY (job_id, name)
+) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4 COLLATE = utf8mb4_bin;
+
 -- ---- the cluster: times by the store's clock ----
 
 CREATE TABLE IF NOT EXISTS nodes (

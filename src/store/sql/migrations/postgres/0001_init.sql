@@ -144,6 +144,23 @@ CREATE TABLE settings (
     value TEXT NOT NULL
 );
 
+CREATE TABLE secrets (
+    scope BYTEA NOT NULL,
+    name TEXT COLLATE "C" NOT NULL,
+    owner_id BYTEA NOT NULL,
+    sealed TEXT NOT NULL,
+    created_at BIGINT NOT NULL,
+    updated_at BIGINT NOT NULL,
+    PRIMARY KEY (scope, name)
+);
+
+CREATE TABLE memos (
+    job_id BYTEA NOT NULL,
+    name TEXT COLLATE "C" NOT NULL,
+    value TEXT NOT NULL,
+    PRIMARY KEY (job_id, name)
+);
+
 -- ---- the cluster: times by the store's clock ----
 
 CREATE TABLE nodes (

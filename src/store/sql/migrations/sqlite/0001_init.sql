@@ -145,6 +145,25 @@ CREATE TABLE settings (
     value TEXT NOT NULL
 ) WITHOUT ROWID;
 
+-- Values that are sealed with a key which is not in the database. scope: the user whose jobs may use it; zeros: all.
+CREATE TABLE secrets (
+    scope BLOB NOT NULL,
+    name TEXT NOT NULL,
+    owner_id BLOB NOT NULL,
+    sealed TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL,
+    PRIMARY KEY (scope, name)
+) WITHOUT ROWID;
+
+-- What a job remembers from run to run.
+CREATE TABLE memos (
+    job_id BLOB NOT NULL,
+    name TEXT NOT NULL,
+    value TEXT NOT NULL,
+    PRIMARY KEY (job_id, name)
+);
+
 -- ---- the cluster: times by the store's clock ----
 
 CREATE TABLE nodes (
