@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Name resolution has no way to be interrupted, so a thread of its own does it and is left behind when nobody waits
-// for it any more; what both sides use is counted.
+// Name resolution has no way to be interrupted, so a thread of its own does it and is left behind when nobody
+// waits for it any more; what both sides use is counted.
 #include "net/dial.h"
 
 #include <errno.h>
@@ -61,10 +61,11 @@ static bool wait_for(const struct waiting *w, int fd, short events, struct err *
     for (;;) {
         int64_t left_ms = mono_since(w->until, clock_mono(d->clock)).us / US_PER_MS;
         if (stopped(d))
-            return ERR(err, ERR_UNAVAILABLE, "\"%.*s:%d\": stopped while connecting", STR_ARG(d->host), d->port);
+            return ERR(err, ERR_UNAVAILABLE, "\"%.*s:%d\": stopped while connecting", STR_ARG(d->host),
+                       d->port);
         if (left_ms <= 0)
-            return ERR(err, ERR_TIMEOUT, "\"%.*s:%d\" does not answer within %lld s", STR_ARG(d->host), d->port,
-                       (long long)(d->at_most.us / US_PER_S));
+            return ERR(err, ERR_TIMEOUT, "\"%.*s:%d\" does not answer within %lld s", STR_ARG(d->host),
+                       d->port, (long long)(d->at_most.us / US_PER_S));
         struct pollfd p = {.fd = fd, .events = events};
         if (poll(&p, 1, left_ms < DIAL_SLICE_MS ? (int)left_ms : DIAL_SLICE_MS) > 0)
             return true;
@@ -77,7 +78,8 @@ static struct lookup *resolve(const struct waiting *w, struct err *err)
     const struct dial *d = w->d;
     if (d->host.n == 0 || d->host.n > DIAL_HOST_MAX || memchr(d->host.p, '\0', d->host.n) || d->port < 1 ||
         d->port > PORT_MAX) {
-        (void)ERR(err, ERR_INVALID, "a host has 1 to %d bytes, a port is from 1 to %d", DIAL_HOST_MAX, PORT_MAX);
+        (void)ERR(err, ERR_INVALID, "a host has 1 to %d bytes, a port is from 1 to %d", DIAL_HOST_MAX,
+                  PORT_MAX);
         return NULL;
     }
     struct lookup *l = mem_new(struct lookup);
@@ -91,7 +93,8 @@ static struct lookup *resolve(const struct waiting *w, struct err *err)
     if (answered && l->failed == 0)
         return l;
     if (answered)
-        (void)ERR(err, ERR_UNAVAILABLE, "host \"%s\" cannot be resolved: %s", l->host, gai_strerror(l->failed));
+        (void)ERR(err, ERR_UNAVAILABLE, "host \"%s\" cannot be resolved: %s", l->host,
+                  gai_strerror(l->failed));
     lookup_drop(l);
     return NULL;
 }
@@ -138,7 +141,8 @@ bool dial(const struct dial *d, int *ret_fd, struct err *err)
     }
     if (!ok && !tried)
         (void)ERR(err, ERR_DENIED,
-                  "the address of \"%s\" is refused by the egress guard; an administrator can open it with egress.allow",
+                  "the address of \"%s\" is refused by the egress guard; an administrator can open it with "
+                  "egress.allow",
                   l->host);
     lookup_drop(l);
     return ok;

@@ -3,6 +3,9 @@
 // and a value it refuses is not repeated.
 #include "net/kafka_conf.h"
 
+#include <errno.h>
+#include <sys/socket.h>
+
 #include "base/log.h"
 
 const char *const kafka_security_words[] = {"plaintext", "ssl", "sasl_plaintext", "sasl_ssl", NULL};
@@ -55,8 +58,22 @@ static void on_error(rd_kafka_t *rk, int code, const char *text, void *opaque)
     bool all = code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN;
     b->denied |= code == RD_KAFKA_RESP_ERR__AUTHENTICATION;
     b->down |= all || b->denied || code == RD_KAFKA_RESP_ERR__FATAL;
-    if (!all || !b->reason[0]) // else the reason itself was told before
-        snprintf(b->reason, sizeof b->reason, "%s", text);
+    if (all && b->reason[0])
+        return; // the reason itself was told before
+    snprintf(b->reason, sizeof b->reason, "%s", text);
+    b->code = (rd_kafka_resp_err_t)code;
+}
+
+// On threads of librdkafka, for every connection.
+static int on_connect(int fd, const struct sockaddr *address, int n, const char *broker, void *opaque)
+{
+    struct kafka_base *b = opaque;
+    (void)broker;
+    if (b->egress && !egress_permits(b->egress, address)) {
+        atomic_store(&b->refused, true);
+        return EACCES;
+    }
+    return connect(fd, address, (socklen_t)n) == 0 || errno == EINPROGRESS ? 0 : errno;
 }
 
 static bool set(rd_kafka_conf_t *conf, const char *name, const char *value, struct err *err)
@@ -104,10 +121,11 @@ rd_kafka_conf_t *kafka_conf_new(const struct kafka_options *o, const struct kafk
                                 struct kafka_base *base, struct err *err)
 {
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
-    *base = (struct kafka_base){.clock = o->clock, .stop = o->stop};
+    *base = (struct kafka_base){.clock = o->clock, .stop = o->stop, .egress = o->egress};
     rd_kafka_conf_set_opaque(conf, base);
     rd_kafka_conf_set_log_cb(conf, on_log);
     rd_kafka_conf_set_error_cb(conf, on_error);
+    rd_kafka_conf_set_connect_cb(conf, on_connect);
     if (set_pairs(conf, common, sizeof common / sizeof common[0], err) && set_options(conf, o, err) &&
         set_pairs(conf, more, n, err))
         return conf;
@@ -157,6 +175,34 @@ bool kafka_ok(rd_kafka_error_t *e, const char *what, struct err *err)
     (void)kafka_fail(err, rd_kafka_error_code(e), what);
     rd_kafka_error_destroy(e);
     return false;
+}
+
+bool kafka_trouble(struct kafka_base *b, struct err *err)
+{
+    bool refused = atomic_exchange(&b->refused, false);
+    if (refused)
+        (void)ERR(err, ERR_DENIED,
+                  "kafka: the address of a broker is refused by the egress guard; an administrator "
+                  "can open it with egress.allow");
+    else
+        (void)ERR(err, ERR_UNAVAILABLE, "kafka: %s", b->reason);
+    err->native = (int)(refused ? RD_KAFKA_RESP_ERR__TRANSPORT : b->code);
+    b->reason[0] = '\0';
+    b->code = RD_KAFKA_RESP_ERR_NO_ERROR;
+    b->down = b->denied = false;
+    return false;
+}
+
+const char *kafka_error_name(const struct err *err)
+{
+    return rd_kafka_err2name((rd_kafka_resp_err_t)err->native);
+}
+
+bool kafka_error_unreachable(const struct err *err)
+{
+    return err->native == RD_KAFKA_RESP_ERR__TRANSPORT ||
+           err->native == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN || err->native == RD_KAFKA_RESP_ERR__RESOLVE ||
+           err->native == RD_KAFKA_RESP_ERR__SSL;
 }
 
 int kafka_slice(const struct kafka_base *b, struct mono until)

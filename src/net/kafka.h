@@ -10,6 +10,7 @@
 #include <stdatomic.h>
 
 #include "base/clock.h"
+#include "net/egress.h"
 
 enum kafka_security { KAFKA_PLAINTEXT, KAFKA_SSL, KAFKA_SASL_PLAINTEXT, KAFKA_SASL_SSL };
 extern const char *const kafka_security_words[]; // "plaintext", …, NULL-terminated
@@ -35,7 +36,13 @@ struct kafka_options {
     struct str mechanism, username, password; // SASL: PLAIN, SCRAM-SHA-256, SCRAM-SHA-512
     struct str ca_file;  // PEM of the authorities; absent: the system's
     const _Atomic bool *stop; // set by another thread: waits end soon; NULL: never
+    const struct egress *egress; // judges the address of every connection, whatever a broker says its name is; NULL: all
 };
+
+// Errors of these functions hold librdkafka's code in err.native.
+const char *kafka_error_name(const struct err *err); // "UNKNOWN_TOPIC_OR_PART"
+// No broker could be reached at all; with ERR_DENIED because the egress guard refuses their addresses.
+bool kafka_error_unreachable(const struct err *err);
 
 struct kafka_message {
     struct str topic;

@@ -17,9 +17,12 @@ enum {
 struct kafka_base {
     const struct clock *clock;
     const _Atomic bool *stop;
+    const struct egress *egress;
     rd_kafka_t *rk;
+    _Atomic bool refused; // an address, by the egress guard; on any thread
     // By the owner's thread only:
     char reason[KAFKA_REASON_MAX]; // the last trouble with a broker; "" = none
+    rd_kafka_resp_err_t code;      // likewise
     bool down;                     // with all of them, as far as we know
     bool denied;                   // they do not let us in: waiting would not help
 };
@@ -42,6 +45,8 @@ static inline bool kafka_stopped(const struct kafka_base *b)
 {
     return b->stop && atomic_load_explicit(b->stop, memory_order_relaxed);
 }
+// Tells the last trouble and forgets it; returns false.
+bool kafka_trouble(struct kafka_base *b, struct err *err);
 // Milliseconds until then, at most a slice, at least 0.
 int kafka_slice(const struct kafka_base *b, struct mono until);
 

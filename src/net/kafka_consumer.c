@@ -133,14 +133,6 @@ static void message_copy(const rd_kafka_message_t *m, struct kafka_message *ret,
     headers_copy(m, &ret->headers, a);
 }
 
-static bool trouble(struct kafka_consumer *c, struct err *err)
-{
-    (void)ERR(err, ERR_UNAVAILABLE, "kafka: %s", c->base.reason);
-    c->base.reason[0] = '\0';
-    c->base.down = c->base.denied = false;
-    return false;
-}
-
 // The next message, or NULL. Errors that librdkafka tells as messages become the reason.
 static rd_kafka_message_t *next_message(struct kafka_consumer *c, int ms)
 {
@@ -148,6 +140,7 @@ static rd_kafka_message_t *next_message(struct kafka_consumer *c, int ms)
     if (!m || m->err == RD_KAFKA_RESP_ERR_NO_ERROR)
         return m;
     snprintf(c->base.reason, sizeof c->base.reason, "%s", rd_kafka_message_errstr(m));
+    c->base.code = m->err;
     c->base.down = true;
     rd_kafka_message_destroy(m);
     return NULL;
@@ -174,7 +167,7 @@ bool kafka_poll(struct kafka_consumer *c, struct duration at_most, size_t max, s
     }
     must(!a->exhausted); // the bounds above are made for KAFKA_POLL_ARENA
     if (n == 0 && c->base.down)
-        return trouble(c, err);
+        return kafka_trouble(&c->base, err);
     *ret = v;
     *ret_n = n;
     return true;

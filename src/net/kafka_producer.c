@@ -131,11 +131,13 @@ static bool too_late(struct kafka_producer *p, struct duration at_most, struct e
 {
     if (kafka_stopped(&p->base))
         return ERR(err, ERR_UNAVAILABLE, "kafka: stopped while waiting for the brokers");
-    if (p->base.denied)
-        return ERR(err, ERR_UNAVAILABLE, "kafka: %s", p->base.reason);
-    return ERR(err, ERR_UNAVAILABLE, "kafka: not acknowledged within %lld s: %s",
-               (long long)(at_most.us / US_PER_S),
-               p->base.reason[0] ? p->base.reason : "the brokers do not answer");
+    if (p->base.denied || p->base.refused)
+        return kafka_trouble(&p->base, err);
+    (void)ERR(err, ERR_UNAVAILABLE, "kafka: not acknowledged within %lld s: %s",
+              (long long)(at_most.us / US_PER_S),
+              p->base.reason[0] ? p->base.reason : "the brokers do not answer");
+    err->native = (int)(p->base.code ? p->base.code : RD_KAFKA_RESP_ERR__TIMED_OUT);
+    return false;
 }
 
 bool kafka_produce(struct kafka_producer *p, struct kafka_message *v, size_t n, struct duration at_most,
