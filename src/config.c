@@ -384,6 +384,8 @@ static void complete(const struct load *l, struct config *c)
         c->auth_registration = c->profile == PROFILE_PRODUCTION ? REGISTRATION_CLOSED : REGISTRATION_OPEN;
     if (!given(l, "script.enabled"))
         c->script_enabled = c->profile != PROFILE_PRODUCTION;
+    if (!given(l, "script.sandbox"))
+        c->script_sandbox = c->profile == PROFILE_PRODUCTION ? SCRIPTS_RESTRICTED : SCRIPTS_OPEN;
 }
 
 bool config_listen_parse(struct str s, struct str *ret_host, int64_t *ret_port, struct err *err)

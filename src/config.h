@@ -19,6 +19,7 @@
 
 enum config_profile { PROFILE_DEVELOPMENT, PROFILE_STAGING, PROFILE_PRODUCTION };
 enum config_registration { REGISTRATION_CLOSED, REGISTRATION_OPEN };
+enum config_sandbox { SCRIPTS_OPEN, SCRIPTS_RESTRICTED, SCRIPTS_STRICT }; // as enum sandbox_level
 enum config_durability { DURABILITY_FULL, DURABILITY_NORMAL };
 
 enum config_kind {
@@ -54,7 +55,7 @@ struct setting {
     const char *doc;          // sentences without a full stop at the end
 };
 
-enum { CONFIG_SETTINGS = 57 };
+enum { CONFIG_SETTINGS = 58 };
 extern const struct setting config_settings[CONFIG_SETTINGS];
 
 struct config {
@@ -84,6 +85,7 @@ struct config {
     struct str admin_password; // absent = not given
     int64_t engine_running_max, engine_flush_max, engine_shutdown_grace_s;
     bool script_enabled;
+    int script_sandbox; // enum config_sandbox
     int64_t runner_threads, runner_blocking_threads, net_loops;
     struct str secrets_key; // absent = not given
     struct strs files_roots;

@@ -26,6 +26,7 @@ enum {
 
 static const char *const profile_words[] = {"development", "staging", "production", NULL};
 static const char *const registration_words[] = {"closed", "open", NULL};
+static const char *const sandbox_words[] = {"none", "restricted", "strict", NULL};
 static const char *const durability_words[] = {"full", "normal", NULL};
 static const char *const mechanism_words[] = {"PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", NULL};
 static const char *const log_level_words[] = {"debug", "info", "warn", "error", NULL};
@@ -147,6 +148,9 @@ const struct setting config_settings[CONFIG_SETTINGS] = {
         "How long running attempts may go on after SIGTERM"),
     ROW("script.enabled", CONFIG_BOOL, script_enabled, NULL, 0, 0,
         "Whether SCRIPT jobs may run. Default: false in production, else true"),
+    ROW("script.sandbox", CONFIG_ENUM, script_sandbox, NULL, 0, 0,
+        "Least sandbox of every script; a job may ask for more. Default: restricted in production, else none",
+        .names = sandbox_words),
     ROW("runner.threads", CONFIG_I64, runner_threads, "2", 1, 16, "Threads that load and begin attempts"),
     ROW("runner.blockingThreads", CONFIG_I64, runner_blocking_threads, "32", 1, BLOCKING_THREADS_MAX,
         "Databases, brokers, files and mail that jobs may wait for at the same time; more wait their turn"),

@@ -111,7 +111,9 @@ static void the_profile_decides_registration_and_scripts(void **state)
     assert_true(load(w, "profile: production\n", NULL, NULL));
     assert_int_equal(w->c.auth_registration, REGISTRATION_CLOSED);
     assert_false(w->c.script_enabled);
+    assert_int_equal(w->c.script_sandbox, SCRIPTS_RESTRICTED);
     assert_true(load(w, NULL, NULL, "profile=staging"));
+    assert_int_equal(w->c.script_sandbox, SCRIPTS_OPEN);
     assert_int_equal(w->c.auth_registration, REGISTRATION_OPEN);
     assert_true(w->c.script_enabled);
     const char *const env[] = {"CHRONOS_PROFILE=production", "CHRONOS_SCRIPT_ENABLED=yes",

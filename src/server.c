@@ -159,6 +159,7 @@ static bool open_jobs(struct server *s, struct err *err)
                               .http = s->http,
                               .processes = s->processes,
                               .scripts_enabled = s->config->script_enabled,
+                              .script_sandbox = s->config->script_sandbox,
                               .blocking = s->blocking,
                               .egress = &s->egress,
                               .settings = &s->job_settings};

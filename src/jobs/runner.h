@@ -12,6 +12,7 @@
 #include "jobs/job_type.h"
 
 struct blocking;
+struct breakers;
 struct egress;
 struct job_services;
 struct job_settings;
@@ -27,11 +28,13 @@ struct job_env {
     struct http_client *http;    // on the same loops, in the same order
     struct processes *processes; // NULL: scripts cannot be run
     bool scripts_enabled;        // setting; off: SCRIPT fails with one sentence
+    int script_sandbox;          // enum sandbox_level: the least that every script gets
     struct runner *runner;       // set by runner_new
     struct blocking *blocking;   // NULL: types that block cannot be run
     const struct egress *egress; // which addresses jobs may reach; NULL: all
     const struct job_services *services; // what the layers above do for jobs; NULL: none of it
     const struct job_settings *settings; // NULL: the defaults
+    struct breakers *breakers;           // NULL: every target is called, however it fares
 };
 
 enum { RUNNER_THREADS_DEFAULT = 2, RUNNER_THREADS_MAX = 16 };
@@ -49,6 +52,14 @@ size_t runner_active(struct runner *r); // attempts not ended
 size_t attempt_lane(const struct attempt *a);
 struct loop *attempt_loop(const struct attempt *a);
 void attempt_log(struct attempt *a, int level, int stream, struct str message, struct str context);
+// Asks the circuit breaker of what is to be called now: "https://host:443", "postgresql://host:5432", without user,
+// password or path. False: the attempt has been ended with CIRCUIT_OPEN. May wait for the store: from start or a body.
+// The attempt's result tells what became of the target: CONNECTION_ERROR means that it could not be reached, HTTP_5XX
+// and TIMEOUT that it fails, success and most other failures that it works. With several targets the result is about
+// the one named last; naming one again only says so.
+bool attempt_target(struct attempt *a, struct str target);
+// The failure that comes now means that the target could not be reached, whatever its class.
+void attempt_target_down(struct attempt *a);
 // The result is filled: gives the attempt back. attempt_succeed and its like end with it.
 void attempt_end(struct attempt *a);
 // Ends it as TIMED_OUT by a limit of the type's own.

@@ -10,6 +10,7 @@
 
 #include "base/json.h"
 #include "jobs/runner.h"
+#include "jobs/script_limits.h"
 #include "jobs/script_output.h"
 #include "jobs/template.h"
 #include "net/process.h"
@@ -21,15 +22,8 @@ enum {
     WORDS_MAX = 16, // of an interpreter
     OWN_VARIABLES = 8,
     NAME_BYTES_MAX = 128,
-    MB = 1024 * 1024,
-    MEMORY_MB_MAX = 1024 * 1024,
-    PROCESSES_MAX = 100000,
-    FILES_MAX = 65536,
 };
 
-struct script_limits {
-    int64_t memory_mb, cpu_seconds, processes, file_mb, open_files; // FIELD_ABSENT: none
-};
 struct script_payload {
     struct str script;
     struct str interpreter;
@@ -39,22 +33,6 @@ struct script_payload {
     int64_t timeout_seconds;
     struct script_limits limits;
 };
-
-#define T struct script_limits
-static const struct field limit_rows[] = {
-    FIELD_I64(T, memory_mb, "memoryMb", .min = 1, .max = MEMORY_MB_MAX,
-              .doc = "Address space of each process."),
-    FIELD_I64(T, cpu_seconds, "cpuSeconds", .min = 1, .max = JOB_TIMEOUT_S_MAX,
-              .doc = "CPU time of each process."),
-    FIELD_I64(T, processes, "processes", .min = 1, .max = PROCESSES_MAX,
-              .doc = "Processes of the user that the server runs as, all together; not enforced for root."),
-    FIELD_I64(T, file_mb, "fileMb", .min = 1, .max = MEMORY_MB_MAX,
-              .doc = "Largest file that may be written."),
-    FIELD_I64(T, open_files, "openFiles", .min = 8, .max = FILES_MAX, .doc = "Open files of each process."),
-};
-#undef T
-static const struct fields limit_fields = FIELDS("ScriptLimits", struct script_limits, limit_rows,
-                                                 .doc = "What a script may use at most.");
 
 #define T struct script_payload
 static const struct field script_rows[] = {
@@ -69,7 +47,7 @@ static const struct field script_rows[] = {
               .doc = "Absolute path; else a private folder that is removed afterwards."),
     FIELD_I64(T, timeout_seconds, "timeoutSeconds", .min = 1, .max = JOB_TIMEOUT_S_MAX,
               .doc = "Longest time; the job's own timeoutSeconds holds as well."),
-    FIELD_OBJECT(T, limits, "limits", struct script_limits, &limit_fields, .doc = "What it may use at most."),
+    FIELD_OBJECT(T, limits, "limits", struct script_limits, &script_limit_fields, .doc = "What it may use and touch."),
 };
 #undef T
 static const struct fields script_fields = FIELDS("ScriptPayload", struct script_payload, script_rows,
@@ -125,6 +103,7 @@ static void script_check(const void *payload, struct str base, struct faults *fa
     if (p->working_directory.p && !str_starts(p->working_directory, STR("/")))
         faults_add(faults, at(base, "workingDirectory", faults->a), "must be an absolute path");
     environment_check(&p->environment, base, faults);
+    script_limits_check(&p->limits, at(base, "limits", faults->a), faults);
 }
 
 // ---- the command ----
@@ -245,22 +224,12 @@ static bool env_make(struct attempt *a, const struct script_payload *p, struct s
     return !a->arena.exhausted;
 }
 
-static int64_t limit(int64_t value, int64_t unit)
-{
-    return value == FIELD_ABSENT ? 0 : value * unit;
-}
-
 static bool spec_make(struct attempt *a, const struct script_payload *p, struct process_spec *spec)
 {
-    const struct script_limits *l = &p->limits;
     spec->cwd = p->working_directory;
-    spec->timeout = duration_s(limit(p->timeout_seconds, 1));
-    spec->limits = (struct process_limits){
-        .memory_bytes = limit(l->memory_mb, MB), .cpu_seconds = limit(l->cpu_seconds, 1),
-        .processes = limit(l->processes, 1), .file_bytes = limit(l->file_mb, MB),
-        .open_files = limit(l->open_files, 1),
-    };
-    return argv_make(p, spec, &a->arena) && env_make(a, p, &spec->env);
+    spec->timeout = duration_s(p->timeout_seconds == FIELD_ABSENT ? 0 : p->timeout_seconds);
+    return argv_make(p, spec, &a->arena) && env_make(a, p, &spec->env) &&
+           script_limits_apply(a, &p->limits, spec, &a->arena);
 }
 
 // ---- running ----
@@ -293,10 +262,13 @@ static struct str ending(struct attempt *a, const struct process_exit *e)
 static void end_log(struct attempt *a, const struct process_exit *e, struct str text)
 {
     bool fine = e->code == 0 && e->signal == 0;
+    if (e->note[0])
+        attempt_log(a, LOG_LINE_WARN, STREAM_SYSTEM,
+                    arena_fmt(&a->arena, "run with less than was asked for (bestEffort): %s", e->note), STR_NONE);
     struct duration took = instant_since(clock_now(a->clock), a->started);
     struct str context = arena_fmt(
         &a->arena, "{\"exitCode\":%d,\"signal\":%d,\"durationMs\":%lld,\"cpuMs\":%lld,"
-        "\"maxMemoryBytes\":%lld}", e->code, e->signal, (long long)(took.us / US_PER_MS),
+        "\"peakMemoryBytes\":%lld}", e->code, e->signal, (long long)(took.us / US_PER_MS),
         (long long)(e->cpu.us / US_PER_MS),
         (long long)e->max_rss_bytes);
     attempt_log(a, fine ? LOG_LINE_INFO : LOG_LINE_ERROR, STREAM_SYSTEM, text, context);
@@ -308,6 +280,13 @@ static void failed(struct attempt *a, const struct process_exit *e, struct str t
     a->result.error_code = e->signal == 0 ? arena_fmt(&a->arena, "EXIT_%d", e->code)
                                           : arena_fmt(&a->arena, "SIGNAL_%d", e->signal);
     attempt_fail(a, "SCRIPT_ERROR", "%.*s", STR_ARG(text));
+}
+
+static void unavailable(struct attempt *a, struct str text)
+{
+    a->result.error_code = STR("SANDBOX_UNAVAILABLE");
+    attempt_fail(a, "SCRIPT_ERROR", "%.*s: ask for less in limits, set limits.bestEffort, or see chronos doctor",
+                 STR_ARG(text));
 }
 
 static void on_exited(void *ctx, const struct process_exit *e)
@@ -326,6 +305,8 @@ static void on_exited(void *ctx, const struct process_exit *e)
         attempt_timed_out(a, "the script took longer than %lld s", (long long)p->timeout_seconds);
     else if (e->lost)
         attempt_fail(a, "LOST", "%.*s", STR_ARG(text));
+    else if (e->unavailable)
+        unavailable(a, text);
     else if (e->text[0])
         attempt_fail(a, "SCRIPT_ERROR", "%.*s", STR_ARG(text));
     else if (e->code == 0 && e->signal == 0)

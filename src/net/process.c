@@ -180,8 +180,9 @@ static void on_report(struct processes *p, const struct spawn_report *r)
     if (!x || x->reported)
         return;
     x->exit = (struct process_exit){.code = r->code, .signal = r->signal, .cpu = {r->cpu_us},
-                                    .max_rss_bytes = r->max_rss_bytes};
+                                    .max_rss_bytes = r->max_rss_bytes, .unavailable = r->unavailable != 0};
     (void)snprintf(x->exit.text, sizeof x->exit.text, "%.*s", (int)sizeof r->text - 1, r->text);
+    (void)snprintf(x->exit.note, sizeof x->exit.note, "%.*s", (int)sizeof r->note - 1, r->note);
     reported(x);
 }
 

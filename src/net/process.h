@@ -42,6 +42,13 @@ struct process_limits {
     int64_t open_files;   // default PROCESS_FILES_DEFAULT
 };
 
+enum sandbox_level { SANDBOX_NONE, SANDBOX_RESTRICTED, SANDBOX_STRICT };
+struct process_sandbox { // how net/sandbox.h walls the program in
+    int level;           // enum sandbox_level
+    bool no_network;     // STRICT has none in any case
+    bool best_effort;    // what the machine cannot give is left out instead of refused
+};
+
 struct process_spec {
     struct strs argv;        // argv[0]: a path, or a name looked up in PATH of env
     struct str script;       // absent, or a text written to a private file for this run
@@ -49,6 +56,9 @@ struct process_spec {
     struct strs env;         // "NAME=value"; and HOME and TMPDIR = the private folder, unless named
     struct str cwd;          // absent: a private folder, removed afterwards
     struct process_limits limits;
+    struct process_sandbox sandbox;
+    // With a level of sandbox: folders in which cwd and the paths must lie, and what else it may read, or write.
+    struct strs roots, read_paths, write_paths;
     struct duration timeout; // then it is killed as by process_kill; 0 = none
 };
 
@@ -57,9 +67,11 @@ struct process_exit {
     int signal;    // that ended it, or 0
     bool lost;     // the spawner died: what became of the program is unknown
     bool timed_out; // killed because of the timeout
+    bool unavailable; // not started: the machine cannot give the sandbox or limits asked for
     char text[192]; // why it did not start, or was lost; "" otherwise
-    struct duration cpu; // user and system time of the program and of the children it waited for
-    int64_t max_rss_bytes;
+    struct duration cpu; // user and system time of all its processes
+    int64_t max_rss_bytes; // of its largest process
+    char note[160];        // what best_effort left out, or ""
 };
 
 enum process_stream { PROCESS_STDOUT, PROCESS_STDERR };

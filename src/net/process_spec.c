@@ -6,6 +6,7 @@
 
 #include "base/sbuf.h"
 #include "base/sync.h"
+#include "net/sandbox.h"
 #include "net/spawner.h"
 
 static bool spec_check(const struct process_spec *s, struct err *err)
@@ -19,6 +20,14 @@ static bool spec_check(const struct process_spec *s, struct err *err)
         struct str text = i < s->argv.n ? s->argv.v[i] : s->env.v[i - s->argv.n];
         if (str_find(text, '\0') < text.n)
             return ERR(err, ERR_INVALID, "an argument or variable holds a NUL byte");
+    }
+    const struct strs *const paths[] = {&s->roots, &s->read_paths, &s->write_paths};
+    for (size_t k = 0; k < sizeof paths / sizeof paths[0]; k++) {
+        if (paths[k]->n >= SANDBOX_PATHS_MAX)
+            return ERR(err, ERR_INVALID, "a sandbox takes less than %d paths of a kind", SANDBOX_PATHS_MAX);
+        for (size_t i = 0; i < paths[k]->n; i++)
+            if (paths[k]->v[i].n == 0 || str_find(paths[k]->v[i], '\0') < paths[k]->v[i].n)
+                return ERR(err, ERR_INVALID, "a path of the sandbox is empty or holds a NUL byte");
     }
     if (str_find(s->cwd, '\0') < s->cwd.n)
         return ERR(err, ERR_INVALID, "the working directory holds a NUL byte");
@@ -41,6 +50,8 @@ bool spawn_spec_pack(const struct process_spec *s, int *ret_fd, struct err *err)
     struct spawn_spec head = {
         .argc = (uint32_t)s->argv.n, .envc = (uint32_t)s->env.n, .has_script = s->script.p != NULL,
         .script_at = (uint32_t)s->script_at, .script_bytes = s->script.n, .limits = s->limits,
+        .sandbox = s->sandbox, .roots = (uint32_t)s->roots.n, .reads = (uint32_t)s->read_paths.n,
+        .writes = (uint32_t)s->write_paths.n,
     };
     struct sbuf b;
     sbuf_init(&b, NULL, PROCESS_SPEC_MAX);
@@ -49,6 +60,9 @@ bool spawn_spec_pack(const struct process_spec *s, int *ret_fd, struct err *err)
     strings_put(&b, s->env);
     sbuf_put(&b, s->cwd);
     sbuf_putc(&b, '\0');
+    strings_put(&b, s->roots);
+    strings_put(&b, s->read_paths);
+    strings_put(&b, s->write_paths);
     head.strings_bytes = b.n - sizeof head;
     sbuf_put(&b, s->script);
     bool ok = sbuf_ok(&b);

@@ -123,6 +123,7 @@ static void program_start(uint64_t id, const int fds[SPAWN_FDS])
         return;
     }
     s->report = (struct spawn_report){.id = id, .code = -1};
+    s->grouped = false;
     pid_t spawner = getpid(), keeper = fork();
     if (keeper == 0)
         keeper_main(s, fds, folder, grace_ms, spawner);

@@ -40,16 +40,20 @@ struct spawn_report {
     uint64_t id;
     int32_t code, signal;
     int64_t cpu_us, max_rss_bytes;
+    int32_t unavailable; // the sandbox or a limit cannot be given here
     char text[192];
+    char note[160];      // what was left out
 };
 
-// What SPAWN_FD_SPEC holds: this head, then argv, env and cwd ("" = private), each NUL-terminated, then the
-// script.
+// What SPAWN_FD_SPEC holds: this head, then argv, env, cwd ("" = private), roots and paths, each NUL-terminated,
+// then the script.
 struct spawn_spec {
     uint32_t argc, envc;
     uint32_t has_script, script_at;
     uint64_t strings_bytes, script_bytes;
     struct process_limits limits;
+    struct process_sandbox sandbox;
+    uint32_t roots, reads, writes; // numbers of paths
 };
 
 // ---- parts, internal ----
@@ -60,6 +64,7 @@ bool spawn_spec_pack(const struct process_spec *s, int *ret_fd, struct err *err)
 
 struct spawn_slot { // in memory shared by the spawner and its keepers
     pid_t keeper;   // 0: free
+    bool grouped;   // it may have a control group
     struct spawn_report report;
 };
 // The keeper's body, in a fresh child of the spawner. Does not return.

@@ -16,6 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "net/sandbox.h"
 #include "net/spawner.h"
 
 enum {
@@ -35,6 +36,9 @@ struct plan {
     const char *cwd;
     char home_text[420], tmp_text[420];
     struct process_limits limits;
+    struct sandbox sandbox;
+    const char *paths[3][SANDBOX_PATHS_MAX + 1]; // roots, to be read, to be written
+    char group[64];
     int out, err;
     pid_t keeper;
 };
@@ -46,6 +50,30 @@ static void fail(const struct plan *p, const char *what, const char *name)
     int error = errno;
     (void)snprintf(p->slot->report.text, sizeof p->slot->report.text, "%s \"%.100s\": %s", what, name,
                    strerror(error));
+    _exit(EXIT_NOT_STARTED);
+}
+
+// A wall that cannot be put up: with best_effort it is only noted.
+static void lacking(const struct plan *p, const char *why)
+{
+    struct spawn_report *r = &p->slot->report;
+    size_t n = strlen(r->note);
+    if (p->sandbox.rules.best_effort) {
+        (void)snprintf(r->note + n, sizeof r->note - n, "%s%s", n > 0 ? "; " : "", why);
+        return;
+    }
+    r->unavailable = 1;
+    (void)snprintf(r->text, sizeof r->text, "%s", why);
+    _exit(EXIT_NOT_STARTED);
+}
+
+static void wall(const struct plan *p, enum sandbox_result result, const char *why)
+{
+    if (result == SANDBOX_LACKING)
+        lacking(p, why);
+    if (result != SANDBOX_REFUSED)
+        return;
+    (void)snprintf(p->slot->report.text, sizeof p->slot->report.text, "%s", why);
     _exit(EXIT_NOT_STARTED);
 }
 
@@ -63,11 +91,22 @@ static bool spec_map(int fd, const struct spawn_spec **ret, const char **ret_str
     size_t rest = (size_t)st.st_size - sizeof *s;
     if (s->strings_bytes == 0 || s->strings_bytes > rest || s->script_bytes != rest - s->strings_bytes ||
         strings[s->strings_bytes - 1] != '\0' || s->argc == 0 || s->argc > PROCESS_ARGS_MAX ||
-        s->envc > PROCESS_ARGS_MAX || (s->has_script && (s->script_at == 0 || s->script_at > s->argc)))
+        s->envc > PROCESS_ARGS_MAX || s->roots > SANDBOX_PATHS_MAX || s->reads > SANDBOX_PATHS_MAX ||
+        s->writes > SANDBOX_PATHS_MAX || (s->has_script && (s->script_at == 0 || s->script_at > s->argc)))
         return false;
     *ret = s;
     *ret_strings = strings;
     return true;
+}
+
+static void sandbox_read(struct plan *p, const struct spawn_spec *s, const char *at, const char *end)
+{
+    const uint32_t counts[] = {s->roots, s->reads, s->writes};
+    for (size_t k = 0; k < sizeof counts / sizeof counts[0]; k++)
+        for (uint32_t i = 0; i < counts[k] && at < end; i++, at += strlen(at) + 1)
+            p->paths[k][i] = at;
+    p->sandbox = (struct sandbox){.rules = s->sandbox, .home = p->home, .cwd = p->cwd, .roots = p->paths[0],
+                                  .reads = p->paths[1], .writes = p->paths[2]};
 }
 
 static void plan_read(struct plan *p, const struct spawn_spec *s, const char *strings)
@@ -94,6 +133,7 @@ static void plan_read(struct plan *p, const struct spawn_spec *s, const char *st
         p->env[n++] = p->tmp_text;
     p->cwd = at < end && *at ? at : p->home;
     p->limits = s->limits;
+    sandbox_read(p, s, at < end ? at + strlen(at) + 1 : end, end);
 }
 
 static void script_write(struct plan *p, const char *text, size_t n)
@@ -189,6 +229,7 @@ static void oom_first(void)
 static void program_become(const struct plan *p) __attribute__((noreturn));
 static void program_become(const struct plan *p)
 {
+    char why[SANDBOX_WHY_MAX];
     (void)setsid();
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != p->keeper)
@@ -200,7 +241,11 @@ static void program_become(const struct plan *p)
     streams_set(p);
     (void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
     signals_default();
+    p->slot->grouped = p->limits.processes > 0 || p->limits.memory_bytes > 0;
+    wall(p, sandbox_group_enter(p->group, p->limits.processes, p->limits.memory_bytes, why), why);
+    wall(p, sandbox_files(&p->sandbox, why), why);
     limits_set(p);
+    wall(p, sandbox_calls(&p->sandbox.rules, why), why);
     environ = (char **)p->env;
     (void)execvp(p->argv[0], p->argv);
     fail(p, "cannot execute", p->argv[0]);
@@ -208,16 +253,23 @@ static void program_become(const struct plan *p)
 
 // ---- waiting and killing ----
 
-static void report_fill(struct spawn_report *r, int status, const struct rusage *u)
+static void report_fill(struct spawn_report *r, int status)
 {
-    enum { RSS_UNIT = 1024 };
     r->code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
     r->signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
     if (r->text[0])
         r->code = -1;
-    r->cpu_us = (u->ru_utime.tv_sec + u->ru_stime.tv_sec) * US_PER_S + u->ru_utime.tv_usec +
-                u->ru_stime.tv_usec;
-    r->max_rss_bytes = u->ru_maxrss * RSS_UNIT;
+}
+
+// Of everything that was reaped here: the program, what it waited for, and what it left behind.
+static void usage_fill(struct spawn_report *r)
+{
+    enum { RSS_UNIT = 1024 };
+    struct rusage u;
+    if (getrusage(RUSAGE_CHILDREN, &u) != 0)
+        return;
+    r->cpu_us = (u.ru_utime.tv_sec + u.ru_stime.tv_sec) * US_PER_S + u.ru_utime.tv_usec + u.ru_stime.tv_usec;
+    r->max_rss_bytes = u.ru_maxrss * RSS_UNIT;
 }
 
 // Reaps what has ended; true once the program itself has.
@@ -225,11 +277,10 @@ static bool reap(pid_t program, struct spawn_report *r)
 {
     bool ended = false;
     int status;
-    struct rusage u;
-    for (pid_t pid; (pid = wait4(-1, &status, WNOHANG, &u)) > 0;) {
+    for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;) {
         if (pid != program)
             continue;
-        report_fill(r, status, &u);
+        report_fill(r, status);
         ended = true;
     }
     return ended;
@@ -326,6 +377,7 @@ void keeper_main(struct spawn_slot *slot, const int fds[SPAWN_FDS], const char *
     p.out = fds[SPAWN_FD_STDOUT];
     p.err = fds[SPAWN_FD_STDERR];
     p.keeper = getpid();
+    (void)snprintf(p.group, sizeof p.group, "chronos-%d-%llu", (int)spawner, (unsigned long long)slot->report.id);
     pid_t program = fork();
     if (program == 0) {
         plan_make(&p, fds[SPAWN_FD_SPEC], dir);
@@ -335,6 +387,9 @@ void keeper_main(struct spawn_slot *slot, const int fds[SPAWN_FDS], const char *
     if (program > 0) {
         program_wait(program, &signals, grace_ms, &slot->report);
         rest_kill(program, &signals);
+        usage_fill(&slot->report);
+        if (slot->grouped)
+            sandbox_group_remove(p.group);
     } else {
         (void)snprintf(slot->report.text, sizeof slot->report.text, "cannot start a process: %s",
                        strerror(errno));
