@@ -21,6 +21,9 @@ enum action {
     ACTION_RUN_CANCEL,
     ACTION_DLQ_READ,
     ACTION_DLQ_WRITE,        // replay, resolve
+    ACTION_SECRET_READ,      // names and dates, never values
+    ACTION_SECRET_WRITE,     // put and delete; those of everybody need the reach "all"
+    ACTION_SECRET_ROTATE,    // seal all with the newest key
     ACTION_AUDIT_READ,
     ACTION_METRICS_READ,     // figures of the whole server
     ACTION_CLUSTER_READ,
