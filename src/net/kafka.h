@@ -91,6 +91,13 @@ bool kafka_poll(struct kafka_consumer *c, struct duration at_most, size_t max, s
 // This one and all before it in its partition need not come again. The brokers are told within a second, at a
 // rebalance and at the end; until then a crash brings them once more.
 void kafka_done(struct kafka_consumer *c, const struct kafka_message *m);
+// Whether the brokers have given us partitions to read; known after some kafka_poll.
+bool kafka_assigned(struct kafka_consumer *c);
+// Tells the brokers what is done and waits for their answer, so that it does not come again whatever happens to us.
+bool kafka_commit(struct kafka_consumer *c, struct duration at_most, struct err *err)
+    __attribute__((warn_unused_result));
+// Messages behind what kafka_poll has returned, in our partitions, as far as is known here.
+int64_t kafka_left(struct kafka_consumer *c);
 // This one and all behind it in its partition are to come again. On failure free the consumer and make another one:
 // it starts behind what is done.
 bool kafka_rewind(struct kafka_consumer *c, const struct kafka_message *m, struct err *err)

@@ -27,6 +27,10 @@ struct kafka_base {
     bool denied;                   // they do not let us in: waiting would not help
 };
 
+struct kafka_consumer {
+    struct kafka_base base; // first
+};
+
 struct kafka_pair {
     const char *name, *value;
 };

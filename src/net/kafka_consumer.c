@@ -11,10 +11,6 @@ enum {
     SEEK_MS = 5000,
 };
 
-struct kafka_consumer {
-    struct kafka_base base; // first
-};
-
 static const struct kafka_pair settings[] = {
     {"enable.auto.offset.store", "false"}, // kafka_done stores
     {"enable.auto.commit", "true"},        // of what is stored
