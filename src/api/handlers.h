@@ -37,6 +37,11 @@ HANDLER(api_dlq_get);
 HANDLER(api_dlq_replay);
 HANDLER(api_dlq_resolve);
 HANDLER(api_dlq_replay_all);
+// secret.c
+HANDLER(api_secret_put);
+HANDLER(api_secrets_list);
+HANDLER(api_secret_delete);
+HANDLER(api_secrets_rotate);
 // schedule.c
 HANDLER(api_schedule_preview);
 // session.c
@@ -75,6 +80,11 @@ struct refresh_request {
 struct resolve_request {
     struct str reason;
 };
+struct secret_request {
+    struct str value;
+    bool shared;
+};
+extern const struct fields secret_request_fields;
 extern const struct fields run_request_fields, refresh_request_fields, logout_request_fields, resolve_request_fields;
 
 // One object as this interface shows it.

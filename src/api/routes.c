@@ -5,6 +5,7 @@
 #include "app/cluster.h"
 #include "app/dlq.h"
 #include "app/schedule.h"
+#include "app/secret.h"
 #include "app/setup.h"
 
 static const struct query_param dry_run[] = {
@@ -42,6 +43,15 @@ static const struct query_param dlq_params[] = {
     {0}};
 static const struct query_param replay_params[] = {
     {"jobId", QUERY_ID, "Dead letters of this job only.", NULL}, {0}};
+
+static const struct query_param secrets_params[] = {
+    {"cursor", QUERY_STR, "nextCursor of the page before.", NULL},
+    {"size", QUERY_I64, "Rows per page, 1–200.", NULL},
+    {0}};
+static const struct query_param secret_delete_params[] = {
+    {"shared", QUERY_BOOL, "The shared one.", NULL},
+    {"ownerId", QUERY_ID, "The one of this user; for administrators.", NULL},
+    {0}};
 
 #define JOB &job_fields
 #define RUN &run_fields
@@ -122,6 +132,15 @@ const struct route routes[] = {
      .doc = "Resolves a dead letter by running its occurrence again."},
     {"POST", "/dlq/{id}:resolve", ACTION_DLQ_WRITE, 200, api_dlq_resolve, ANSWER_ONE,
      .request = &resolve_request_fields, .response = LETTER, .doc = "Resolves a dead letter without running it."},
+
+    {"PUT", "/secrets/{name}", ACTION_SECRET_WRITE, 200, api_secret_put, ANSWER_ONE,
+     .request = &secret_request_fields, .response = &secret_fields, .doc = "Puts the value of a secret."},
+    {"GET", "/secrets", ACTION_SECRET_READ, 200, api_secrets_list, ANSWER_LIST, .response = &secret_fields,
+     .query = secrets_params, .doc = "Lists names, owners and dates of secrets; values are never shown."},
+    {"DELETE", "/secrets/{name}", ACTION_SECRET_WRITE, 204, api_secret_delete, ANSWER_NONE,
+     .query = secret_delete_params, .doc = "Deletes a secret; jobs that use it fail from then on."},
+    {"POST", "/secrets:rotate", ACTION_SECRET_ROTATE, 200, api_secrets_rotate, ANSWER_ONE,
+     .response = &secret_rotation_fields, .doc = "Seals secrets again with the first key of secrets.key, a part at a time."},
 
     {"GET", "/events", ACTION_RUN_READ, 200, api_events, ANSWER_STREAM,
      .doc = "Changes of the runs the caller may see, as they happen."},

@@ -15,6 +15,7 @@
 #include "auth/policy.h"
 #include "auth/throttle.h"
 #include "auth/token.h"
+#include "auth/vault.h"
 #include "base/clock.h"
 #include "engine/engine.h"
 #include "sched/zones.h"
@@ -48,6 +49,7 @@ struct app {
     struct engine *engine;       // NULL: works on the store without a server; nobody is told
     const struct clock *clock;
     const struct token_key *key; // NULL: nobody can sign in
+    const struct vault *vault;   // NULL: there can be no secrets
     struct zones *zones;
     struct throttle *throttle;
     struct cache *cache; // NULL: nothing is shared besides the store
@@ -66,6 +68,7 @@ struct app_parts {
     struct store *store;
     const struct clock *clock;
     const struct token_key *key; // may be NULL
+    const struct vault *vault;   // may be NULL
     struct zones *zones;
     struct cache *cache; // may be NULL
     struct app_settings settings;
