@@ -134,6 +134,8 @@ static bool first_fault(const struct faults *f, const char *what, struct err *er
 static bool job_load(struct attempt *a, struct str definition, struct faults *faults, struct err *err)
 {
     json_t *json CLEANUP_JSON = NULL;
+    if (field_decode_text(&job_fields, definition, &a->job, &a->arena))
+        return true;
     if (!json_parse(definition, &json, err))
         return err_wrap(err, "the job's definition");
     if (!field_decode(&job_fields, json, FIELD_DECODE_STORED, STR(""), &a->job, &a->arena, faults))
@@ -150,13 +152,16 @@ bool payload_decode(struct attempt *a, struct str definition, struct faults *fau
     a->type = job_type_find(a->job.type);
     if (!a->type)
         return ERR(err, ERR_INVALID, "job type \"%.*s\" is not part of this server", STR_ARG(a->job.type));
-    if (!json_parse(a->job.payload.p ? a->job.payload : STR("{}"), &json, err))
-        return err_wrap(err, "the job's payload");
     void *payload = arena_alloc(&a->arena, a->type->payload->size);
     if (!payload)
         return ERR(err, ERR_TOO_LARGE, "the job's payload is too large");
+    struct str text = a->job.payload.p ? a->job.payload : STR("{}");
+    a->payload = payload;
+    if (field_decode_text(a->type->payload, text, payload, &a->arena))
+        return true;
+    if (!json_parse(text, &json, err))
+        return err_wrap(err, "the job's payload");
     if (!field_decode(a->type->payload, json, FIELD_DECODE_STORED, STR("/payload"), payload, &a->arena, faults))
         return first_fault(faults, "the job's payload", err);
-    a->payload = payload;
     return true;
 }
