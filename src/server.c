@@ -229,7 +229,8 @@ static bool open_engine(struct server *s, struct err *err)
     struct engine_config c = {.node_name = s->config->node_name,
                               .running_max = s->config->engine_running_max,
                               .flush_max = s->config->engine_flush_max,
-                              .zones = s->zones};
+                              .zones = s->zones,
+                              .ends_apart = !s->store->exclusive};
     struct engine_listener listener = app_listener(&s->app);
     s->engine = engine_new(&c, s->store, runner_executor(s->runner), s->clock, &listener);
     if (!open_cluster(s, err))

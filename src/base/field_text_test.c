@@ -137,7 +137,6 @@ static void another_spelling_is_left(void **state)
         "{\"name\":\" \",\"inner\":{\"limit\":5}}",
         "{\"name\":\"\\u0041\",\"inner\":{\"limit\":5}}",
         "{\"name\":\"a\",\"inner\":{}}",
-        "{\"name\":\"a\"}",
         "{\"name\":\"a\",\"count\":101,\"inner\":{\"limit\":5}}",
         "{\"name\":\"a\",\"score\":1.0,\"inner\":{\"limit\":5}}",
         "{\"name\":\"a\",\"score\":9223372036854775808,\"inner\":{\"limit\":5}}",

@@ -58,7 +58,7 @@ static void background_decode(struct background *b, struct arena *a)
 static bool background_find(struct engine *e, const struct task *t, struct background *ret, struct err *err)
 {
     struct background b = {.gone = t->entry->gone, .version = t->job_version};
-    struct arena *a = &e->batch.arena;
+    struct arena *a = &e->ends.batch->arena;
     if (t->attempt_ref && !t->given_up && t->load == LOAD_DONE) {
         b.policy = t->attempt_ref->job.retry_policy;
         b.job_name = t->attempt_ref->job.name;
@@ -131,7 +131,7 @@ bool closing_decide(struct engine *e, struct task *t, struct closing *ret, struc
             if (lost)
                 result_set(t, RUN_CANCELLED, REASON_JOB_DELETED, MESSAGE_JOB_DELETED);
         } else {
-            struct arena *a = &e->batch.arena;
+            struct arena *a = &e->ends.batch->arena;
             c.reason = lost ? lost_reason(t, &b, a) : failed_reason(t, &b, a);
             c.then = c.reason.p ? CLOSE_DEAD : CLOSE_RETRY;
             c.retry_due = instant_add(t->end, retry_wait(e, t, &b));

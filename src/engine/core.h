@@ -8,10 +8,12 @@
 //   unknown.c  a commit nobody knows of    dispatch.c attempts → executor; deadlines
 //   recover.c  start-up                    sink.c     what attempts call, on the executor's threads
 //   rezone.c   time zone data changed   share.c    which jobs are ours, and until when
+//   ends.c     results beside the starts
 #ifndef ENGINE_CORE_H
 #define ENGINE_CORE_H
 
 #include "engine/batch.h"
+#include "engine/ends.h"
 #include "engine/engine.h"
 #include "engine/rezone.h"
 #include "engine/share.h"
@@ -43,6 +45,7 @@ struct engine {
     struct rezone rezone;
     struct batch batch;
     enum batch_state batch_state;
+    struct ends ends;
     struct attempt **starting; // won by the last flush, [running_max]
     size_t n_starting;
     int64_t in_flight, late_in_flight; // CLAIMING, RUNNING, or given up while the executor still has them
@@ -72,7 +75,9 @@ static inline bool engine_has_room(const struct engine *e) { return e->in_flight
 bool engine_has_late_room(const struct engine *e);
 void engine_report_run(struct engine *e, struct ulid run_id, struct ulid job_id, int status);
 
-// -- engine.c: the store's health
+// -- engine.c
+bool engine_at_rest(const struct engine *e); // nothing runs, and every end is in the store
+// The store's health:
 void store_failed(struct engine *e, const char *doing, const struct err *err);
 void store_worked(struct engine *e);
 bool store_resting(const struct engine *e, struct mono now); // waits after a failure
@@ -112,9 +117,9 @@ void finish_act(struct engine *e, struct finish *f, struct task *t, struct momen
 
 // -- flush.c, unknown.c
 bool flush_run(struct engine *e); // true when the store did something
-void flush_act(struct engine *e);
-void flush_abandon(struct engine *e); // nothing of the batch was written
-void unknown_resolve(struct engine *e);
+void flush_act(struct engine *e, struct batch *b);
+void flush_abandon(struct engine *e, struct batch *b); // nothing of the batch was written
+bool unknown_resolve(struct engine *e, struct batch *b); // false: the store cannot tell now
 
 // -- poke.c
 void poke_apply(struct engine *e);

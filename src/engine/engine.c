@@ -84,6 +84,7 @@ struct engine *engine_new(const struct engine_config *c, struct store *store, st
     agenda_init(&e->agenda);
     inbox_init(&e->inbox);
     batch_init(&e->batch, (size_t)e->config.flush_max);
+    ends_init(e);
     e->todo.heard = task_queue_of(QUEUE_HEARD);
     e->ended = task_queue_of(QUEUE_ENDED);
     e->starting = mem_array((size_t)e->config.running_max, sizeof(struct attempt *));
@@ -102,6 +103,7 @@ void engine_free(struct engine *e)
     entries_release(&e->entries);
     agenda_release(&e->agenda);
     inbox_release(&e->inbox);
+    ends_release(e);
     batch_release(&e->batch);
     ids_release(&e->todo.jobs);
     ids_release(&e->todo.runs);
@@ -199,14 +201,17 @@ static void take_inbox(struct engine *e, struct moment now)
 static bool work(struct engine *e)
 {
     if (e->batch_state == BATCH_UNKNOWN) {
-        unknown_resolve(e);
+        if (unknown_resolve(e, &e->batch))
+            e->batch_state = BATCH_IDLE;
         return e->batch_state == BATCH_IDLE;
     }
     poke_apply(e);
     if (store_resting(e, clock_mono(e->clock)))
         return false;
     promote(e, engine_now(e));
+    ends_give(e);
     bool more = flush_run(e) || e->todo.jobs.n + e->todo.runs.n > 0;
+    ends_give(e); // what was refused above
     more = share_step(e) || more; // after what is due
     return rezone_step(e) || more;
 }
@@ -269,6 +274,7 @@ struct instant engine_tick(struct engine *e)
     bool more = false;
     clock_check(e, now);
     take_inbox(e, now);
+    ends_collect(e);
     share_apply(e);
     share_watch_lease(e, now.mono);
     deadlines_check(e, now.mono);
@@ -279,6 +285,11 @@ struct instant engine_tick(struct engine *e)
     return wake;
 }
 
+bool engine_at_rest(const struct engine *e)
+{
+    return e->in_flight == 0 && e->ended.n == 0 && e->batch_state == BATCH_IDLE && ends_idle(e);
+}
+
 static bool engine_finished(struct engine *e, struct moment now)
 {
     if (!e->draining)
@@ -286,23 +297,25 @@ static bool engine_finished(struct engine *e, struct moment now)
     if (now.mono.us >= mono_add(e->drain_until, duration_s(DRAIN_EXTRA_S)).us)
         return true; // what is left is found LOST by the next start
     const struct log_buffer *logs = inbox_logs(&e->inbox);
-    return e->in_flight == 0 && e->ended.n == 0 && e->batch_state == BATCH_IDLE && logs->sent == logs->n;
+    return engine_at_rest(e) && logs->sent == logs->n;
 }
 
 void engine_run(struct engine *e)
 {
     (void)prctl(PR_SET_TIMERSLACK, TIMER_SLACK_NS); // of this thread; a kernel without it wakes us a little later
+    ends_start(e);
     for (;;) {
         struct instant wake = engine_tick(e);
         struct moment now = engine_now(e);
         if (engine_finished(e, now))
-            return;
+            break;
         struct duration sleep = instant_is_never(wake) ? duration_s(CLOCK_CHECK_S) : instant_since(wake, now.wall);
         if (sleep.us > CLOCK_CHECK_S * US_PER_S)
             sleep = duration_s(CLOCK_CHECK_S);
         if (sleep.us > 0)
             (void)waker_wait(&e->inbox.waker, sleep);
     }
+    ends_stop(e);
 }
 
 void engine_poke_jobs(struct engine *e, const struct ulid *ids, size_t n)

@@ -21,6 +21,7 @@ struct engine_config {
     int64_t flush_max;        // rows of one kind in one transaction (hold < 10 ms)
     uint64_t seed;            // of the engine's generator; 0 = from the system
     struct zones *zones;      // must outlive the engine; NULL: it keeps its own
+    bool ends_apart;          // results are written beside starts, by whoever calls engine_write_ends
 };
 
 // What an engine decides for when it is not alone. Without one it decides for every job, for ever.
@@ -60,7 +61,10 @@ bool engine_recover(struct engine *e, struct err *err) __attribute__((warn_unuse
 // Does what is due. Returns when it wants to be called again at the latest (INSTANT_NEVER: only when poked).
 struct instant engine_tick(struct engine *e);
 // Thread body of production: ticks until engine_stop was called and everything in flight has ended or grace is over.
+// With ends_apart it starts the thread that writes them.
 void engine_run(struct engine *e);
+// Writes the results that the engine has given away, if there are any. One thread other than the engine's.
+void engine_write_ends(struct engine *e);
 
 // -- from any thread --
 // The plans of these jobs changed in the store (insert, edit, pause, resume, delete).

@@ -50,7 +50,7 @@ static void finish_row(struct engine *e, struct task *t, struct run *r)
     if (r->error_message.n > RUN_ERROR_MESSAGE_MAX)
         r->error_message.n = str_utf8_cut(r->error_message, RUN_ERROR_MESSAGE_MAX);
     if (t->result.status == RUN_SKIPPED && !ulid_is_zero(t->in_way))
-        r->error_message = reason_overlap(t->in_way, &e->batch.arena);
+        r->error_message = reason_overlap(t->in_way, &e->ends.batch->arena);
     if (!t->attempt_ref || t->given_up)
         return;
     if (!instant_is_never(t->attempt_ref->started))
@@ -61,7 +61,7 @@ static void finish_row(struct engine *e, struct task *t, struct run *r)
 
 static struct run *retry_row(struct engine *e, const struct task *t, struct instant due)
 {
-    struct run *r = arena_new(&e->batch.arena, struct run);
+    struct run *r = arena_new(&e->ends.batch->arena, struct run);
     if (!r)
         return NULL;
     *r = (struct run){
@@ -90,7 +90,7 @@ static struct dead_letter *dead_letter_row(struct engine *e, const struct task *
 {
     // A constant key: every node must derive the same identifier, so that one occurrence has one dead letter.
     static const uint8_t salt[16] = "chronos dead let";
-    struct dead_letter *d = arena_new(&e->batch.arena, struct dead_letter);
+    struct dead_letter *d = arena_new(&e->ends.batch->arena, struct dead_letter);
     if (!d)
         return NULL;
     *d = (struct dead_letter){
@@ -133,7 +133,7 @@ static bool finish_build(struct engine *e, struct task *t)
     struct dead_letter *dead = NULL;
     bool full = c.then == CLOSE_RETRY ? !(retry = retry_row(e, t, c.retry_due))
                                       : c.then == CLOSE_DEAD && !(dead = dead_letter_row(e, t, &c));
-    struct finish *f = full ? NULL : batch_finish(&e->batch, t);
+    struct finish *f = full ? NULL : batch_finish(e->ends.batch, t);
     if (!f)
         return false;
     finish_row(e, t, f->run);
@@ -148,9 +148,9 @@ static bool finish_build(struct engine *e, struct task *t)
 void finish_fill(struct engine *e)
 {
     struct task_queue later = task_queue_of(QUEUE_ENDED);
-    int64_t logs_sent = e->logs_sent + (int64_t)e->batch.flush.n_logs;
+    int64_t logs_sent = e->logs_sent + (int64_t)e->ends.batch->flush.n_logs;
     struct task *t;
-    while (batch_open_finishes(&e->batch) && (t = task_queue_pop(&e->ended)) != NULL) {
+    while (batch_open_finishes(e->ends.batch) && (t = task_queue_pop(&e->ended)) != NULL) {
         // The log of a run is complete before its end can be seen.
         if (t->log_mark <= logs_sent && finish_build(e, t))
             continue;

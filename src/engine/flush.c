@@ -25,7 +25,8 @@ static void fill(struct engine *e)
     struct moment now = engine_now(e);
     struct agenda_node *n;
     bool late;
-    batch_logs(&e->batch, inbox_logs(&e->inbox));
+    if (!ends_apart(e))
+        batch_logs(&e->batch, inbox_logs(&e->inbox));
     bool decides = !e->draining && share_may_decide(e, now.mono);
     if (decides)
         while (batch_open(&e->batch) && engine_has_room(e) && (n = take_most_urgent(e, &late)) != NULL) {
@@ -36,7 +37,8 @@ static void fill(struct engine *e)
         }
     if (decides)
         rezone_fill(e, now);
-    finish_fill(e); // last: claims that were refused above end in the same flush
+    if (!ends_apart(e))
+        finish_fill(e); // last: claims that were refused above end in the same flush
     if (e->share.clustered && e->batch.flush.n_fires + e->batch.flush.n_claims > 0)
         e->batch.flush.node_token = e->token;
 }
@@ -49,19 +51,18 @@ static void task_discard(struct engine *e, struct task *t)
     overlap_release(e, p);
 }
 
-static void fire_drop_tasks(struct engine *e, size_t i)
+static void fire_drop_tasks(struct engine *e, struct batch *b, size_t i)
 {
-    for (size_t k = 0; k < e->batch.flush.fires[i].n_runs; k++)
-        if (e->batch.started[i][k])
-            task_discard(e, TAKE(e->batch.started[i][k]));
+    for (size_t k = 0; k < b->flush.fires[i].n_runs; k++)
+        if (b->started[i][k])
+            task_discard(e, TAKE(b->started[i][k]));
 }
 
-void flush_abandon(struct engine *e)
+void flush_abandon(struct engine *e, struct batch *b)
 {
-    struct batch *b = &e->batch;
     struct moment now = engine_now(e);
     for (size_t i = 0; i < b->flush.n_fires; i++) {
-        fire_drop_tasks(e, i);
+        fire_drop_tasks(e, b, i);
         rezone_again(e, b->planned[i]);
         plan_settle(e, b->planned[i]);
     }
@@ -94,19 +95,19 @@ static void run_act(struct engine *e, struct entry *p, const struct run *r, stru
     }
 }
 
-static void fire_act(struct engine *e, size_t i, struct moment now)
+static void fire_act(struct engine *e, struct batch *b, size_t i, struct moment now)
 {
-    struct fire *f = &e->batch.flush.fires[i];
-    struct entry *p = e->batch.planned[i];
+    struct fire *f = &b->flush.fires[i];
+    struct entry *p = b->planned[i];
     if (f->ret_won) {
         p->next_fire = f->new_next;
         rezone_won(e, p);
         for (size_t k = 0; k < f->n_runs; k++)
-            run_act(e, p, &f->runs[k], e->batch.started[i][k], now);
+            run_act(e, p, &f->runs[k], b->started[i][k], now);
         plan_settle(e, p);
         return;
     }
-    fire_drop_tasks(e, i);
+    fire_drop_tasks(e, b, i);
     if (f->ret_exists) {
         p->repeats = true;
         plan_settle(e, p);
@@ -128,9 +129,8 @@ static void claim_act(struct engine *e, struct claim *c, struct task *t, struct 
     ids_add(&e->todo.runs, &t->id, 1); // cancelled meanwhile? see what it is now
 }
 
-static void logs_act(struct engine *e)
+static void logs_act(struct engine *e, const struct batch *b)
 {
-    struct batch *b = &e->batch;
     const struct log_line *v = b->flush.logs;
     for (size_t i = 0; i < b->flush.n_logs; i++)
         if (e->listener.logs_added && (i == 0 || !ulid_eq(v[i].run_id, v[i - 1].run_id)))
@@ -140,13 +140,12 @@ static void logs_act(struct engine *e)
     e->logs_sent += (int64_t)b->flush.n_logs;
 }
 
-void flush_act(struct engine *e)
+void flush_act(struct engine *e, struct batch *b)
 {
-    struct batch *b = &e->batch;
     struct moment now = engine_now(e);
-    logs_act(e);
+    logs_act(e, b);
     for (size_t i = 0; i < b->flush.n_fires; i++)
-        fire_act(e, i, now);
+        fire_act(e, b, i, now);
     for (size_t i = 0; i < b->flush.n_claims; i++)
         claim_act(e, &b->flush.claims[i], b->claimed[i], now);
     for (size_t i = 0; i < b->flush.n_finishes; i++)
@@ -169,18 +168,18 @@ bool flush_run(struct engine *e)
     meter_flush(mono_since(clock_mono(e->clock), begun));
     if (ok) {
         store_worked(e);
-        flush_act(e);
+        flush_act(e, &e->batch);
         return true;
     }
     if (err.code == ERR_STALE) {
         share_fenced(e);
-        flush_abandon(e);
+        flush_abandon(e, &e->batch);
         return true; // ends can be written
     }
     store_failed(e, "write a batch", &err);
     if (err.code == ERR_UNKNOWN_COMMIT)
         e->batch_state = BATCH_UNKNOWN;
     else
-        flush_abandon(e);
+        flush_abandon(e, &e->batch);
     return false;
 }

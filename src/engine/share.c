@@ -155,8 +155,9 @@ void share_apply(struct engine *e)
     {
         WITH_LOCK(&e->inbox.lock);
         o = e->inbox.share;
-        if (e->batch_state != BATCH_IDLE)
-            return; // the batch holds entries and tasks
+        e->share.waits = o.given && (e->batch_state != BATCH_IDLE || !ends_idle(e));
+        if (e->share.waits)
+            return; // what is in the air was decided for the slots of before
         e->inbox.share.given = e->inbox.share.sweep = e->inbox.share.sweep_plans = false;
     }
     take_order(e, &o);
@@ -249,9 +250,9 @@ void share_tell(struct engine *e, const struct finish *f, const struct entry *p)
 {
     if (!p->foreign)
         return;
-    batch_change(&e->batch, CHANGE_RUN, f->run->id);
+    batch_change(e->ends.batch, CHANGE_RUN, f->run->id);
     if (f->retry)
-        batch_change(&e->batch, CHANGE_RUN, f->retry->id);
+        batch_change(e->ends.batch, CHANGE_RUN, f->retry->id);
     if (!instant_is_never(f->plan_next))
-        batch_change(&e->batch, CHANGE_JOB, p->job_id);
+        batch_change(e->ends.batch, CHANGE_JOB, p->job_id);
 }

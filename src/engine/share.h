@@ -14,6 +14,7 @@ struct share {
     struct mono lease_until;
     struct duration margin;   // before its end, in which nothing is started and what runs is stopped
     bool fenced;              // the store says that the lease has ended
+    bool waits;               // a share was given, and what is in the air comes first
     bool blocked;             // what is under way in new slots is not known yet: nothing is decided
     bool stopped;             // attempts were asked to end because of it
     struct slots loading;     // plans of these slots are being walked through

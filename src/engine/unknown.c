@@ -4,10 +4,11 @@
 #include "engine/core.h"
 
 // The row as it is now; *ret_found says whether there is one.
-static bool look(struct engine *e, struct ulid id, struct run *ret, bool *ret_found, struct err *err)
+static bool look(struct engine *e, struct batch *b, struct ulid id, struct run *ret, bool *ret_found,
+                 struct err *err)
 {
     struct err why = {0};
-    bool found = e->store->ops->run_get(e->store, id, ret, &e->batch.arena, &why);
+    bool found = e->store->ops->run_get(e->store, id, ret, &b->arena, &why);
     if (!found && why.code != ERR_NOT_FOUND) {
         *err = why;
         return false;
@@ -43,12 +44,12 @@ static const struct run *fire_witness(const struct fire *f)
 
 // A fire without a witness stays "not won": its plan and the runs that may wait are read again, which tells all there
 // is to know.
-static bool fire_resolve(struct engine *e, struct fire *f, struct err *err)
+static bool fire_resolve(struct engine *e, struct batch *b, struct fire *f, struct err *err)
 {
     const struct run *witness = fire_witness(f);
     struct run row;
     bool found = false;
-    if (witness && !look(e, witness->id, &row, &found, err))
+    if (witness && !look(e, b, witness->id, &row, &found, err))
         return false;
     f->ret_won = f->ret_exists = false;
     if (found)
@@ -58,24 +59,24 @@ static bool fire_resolve(struct engine *e, struct fire *f, struct err *err)
     return true;
 }
 
-static bool claim_resolve(struct engine *e, struct claim *c, struct err *err)
+static bool claim_resolve(struct engine *e, struct batch *b, struct claim *c, struct err *err)
 {
     struct run row;
     bool found;
-    if (!look(e, c->run->id, &row, &found, err))
+    if (!look(e, b, c->run->id, &row, &found, err))
         return false;
     c->ret_won = found && held(&row, e->token);
     return true;
 }
 
 // Not written: the result is kept for the next flush.
-static bool finish_resolve(struct engine *e, struct finish *f, struct task **t, struct err *err)
+static bool finish_resolve(struct engine *e, struct batch *b, struct finish *f, struct task **t, struct err *err)
 {
     struct run row;
     bool found;
     if (!*t)
         return true; // seen before the store failed again
-    if (!look(e, f->run->id, &row, &found, err))
+    if (!look(e, b, f->run->id, &row, &found, err))
         return false;
     bool open = found && row.token == f->run->token && !run_status_final(row.status);
     if (open)
@@ -84,30 +85,29 @@ static bool finish_resolve(struct engine *e, struct finish *f, struct task **t, 
     return true;
 }
 
-static bool resolve(struct engine *e, struct err *err)
+static bool resolve(struct engine *e, struct batch *b, struct err *err)
 {
-    struct batch *b = &e->batch;
     for (size_t i = 0; i < b->flush.n_fires; i++)
-        if (!fire_resolve(e, &b->flush.fires[i], err))
+        if (!fire_resolve(e, b, &b->flush.fires[i], err))
             return false;
     for (size_t i = 0; i < b->flush.n_claims; i++)
-        if (!claim_resolve(e, &b->flush.claims[i], err))
+        if (!claim_resolve(e, b, &b->flush.claims[i], err))
             return false;
     for (size_t i = 0; i < b->flush.n_finishes; i++)
-        if (!finish_resolve(e, &b->flush.finishes[i], &b->finished[i], err))
+        if (!finish_resolve(e, b, &b->flush.finishes[i], &b->finished[i], err))
             return false;
     return true;
 }
 
-void unknown_resolve(struct engine *e)
+bool unknown_resolve(struct engine *e, struct batch *b)
 {
     struct err err = {0};
-    if (!resolve(e, &err)) {
+    if (!resolve(e, b, &err)) {
         store_failed(e, "find out what became of a batch", &err);
-        return;
+        return false;
     }
     store_worked(e);
-    e->batch_state = BATCH_IDLE;
-    e->batch.flush.n_logs = 0; // sent again: a line the store has already is ignored
-    flush_act(e);
+    b->flush.n_logs = 0; // sent again: a line the store has already is ignored
+    flush_act(e, b);
+    return true;
 }

@@ -74,8 +74,7 @@ static bool drained(const struct host *h)
     const struct engine *e = h->proc->engine;
     if (!e->draining)
         return false;
-    bool empty = e->in_flight == 0 && e->ended.n == 0 && e->batch_state == BATCH_IDLE;
-    return empty || sim_mono(h->sim).us >= e->drain_until.us + DRAIN_EXTRA_S * US_PER_S;
+    return engine_at_rest(e) || sim_mono(h->sim).us >= e->drain_until.us + DRAIN_EXTRA_S * US_PER_S;
 }
 
 static void leave(struct host *h)
@@ -111,6 +110,13 @@ static void main_turn(void *arg)
     }
 }
 
+static void ends_turn(void *arg)
+{
+    struct host_thread *t = arg;
+    engine_write_ends(t->host->proc->engine);
+    sleep_until(t, (struct mono){INT64_MAX});
+}
+
 static void beat_turn(void *arg)
 {
     struct host_thread *t = arg;
@@ -126,6 +132,7 @@ static void watch_turn(void *arg)
 static bool *woken(struct host *h, int thread)
 {
     return thread == THREAD_MAIN   ? &h->proc->engine->inbox.waker.woken
+           : thread == THREAD_ENDS ? &h->proc->engine->ends.waker.woken
            : thread == THREAD_BEAT ? &h->cluster->beat_waker.woken
                                    : &h->cluster->watch_waker.woken;
 }
@@ -190,7 +197,7 @@ void host_boot(struct host *h)
 {
     struct sim *s = h->sim;
     struct proc *p = mem_new(struct proc);
-    void (*const turns[])(void *) = {main_turn, beat_turn, watch_turn};
+    void (*const turns[])(void *) = {main_turn, ends_turn, beat_turn, watch_turn};
     char process[32];
     p->x = world_executor();
     p->sim = s;
@@ -204,7 +211,7 @@ void host_boot(struct host *h)
     (void)snprintf(process, sizeof process, "%s-%d", h->name, p->id);
     struct engine_listener listener = world_listener(s);
     struct engine_config e = {.node_name = str_of(h->name), .running_max = s->running_max, .flush_max = s->flush_max,
-                              .seed = s->o.seed * 1000003 + (uint64_t)p->id, .zones = s->zones};
+                              .seed = s->o.seed * 1000003 + (uint64_t)p->id, .zones = s->zones, .ends_apart = true};
     struct cluster_config k = {.name = str_of(h->name), .address = STR("-"), .version = STR("1"),
                                .process = str_of(process), .process_gone = process_gone, .ctx = h,
                                .seed = s->o.seed * 1000033 + (uint64_t)p->id};

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// A cluster in the simulator: hosts with clocks of their own run nodes that share one store. Each node has three
-// threads (one boots and ticks the engine, one renews the lease, one looks at the others); they stop in calls of the
-// store and go on later, so that everything may come in between. The store's clock is the world's.
+// A cluster in the simulator: hosts with clocks of their own run nodes that share one store. Each node has four
+// threads (one boots and ticks the engine, one writes results, one renews the lease, one looks at the others); they
+// stop in calls of the store and go on later, so that everything may come in between. The store's clock is the world's.
 #ifndef TESTS_SIM_HOSTS_H
 #define TESTS_SIM_HOSTS_H
 
@@ -31,7 +31,7 @@ struct link {
     char late_view[VIEW_TEXT_MAX];
 };
 
-enum host_thread_kind { THREAD_MAIN, THREAD_BEAT, THREAD_WATCH, HOST_THREADS };
+enum host_thread_kind { THREAD_MAIN, THREAD_ENDS, THREAD_BEAT, THREAD_WATCH, HOST_THREADS };
 struct host_thread {
     struct host *host;
     struct fiber *fiber;

@@ -319,8 +319,9 @@ bool sql_flush(struct store *s, struct flush *f, struct err *err)
 {
     struct flushing w = {.store = s, .f = f};
     size_t weight = f->n_fires + f->n_claims + f->n_finishes + f->n_logs;
+    enum sql_lane lane = f->n_fires + f->n_claims > 0 ? LANE_ENGINE : LANE_ENDS;
     for (w.way = EACH; w.way <= BY_ROW; w.way++) { // on to the next when a row is not as expected: rare
-        if (sql_write_in(s, LANE_ENGINE, flush_write, &w, weight, err))
+        if (sql_write_in(s, lane, flush_write, &w, weight, err))
             return true;
         if (err->code != ERR_CONFLICT)
             break;

@@ -16,6 +16,7 @@ enum { READERS_MAX = 64 };
 // Who waits for whom: writes of one lane share commits and a connection. A file has one lane for all.
 enum sql_lane {
     LANE_ENGINE,  // the engine's flush, so that no other write delays it
+    LANE_ENDS,    // its results, when they come apart
     LANE_LEASE,   // the renewal of the node's lease
     LANE_WRITES,  // everything else,
     LANE_WRITES2, // by turns
