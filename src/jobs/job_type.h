@@ -13,6 +13,7 @@
 #include "model/run.h"
 
 struct attempt;
+struct target_use; // jobs/breakers.c
 struct job_env; // jobs/runner.h: loops, HTTP client, spawner, settings
 
 enum cancel_why { CANCEL_BY_USER, CANCEL_BY_TIMEOUT, CANCEL_BY_REPLACE, CANCEL_BY_SHUTDOWN, CANCEL_BY_LEASE };
@@ -61,6 +62,7 @@ struct attempt {
     void *payload; // decoded, templates expanded
     struct job_env *env;
     struct instant started; // when the type's start was called
+    struct target_use *targets; // that it calls, the last named first
     struct attempt_result result;
     void *state;                  // the type's own
     _Atomic int cancel;           // −1, or enum cancel_why once asked

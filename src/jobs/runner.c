@@ -10,6 +10,7 @@
 #include "base/map.h"
 #include "base/mem.h"
 #include "base/sync.h"
+#include "jobs/breakers.h"
 #include "jobs/definitions.h"
 #include "net/loop.h"
 
@@ -67,6 +68,7 @@ static void table_remove(struct lane *l, struct attempt *a)
 void attempt_end(struct attempt *a)
 {
     struct attempt_sink *sink = a->sink;
+    breakers_judge(a);
     if (a->env && a->env->runner) {
         struct lane *l = lane_of(a->env->runner, a->run_id);
         WITH_LOCK(&l->lock);
@@ -165,6 +167,7 @@ static void runner_start(struct executor *x, struct attempt **v, size_t n)
     for (size_t i = 0; i < n; i++) {
         v[i]->env = r->env;
         v[i]->executor_state = 0;
+        v[i]->targets = NULL;
         v[i]->result = (struct attempt_result){.exit_code = FIELD_ABSENT};
         atomic_store(&v[i]->cancel, -1);
     }
