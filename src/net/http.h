@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // HTTP client: many requests at once on event loops (http_send), or one that waits (http_call, for the CLI).
 //
-// libcurl stays behind this header. http and https only; no proxy, netrc or cookie from the environment;
+// libcurl stays behind this header. http and https only; proxies as asked for, no netrc or cookie from the environment;
 // certificates are verified. All that a server sends is bounded: headers, body kept, time, redirects.
 // What cannot be answered is not an `err`: it is a response with an error class and a sentence, because
 // the caller records it as the outcome of a run.
@@ -22,7 +22,7 @@ enum http_error {
     HTTP_EGRESS_DENIED,      // the address is not allowed by the egress rules
     HTTP_REDIRECT_ERROR,     // more redirects than allowed, or to another scheme
     HTTP_BAD_REQUEST,        // the request itself cannot be sent (URL, method, header)
-    HTTP_TOO_LARGE,          // response headers past HTTP_HEADERS_MAX
+    HTTP_TOO_LARGE,          // response headers past HTTP_HEADERS_MAX, or a body past response_max
     HTTP_CANCELLED,          // http_cancel, http_client_free, or on_chunk returned false
     HTTP_CLIENT_ERROR,       // out of memory, sockets or threads on our side
 };
@@ -37,6 +37,26 @@ enum {
     HTTP_RETRY_AFTER_S_MAX = 7 * 86400, // longer waits are cut to this
 };
 
+enum http_auth_kind { HTTP_AUTH_NONE, HTTP_AUTH_BASIC, HTTP_AUTH_BEARER, HTTP_AUTH_SIGV4 };
+struct http_auth { // never sent on to another origin
+    enum http_auth_kind kind;
+    struct str user, password; // BASIC; SIGV4: id of the key and the key
+    struct str token;          // BEARER
+    struct str region, service; // SIGV4
+};
+struct http_tls { // PEM texts; absent = the system's authorities, no certificate of our own
+    struct str ca, cert, key, key_password;
+};
+struct http_part { // of a multipart form
+    struct str name, value, filename, content_type;
+    int fd;       // −1: the value; else a regular file, which stays the caller's
+    int64_t size; // of the file
+};
+struct http_parts {
+    const struct http_part *v;
+    size_t n;
+};
+
 // Zeroed members mean the default. The request and all it points at must stay until the callback
 // (http_send) or until the return (http_call).
 struct http_request {
@@ -46,7 +66,15 @@ struct http_request {
     struct str body;         // p == NULL: none
     struct duration connect_timeout; // default HTTP_CONNECT_TIMEOUT_S_DEFAULT
     struct duration timeout; // whole exchange; default: none
-    // How many to follow, 0 … HTTP_REDIRECTS_MAX; Authorization and Cookie are not sent on to another host.
+    struct http_parts parts; // instead of a body
+    struct http_auth auth;
+    struct http_tls tls;
+    // Proxy to go through (http or https URL) and who we are to it. The egress guard then judges the proxy's address,
+    // and the target's when the URL holds it as a number; names are the proxy's to resolve.
+    struct str proxy, proxy_user, proxy_password;
+    int64_t response_max; // body bytes past which the answer is HTTP_TOO_LARGE; 0 = none
+    // How many to follow, 0 … HTTP_REDIRECTS_MAX. Another origin gets none of our credentials: no Authorization, no
+    // Cookie, no client certificate, and of the headers only those that are known to be harmless.
     int64_t redirects;
     size_t body_kept;        // default HTTP_BODY_KEPT_DEFAULT; the rest is read, counted and dropped
     const struct egress *egress; // http_call only; NULL: no guard (the CLI reaches where its user says)

@@ -105,6 +105,9 @@ static size_t on_header(char *p, size_t size, size_t count, void *ctx)
         x->headers_too_large = true;
         return 0;
     }
+    struct str value, name = str_split(line, ':', &value);
+    if (str_eq_nocase(name, STR("Location")) && !http_redirect_prepare(x, str_trim(value)))
+        return 0;
     return n;
 }
 
@@ -113,6 +116,9 @@ static size_t on_body(char *p, size_t size, size_t count, void *ctx)
     struct http_exchange *x = ctx;
     struct str chunk = {p, size * count};
     x->response.body_bytes += (int64_t)chunk.n;
+    x->body_too_large = x->request->response_max > 0 && x->response.body_bytes > x->request->response_max;
+    if (x->body_too_large)
+        return 0;
     if (x->request->on_chunk) {
         long status = 0;
         (void)curl_easy_getinfo(x->easy, CURLINFO_RESPONSE_CODE, &status);
@@ -128,50 +134,12 @@ static size_t on_body(char *p, size_t size, size_t count, void *ctx)
 
 #define SET(option, value) ok = ok && curl_easy_setopt(easy, (option), (value)) == CURLE_OK
 
-static struct curl_slist *header_node(struct arena *a, char *text, struct curl_slist *next)
-{
-    struct curl_slist *node = text ? arena_new(a, struct curl_slist) : NULL;
-    if (node)
-        *node = (struct curl_slist){.data = text, .next = next};
-    return node;
-}
-
-static bool request_has(const struct http_request *r, const char *name)
-{
-    for (size_t i = 0; i < r->headers.n; i++)
-        if (str_eq_nocase(r->headers.v[i].key, str_of(name)))
-            return true;
-    return false;
-}
-
-// The list lives in the arena (libcurl only reads it). Built from the end, so that it keeps the given order.
-static bool headers_build(struct http_exchange *x, struct curl_slist **ret)
-{
-    const struct http_request *r = x->request;
-    // Without these libcurl would wait for "100 Continue" and name a form type that nobody asked for.
-    struct curl_slist *list = header_node(&x->arena, arena_cstr(&x->arena, STR("Expect:")), NULL);
-    if (list && !request_has(r, "Content-Type"))
-        list = header_node(&x->arena, arena_cstr(&x->arena, STR("Content-Type:")), list);
-    for (size_t i = r->headers.n; list && i-- > 0;) {
-        struct str name = r->headers.v[i].key, value = r->headers.v[i].value;
-        struct err err;
-        if (!http_header_check(name, value, &err)) {
-            http_exchange_refuse(x, HTTP_BAD_REQUEST, "%s", err.text);
-            return false;
-        }
-        // "Name;" is libcurl's spelling of a header without a value.
-        struct str text = value.n ? arena_fmt(&x->arena, "%.*s: %.*s", STR_ARG(name), STR_ARG(value))
-                                  : arena_fmt(&x->arena, "%.*s;", STR_ARG(name));
-        list = header_node(&x->arena, (char *)text.p, list);
-    }
-    *ret = list;
-    return list != NULL;
-}
-
 static bool method_set(CURL *easy, const struct http_request *r, const char *method)
 {
-    bool ok = true;
-    if (r->body.p) {
+    bool ok = true, body = r->body.p || r->parts.n > 0;
+    if (r->parts.n > 0) {
+        // The form sets its own length and type.
+    } else if (r->body.p) {
         SET(CURLOPT_POST, 1L);
         SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)r->body.n);
         SET(CURLOPT_POSTFIELDS, r->body.p);
@@ -183,7 +151,7 @@ static bool method_set(CURL *easy, const struct http_request *r, const char *met
         SET(CURLOPT_NOBODY, 1L);
     }
     bool plain = !r->method.p || str_is(r->method, "HEAD") ||
-                 str_is(r->method, r->body.p ? "POST" : "GET") || (!r->body.p && str_is(r->method, "POST"));
+                 str_is(r->method, body ? "POST" : "GET") || (!body && str_is(r->method, "POST"));
     if (!plain)
         SET(CURLOPT_CUSTOMREQUEST, method);
     return ok;
@@ -200,7 +168,6 @@ static bool guard_set(struct http_exchange *x)
     bool ok = true;
     SET(CURLOPT_NOSIGNAL, 1L);
     SET(CURLOPT_QUICK_EXIT, 1L); // else ending a transfer waits for its name look-up, and the loop with it
-    SET(CURLOPT_PROXY, "");
     SET(CURLOPT_PROTOCOLS_STR, "http,https");
     SET(CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
     SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
@@ -224,7 +191,7 @@ static bool options_set(struct http_exchange *x, const char *url, const char *me
                         struct curl_slist *headers)
 {
     CURL *easy = x->easy;
-    bool ok = guard_set(x) && method_set(easy, x->request, method);
+    bool ok = guard_set(x) && http_options_set(x) && method_set(easy, x->request, method);
     SET(CURLOPT_URL, url);
     SET(CURLOPT_HTTPHEADER, headers);
     SET(CURLOPT_HEADERFUNCTION, on_header);
@@ -253,13 +220,15 @@ bool http_exchange_begin(struct http_exchange *x, const struct http_request *r, 
     }
     const char *url = arena_cstr(&x->arena, r->url);
     const char *method = r->method.p ? arena_cstr(&x->arena, r->method) : "GET";
-    if (!headers_build(x, &headers)) {
+    headers = http_headers_build(x, false);
+    if (!headers) {
         if (x->response.error == HTTP_DONE)
             http_exchange_refuse(x, HTTP_CLIENT_ERROR, "no memory for the request");
         return false;
     }
     if (!url || !method || !options_set(x, url, method, headers)) {
-        http_exchange_refuse(x, HTTP_CLIENT_ERROR, "libcurl does not take the request");
+        if (x->response.error == HTTP_DONE)
+            http_exchange_refuse(x, HTTP_CLIENT_ERROR, "libcurl does not take the request");
         return false;
     }
     return true;
@@ -284,9 +253,13 @@ static enum http_error error_of(const struct http_exchange *x, CURLcode rc)
     case CURLE_OPERATION_TIMEDOUT:
         return HTTP_TIMEOUT;
     case CURLE_COULDNT_CONNECT:
+    case CURLE_COULDNT_RESOLVE_PROXY:
         return x->denied ? HTTP_EGRESS_DENIED : HTTP_CONNECTION_ERROR;
     case CURLE_WRITE_ERROR:
-        return x->headers_too_large ? HTTP_TOO_LARGE : x->chunk_refused ? HTTP_CANCELLED : HTTP_CLIENT_ERROR;
+        return x->headers_too_large || x->body_too_large ? HTTP_TOO_LARGE
+               : x->denied                               ? HTTP_EGRESS_DENIED
+               : x->chunk_refused                        ? HTTP_CANCELLED
+                                                         : HTTP_CLIENT_ERROR;
     case CURLE_TOO_MANY_REDIRECTS:
         return HTTP_REDIRECT_ERROR;
     case CURLE_UNSUPPORTED_PROTOCOL: // also said of a first line that is not HTTP/1
@@ -333,6 +306,11 @@ static void fail_with(struct http_exchange *x, enum http_error error, CURLcode r
                              STR_ARG(host), detail);
         break;
     case HTTP_TOO_LARGE:
+        if (x->body_too_large) {
+            http_exchange_refuse(x, error, "\"%.*s\" sent a body of more than %lld bytes", STR_ARG(host),
+                                 (long long)x->request->response_max);
+            break;
+        }
         http_exchange_refuse(x, error, "\"%.*s\" sent more than %d bytes or %d lines of headers",
                              STR_ARG(host), HTTP_HEADERS_MAX, HTTP_HEADER_LINES_MAX);
         break;
@@ -375,5 +353,7 @@ void http_exchange_end(struct http_exchange *x, CURLcode rc, struct instant now)
 
 void http_exchange_release(struct http_exchange *x)
 {
+    curl_mime_free(x->form);
+    x->form = NULL;
     arena_release(&x->arena);
 }

@@ -23,7 +23,9 @@ struct http_exchange {
     size_t header_cap;           // room in response.headers.v
     bool denied;                 // the last socket asked for was refused by the guard
     char denied_address[64];
-    bool headers_too_large, chunk_refused;
+    bool headers_too_large, body_too_large, chunk_refused;
+    bool bared;                  // redirected to another origin: nothing of ours goes along any more
+    curl_mime *form;             // of request->parts
     char detail[CURL_ERROR_SIZE]; // libcurl's own words
     // Opens and closes sockets; NULL: plain socket(2). Set by a lane, which polls them.
     void (*opened)(void *ctx, curl_socket_t fd);
@@ -42,5 +44,17 @@ void http_exchange_end(struct http_exchange *x, CURLcode rc, struct instant now)
 void http_exchange_refuse(struct http_exchange *x, enum http_error error, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 void http_exchange_release(struct http_exchange *x);
+
+// ---- http_options.c ----
+
+// Credentials, certificates, form and proxy of the request.
+bool http_options_set(struct http_exchange *x);
+// The target is given as a number that the guard denies: a proxy would go there for us.
+bool http_target_denied(struct http_exchange *x, const char *host);
+// A redirect to this place is about to be followed; true unless it must not be.
+bool http_redirect_prepare(struct http_exchange *x, struct str location);
+// Header lines for libcurl: all of the request's, or with `bare` those that may go to anybody. NULL: refused, or no
+// memory.
+struct curl_slist *http_headers_build(struct http_exchange *x, bool bare);
 
 #endif
