@@ -100,7 +100,8 @@ static void script_check(const void *payload, struct str base, struct faults *fa
                    "or args");
     if (p->interpreter.p && str_trim(p->interpreter).n == 0)
         faults_add(faults, at(base, "interpreter", faults->a), "must not be blank");
-    if (p->working_directory.p && !str_starts(p->working_directory, STR("/")))
+    if (p->working_directory.p && !str_starts(p->working_directory, STR("/")) &&
+        !template_uses(p->working_directory, ""))
         faults_add(faults, at(base, "workingDirectory", faults->a), "must be an absolute path");
     environment_check(&p->environment, base, faults);
     script_limits_check(&p->limits, at(base, "limits", faults->a), faults);
@@ -326,6 +327,10 @@ static void script_start(struct attempt *a)
         return;
     }
     struct running *r = arena_new(&a->arena, struct running);
+    if (p->working_directory.p && !str_starts(p->working_directory, STR("/"))) {
+        attempt_fail(a, "DEFINITION_ERROR", "workingDirectory must be an absolute path");
+        return;
+    }
     if (!r || !spec_make(a, p, &spec)) {
         attempt_fail(a, "DEFINITION_ERROR", "no memory for the script's arguments and environment");
         return;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Landlock: which files a program may read and write.
+// Landlock: which files a program may read and write; and the capabilities by which root would get round it.
 //
 // RESTRICTED and STRICT leave the system's folders readable and the private folder, the working directory and the
 // listed paths open; everything else is closed, the server's data folder first of all. A path of the job's own must
@@ -10,9 +10,11 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <linux/landlock.h>
 #include <limits.h>
 #include <stdio.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -200,6 +202,28 @@ static bool system_add(const struct walls *w, int level)
            (level == SANDBOX_STRICT || rules_add(w, more_dirs, ACCESS_READ));
 }
 
+// Root may do much by capabilities that landlock does not see (read another process's environment, say). Only the one
+// remains by which it opens files of other users, where the walls let it.
+static bool capabilities_drop(void)
+{
+    struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {{0}};
+    (void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+    if (geteuid() == 0) {
+        for (unsigned long c = 0; prctl(PR_CAPBSET_READ, c) >= 0; c++)
+            if (c != CAP_DAC_OVERRIDE && c != CAP_SETPCAP)
+                (void)prctl(PR_CAPBSET_DROP, c); // one that we do not have is not gained by exec either
+        (void)prctl(PR_CAPBSET_DROP, CAP_SETPCAP);
+        if (syscall(SYS_capget, &head, data) != 0)
+            return false;
+        data[0].effective &= CAP_TO_MASK(CAP_DAC_OVERRIDE);
+        data[0].permitted &= CAP_TO_MASK(CAP_DAC_OVERRIDE);
+        data[0].inheritable = 0;
+        data[1] = (struct __user_cap_data_struct){0};
+    }
+    return syscall(SYS_capset, &head, data) == 0;
+}
+
 enum sandbox_result sandbox_files(const struct sandbox *s, char why[static SANDBOX_WHY_MAX])
 {
     struct walls w = {.why = why};
@@ -216,7 +240,7 @@ enum sandbox_result sandbox_files(const struct sandbox *s, char why[static SANDB
     }
     if (r == SANDBOX_DONE)
         r = own_paths_add(&w, s);
-    if (r == SANDBOX_DONE && syscall(SYS_landlock_restrict_self, w.ruleset, 0U) != 0) {
+    if (r == SANDBOX_DONE && (!capabilities_drop() || syscall(SYS_landlock_restrict_self, w.ruleset, 0U) != 0)) {
         (void)snprintf(why, SANDBOX_WHY_MAX, "landlock cannot be entered: %s", strerror(errno));
         r = SANDBOX_LACKING;
     }
