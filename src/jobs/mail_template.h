@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+// Texts of mails with places: {{path|filter}} is replaced by a value of a JSON object. No logic.
+//
+//     Dear {{customer.name|default:customer}}, {{count}} files are ready: {{run.id}}
+//
+// A path is names and list positions with dots between. Objects and lists are written as JSON. In HTML every value is
+// escaped unless the filter `raw` is there. Filters: upper lower json url raw default:TEXT cut:N, several in a row.
+// What was put in is never looked at again. "\{{" stands for a plain "{{".
+#ifndef JOBS_MAIL_TEMPLATE_H
+#define JOBS_MAIL_TEMPLATE_H
+
+#include "base/json.h"
+
+enum { MAIL_TEMPLATE_NAME_MAX = 64, MAIL_TEMPLATE_FILE_MAX = 256 * 1024 };
+
+struct mail_template {
+    struct str subject, text, html; // each may be absent
+};
+
+// Letters, digits, '-' and '_'.
+bool mail_template_name_ok(struct str name);
+// <data_dir>/templates/NAME.subject, .txt and .html, else the built-in one of this name ("plain", "job-failed",
+// "report-ready"). ERR_NOT_FOUND names what there is.
+bool mail_template_load(struct str name, struct str data_dir, struct mail_template *ret, struct arena *a,
+                        struct err *err) __attribute__((warn_unused_result));
+// Replaces every place. ERR_INVALID: a value is missing and has no default, a filter is not known.
+bool mail_template_expand(struct str text, const json_t *values, bool html, struct sbuf *out, struct err *err)
+    __attribute__((warn_unused_result));
+
+#endif
