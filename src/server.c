@@ -163,6 +163,7 @@ static bool open_jobs(struct server *s, struct err *err)
                               .blocking = s->blocking,
                               .egress = &s->egress,
                               .settings = &s->job_settings};
+    app_set_job_env(&s->app, &s->env);
     s->runner = runner_new(&s->env, (size_t)s->config->runner_threads);
     return true;
 }

@@ -18,6 +18,9 @@ HANDLER(api_job_delete);
 HANDLER(api_job_pause);
 HANDLER(api_job_resume);
 HANDLER(api_job_cancel);
+// job_type.c
+HANDLER(api_job_types_list);
+HANDLER(api_job_type_get);
 // run.c
 HANDLER(api_job_run_now);
 HANDLER(api_job_schedule);

@@ -4,6 +4,7 @@
 #include "api/handlers.h"
 #include "app/cluster.h"
 #include "app/dlq.h"
+#include "app/job_type.h"
 #include "app/schedule.h"
 #include "app/secret.h"
 #include "app/setup.h"
@@ -144,6 +145,11 @@ const struct route routes[] = {
 
     {"GET", "/events", ACTION_RUN_READ, 200, api_events, ANSWER_STREAM,
      .doc = "Changes of the runs the caller may see, as they happen."},
+
+    {"GET", "/job-types", ACTION_JOB_TYPE_READ, 200, api_job_types_list, ANSWER_LIST, .response = &job_type_info_fields,
+     .doc = "What jobs can do: each type with its payload's JSON Schema, examples, and whether it can run here."},
+    {"GET", "/job-types/{type}", ACTION_JOB_TYPE_READ, 200, api_job_type_get, ANSWER_ONE,
+     .response = &job_type_info_fields, .doc = "Shows a job type."},
 
     {"GET", "/cluster/nodes", ACTION_CLUSTER_READ, 200, api_nodes_list, ANSWER_LIST, .response = &cluster_node_fields,
      .doc = "Lists the nodes, those that ended in the last hour included."},

@@ -27,6 +27,11 @@ void app_init(struct app *app, const struct app_parts *parts)
     app->topic = topic_new();
 }
 
+void app_set_job_env(struct app *app, const struct job_env *env)
+{
+    app->job_env = env;
+}
+
 void app_set_engine(struct app *app, struct engine *engine) { app->engine = engine; }
 
 void app_set_cluster(struct app *app, const struct app_cluster *c)

@@ -56,6 +56,7 @@ struct app {
     struct topic *topic;
     struct watch *watch; // of a cluster, else NULL
     struct app_settings settings;
+    const struct job_env *job_env; // what job types work with here; NULL: not known
     struct app_cluster cluster;
     struct instant started;
     _Atomic int64_t setup_minute, setup_tries; // app/setup.c
@@ -76,6 +77,8 @@ struct app_parts {
 // Fills *app. The engine is set afterwards by app_set_engine, because the engine wants app_listener first.
 void app_init(struct app *app, const struct app_parts *parts);
 void app_set_engine(struct app *app, struct engine *engine);
+// Before requests are answered: what job types are asked with whether they can run here. It must outlive the app.
+void app_set_job_env(struct app *app, const struct job_env *env);
 // Before requests are answered; the texts must outlive the app. A member's event streams follow the runs of all nodes.
 void app_set_cluster(struct app *app, const struct app_cluster *c);
 // What engine_new is to be given: commits wake the event streams.

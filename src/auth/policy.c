@@ -15,6 +15,7 @@ static const struct {
     //                                               ADMIN OPERATOR USER VIEWER AUDITOR
     [ACTION_SELF] = {"self",                         {OWN,  OWN,    OWN,  OWN,  OWN}},
     [ACTION_SCHEDULE_PREVIEW] = {"schedule.preview", {ALL,  ALL,    ALL,  ALL,  ALL}},
+    [ACTION_JOB_TYPE_READ] = {"job-type.read",       {ALL,  ALL,    ALL,  ALL,  ALL}},
     [ACTION_JOB_READ] = {"job.read",                 {ALL,  ALL,    OWN,  ALL,  ALL}},
     [ACTION_JOB_WRITE] = {"job.write",               {ALL,  NONE,   OWN,  NONE, NONE}},
     [ACTION_JOB_RUN] = {"job.run",                   {ALL,  ALL,    OWN,  NONE, NONE}},

@@ -14,6 +14,7 @@
 enum action {
     ACTION_SELF,             // own account: who am I, password, sessions, sign-out
     ACTION_SCHEDULE_PREVIEW, // next fires of an expression; touches no stored object
+    ACTION_JOB_TYPE_READ,    // what jobs can do here; touches no stored object
     ACTION_JOB_READ,         // definitions, next fires, explain
     ACTION_JOB_WRITE,        // create, edit, pause, resume, delete
     ACTION_JOB_RUN,          // run now, retry, schedule an extra run

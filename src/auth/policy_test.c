@@ -14,6 +14,7 @@ enum { ROLES = ROLE_AUDITOR + 1 };
 static const char *const expected[ACTION_COUNT] = {
     [ACTION_SELF] = "ooooo",
     [ACTION_SCHEDULE_PREVIEW] = "AAAAA",
+    [ACTION_JOB_TYPE_READ] = "AAAAA",
     [ACTION_JOB_READ] = "AAoAA",
     [ACTION_JOB_WRITE] = "A-o--",
     [ACTION_JOB_RUN] = "AAo--",

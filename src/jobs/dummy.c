@@ -237,6 +237,10 @@ static void dummy_cancel(struct attempt *a, enum cancel_why why)
     attempt_cancelled(a, why);
 }
 
+static const char *const examples[] = {
+    "{\"metadata\":{\"simulatedDelaySeconds\":2,\"outputLines\":3,\"successProbability\":0.9}}", NULL};
+static const char *const classes[] = {"DUMMY_ERROR", NULL};
+
 const struct job_type job_type_dummy = {
     .name = "DUMMY",
     .doc = "Does nothing; waits, fails or writes lines as asked. For trying things out.",
@@ -244,4 +248,6 @@ const struct job_type job_type_dummy = {
     .check = dummy_check,
     .start = dummy_start,
     .cancel = dummy_cancel,
+    .examples = examples,
+    .failure_classes = classes,
 };

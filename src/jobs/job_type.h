@@ -82,6 +82,12 @@ struct job_type {
     void (*start)(struct attempt *a);
     // Asks a started attempt to end soon (never after done). May be NULL when start always ends at once.
     void (*cancel)(struct attempt *a, enum cancel_why why);
+
+    // For those who read about it (GET /job-types); all may be left out.
+    const char *const *examples;        // payloads as JSON that pass the check, NULL-terminated
+    const char *const *failure_classes; // besides those every type has, NULL-terminated
+    // Whether runs of it can work on this server; ERR_UNAVAILABLE says what is missing, and what helps.
+    bool (*available)(const struct job_env *env, struct err *err);
 };
 
 // Types compiled into this binary, NULL-terminated.

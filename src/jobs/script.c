@@ -323,7 +323,7 @@ static void script_start(struct attempt *a)
     struct process_spec spec = {0};
     struct err err;
     if (!a->env->scripts_enabled || !a->env->processes) {
-        attempt_fail(a, "SCRIPT_ERROR", "scripts are switched off on this server (setting scripts.enabled)");
+        attempt_fail(a, "SCRIPT_ERROR", "scripts are switched off on this server (setting script.enabled)");
         return;
     }
     struct running *r = arena_new(&a->arena, struct running);
@@ -353,6 +353,19 @@ static void script_cancel(struct attempt *a, enum cancel_why why)
     process_kill(a->env->processes, r->id, false);
 }
 
+static bool script_available(const struct job_env *env, struct err *err)
+{
+    return (env->scripts_enabled && env->processes) ||
+           ERR(err, ERR_UNAVAILABLE, "scripts are switched off on this server (setting script.enabled)");
+}
+
+static const char *const examples[] = {
+    "{\"script\":\"#!/bin/sh\\necho hello from $CHRONOS_JOB_NAME\\n\"}",
+    "{\"script\":\"import sys\\nprint(sys.argv[1])\\n\",\"interpreter\":\"/usr/bin/python3\",\"args\":[\"{{run.id}}\"],"
+    "\"limits\":{\"sandbox\":\"STRICT\",\"cpuSeconds\":60,\"memoryBytes\":268435456}}",
+    NULL};
+static const char *const classes[] = {"SCRIPT_ERROR", NULL};
+
 const struct job_type job_type_script = {
     .name = "SCRIPT",
     .doc = "Runs a script in a process of its own.",
@@ -360,4 +373,7 @@ const struct job_type job_type_script = {
     .check = script_check,
     .start = script_start,
     .cancel = script_cancel,
+    .examples = examples,
+    .failure_classes = classes,
+    .available = script_available,
 };

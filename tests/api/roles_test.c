@@ -64,6 +64,7 @@ static void make_target(const struct route *r, const struct objects *o, char tar
         }
         const char *id = strncmp(p, "{runId}", 7) == 0           ? o->run
                          : strncmp(p, "{name}", 6) == 0     ? o->node
+                         : strncmp(p, "{type}", 6) == 0     ? "DUMMY"
                          : strncmp(r->path, "/dlq", 4) == 0 ? o->letter
                                                             : o->job;
         n += (size_t)snprintf(target + n, TARGET_MAX - n, "%s", id);
