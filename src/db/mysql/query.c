@@ -210,6 +210,8 @@ static bool handle_failed(struct my_query *m, struct query_err *err)
 
 static bool stmt_failed(struct my_query *m, struct query_err *err)
 {
+    if (mysql_stmt_errno(m->s) == 0) // an error between rows is told to the connection alone
+        return handle_failed(m, err);
     return failed(m, mysql_stmt_errno(m->s), mysql_stmt_sqlstate(m->s), mysql_stmt_error(m->s), err);
 }
 

@@ -19,8 +19,8 @@
 #include "db/query_impl.h"
 
 enum {
-    PATH_BYTES_MAX = 4096,
-    FOLDER_BYTES_MAX = 32, // "/proc/self/fd/1234/", and "-journal" behind the name
+    NAME_BYTES_MAX = 240, // room for "-journal" behind it
+    PATH_BYTES_MAX = NAME_BYTES_MAX + 64,
     PROGRESS_STEPS = 1000, // of its machine between two looks at the clock
     BUSY_SLICE_MS = 20,
     BUSY_MS_MAX = 10000,
@@ -64,7 +64,8 @@ static void beneath_make(void)
 
 static bool same_file(int folder, const char *name, struct str other)
 {
-    char path[PATH_BYTES_MAX];
+    enum { OTHER_BYTES_MAX = 4096 };
+    char path[OTHER_BYTES_MAX];
     struct stat a, b;
     if (other.n >= sizeof path)
         return false;
@@ -355,11 +356,11 @@ static const struct query_ops ops = {
 static bool open_file(struct lite *l, const struct query_options *o, struct query_err *err)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
-    char name[PATH_BYTES_MAX], path[PATH_BYTES_MAX] = ":memory:";
+    char name[NAME_BYTES_MAX], path[PATH_BYTES_MAX] = ":memory:";
     bool memory = !o->file.p;
     (void)pthread_once(&once, beneath_make);
     if (!memory) {
-        if (o->file.n == 0 || o->file.n >= sizeof name - FOLDER_BYTES_MAX || str_find(o->file, '/') < o->file.n)
+        if (o->file.n == 0 || o->file.n >= sizeof name || str_find(o->file, '/') < o->file.n)
             return query_fail(err, ERR_INVALID, "SQLITE_CANTOPEN", "the name of the database file is too long");
         memcpy(name, o->file.p, o->file.n);
         name[o->file.n] = '\0';
