@@ -5,6 +5,7 @@
 
 enum { MODE_TRANSIENT = 1, MODE_PERSISTENT = 2, QUEUE_ARGUMENTS_MAX = 6 };
 static const amqp_table_t no_table = {0, NULL};
+static const char consumer_tag[] = "chronos";
 
 static bool failed(struct amqp *q, const char *what, struct err *err)
 {
@@ -230,9 +231,12 @@ bool amqp_publish(struct amqp *q, const struct amqp_mail *m, struct err *err)
         return failed(q, "ask for confirms", err);
     q->confirms = true;
     amqp_basic_properties_t p = properties_of(m, entries);
+    if (m->properties) {
+        p = *(const amqp_basic_properties_t *)m->properties;
+        p._flags &= ~(amqp_flags_t)AMQP_BASIC_USER_ID_FLAG; // the broker takes only our own
+    }
     int status = amqp_lib.amqp_basic_publish(q->state, AMQP_CHANNEL, amqp_bytes_of(m->exchange),
-                                             amqp_bytes_of(m->routing_key), 1, 0,
-                                             m->properties ? m->properties : &p, amqp_bytes_of(m->body));
+                                             amqp_bytes_of(m->routing_key), 1, 0, &p, amqp_bytes_of(m->body));
     if (status != AMQP_STATUS_OK)
         return amqp_fail_status(q, status, "publish", err);
     return await_confirm(q, m, err);
@@ -242,13 +246,18 @@ bool amqp_publish(struct amqp *q, const struct amqp_mail *m, struct err *err)
 
 bool amqp_consume(struct amqp *q, struct str queue, int prefetch, struct err *err)
 {
-    amqp_bytes_t none = {0, NULL};
     must(prefetch > 0 && prefetch <= AMQP_PREFETCH_MAX);
     if (!amqp_lib.amqp_basic_qos(q->state, AMQP_CHANNEL, 0, (uint16_t)prefetch, 0))
         return failed(q, "set the prefetch", err);
-    return amqp_lib.amqp_basic_consume(q->state, AMQP_CHANNEL, amqp_bytes_of(queue), none, 0, 0, 0,
-                                       no_table) ||
+    return amqp_lib.amqp_basic_consume(q->state, AMQP_CHANNEL, amqp_bytes_of(queue),
+                                       amqp_bytes_of(str_of(consumer_tag)), 0, 0, 0, no_table) ||
            failed(q, "consume", err);
+}
+
+bool amqp_enough(struct amqp *q, struct err *err)
+{
+    return amqp_lib.amqp_basic_cancel(q->state, AMQP_CHANNEL, amqp_bytes_of(str_of(consumer_tag))) ||
+           failed(q, "stop consuming", err);
 }
 
 static struct str number(struct arena *a, long long n) { return arena_fmt(a, "%lld", n); }

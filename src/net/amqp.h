@@ -17,7 +17,7 @@ enum {
     AMQP_BODY_BYTES_MAX = 1024 * 1024, // of a received message; what is longer comes without body
     AMQP_HEADER_COUNT_MAX = 64,        // of a received message; more are dropped
     AMQP_NAME_BYTES_MAX = 255,         // queue, exchange, routing key, message id
-    AMQP_PREFETCH_MAX = 1000,
+    AMQP_PREFETCH_MAX = 10000,
     AMQP_NEXT_ARENA = 2 << 20, // enough for one received message
     AMQP_PRIORITY_NONE = -1,
 };
@@ -71,6 +71,9 @@ bool amqp_publish(struct amqp *q, const struct amqp_mail *m, struct err *err)
     __attribute__((warn_unused_result));
 bool amqp_consume(struct amqp *q, struct str queue, int prefetch, struct err *err)
     __attribute__((warn_unused_result));
+// The broker sends no more messages. What has arrived and was not acknowledged goes back when the connection
+// ends.
+bool amqp_enough(struct amqp *q, struct err *err) __attribute__((warn_unused_result));
 // The next message within the time; *ret_some tells whether there was one. Texts live in the arena.
 bool amqp_next(struct amqp *q, struct duration at_most, struct amqp_mail *ret, bool *ret_some,
                struct arena *a, struct err *err) __attribute__((warn_unused_result));

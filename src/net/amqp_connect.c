@@ -42,6 +42,7 @@ static const struct library_symbol symbols[] = {
     SYMBOL(amqp_queue_purge),
     SYMBOL(amqp_basic_qos),
     SYMBOL(amqp_basic_consume),
+    SYMBOL(amqp_basic_cancel),
     SYMBOL(amqp_basic_publish),
     SYMBOL(amqp_basic_ack),
     SYMBOL(amqp_basic_nack),

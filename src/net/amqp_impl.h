@@ -44,6 +44,7 @@ struct amqp_library {
     amqp_basic_consume_ok_t *(*amqp_basic_consume)(amqp_connection_state_t, amqp_channel_t, amqp_bytes_t,
                                                    amqp_bytes_t, amqp_boolean_t, amqp_boolean_t,
                                                    amqp_boolean_t, amqp_table_t);
+    amqp_basic_cancel_ok_t *(*amqp_basic_cancel)(amqp_connection_state_t, amqp_channel_t, amqp_bytes_t);
     int (*amqp_basic_publish)(amqp_connection_state_t, amqp_channel_t, amqp_bytes_t, amqp_bytes_t,
                               amqp_boolean_t, amqp_boolean_t, struct amqp_basic_properties_t_ const *,
                               amqp_bytes_t);

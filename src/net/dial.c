@@ -116,6 +116,7 @@ static bool connect_to(const struct waiting *w, const struct addrinfo *at, int *
         errno = failed;
         (void)ERR_ERRNO(err, "\"%.*s:%d\" cannot be reached", STR_ARG(d->host), d->port);
         err->code = ERR_UNAVAILABLE;
+        err->native = 0; // there it would be taken for an answer
         return false;
     }
     int on = 1;
