@@ -154,6 +154,7 @@ static bool open_jobs(struct server *s, struct err *err)
                                             .mail_password = s->config->mail_password,
                                             .mail_from = s->config->mail_from,
                                             .data_dir = s->config->data_dir};
+    job_settings_at_save = &s->job_settings;
     s->env = (struct job_env){.loops = s->loops,
                               .loop_count = s->n_loops,
                               .http = s->http,

@@ -38,6 +38,7 @@ enum {
     FIELD_NULLABLE = 1 << 3,  // encoded as null when absent (else left out)
     FIELD_HIDDEN = 1 << 4,    // stored, but not part of the API
     FIELD_INDEXED = 1 << 5,   // may be used in filters and sort
+    FIELD_NESTED = 1 << 6,    // maps: lists and objects are taken too, as their JSON text
 };
 
 struct fields;

@@ -218,6 +218,18 @@ static bool scalar_text(struct decoder *d, const json_t *v, struct str *ret)
     return true;
 }
 
+// A list or an object as its text, where the row takes them.
+static bool nested_text(struct decoder *d, const struct field *f, const json_t *v, struct str *ret)
+{
+    struct sbuf text;
+    if (!(f->flags & FIELD_NESTED))
+        return false;
+    sbuf_init(&text, d->a, FIELD_MAX_DEFAULT);
+    json_write(v, &text);
+    *ret = sbuf_str(&text);
+    return sbuf_ok(&text);
+}
+
 static void take_map(struct decoder *d, const struct path *path, const struct field *f, const json_t *v,
                      struct str_map *ret)
 {
@@ -236,7 +248,7 @@ static void take_map(struct decoder *d, const struct path *path, const struct fi
         struct str text = STR_NONE;
         if (json_is_null(item) || !map.v)
             continue;
-        if (!scalar_text(d, item, &text))
+        if (!scalar_text(d, item, &text) && !nested_text(d, f, item, &text))
             FAULT(d, &here, "must be a string");
         else if (text.n > FIELD_MAX_DEFAULT || here.name.n > FIELD_MAX_DEFAULT)
             FAULT(d, path, "must have keys and values of at most %d bytes", (int)FIELD_MAX_DEFAULT);

@@ -73,7 +73,8 @@ static void put_limits(struct sbuf *out, const struct field *f, bool request)
         put_bounds(out, f, "minItems", "maxItems");
         break;
     case FIELD_KIND_MAP:
-        sbuf_puts(out, "\"additionalProperties\":{\"type\":[\"string\",\"number\",\"boolean\",\"null\"]},");
+        if (!(f->flags & FIELD_NESTED))
+            sbuf_puts(out, "\"additionalProperties\":{\"type\":[\"string\",\"number\",\"boolean\",\"null\"]},");
         put_bounds(out, f, "minProperties", "maxProperties");
         break;
     case FIELD_KIND_OBJECT:

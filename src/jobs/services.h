@@ -36,4 +36,8 @@ struct job_settings {
     struct str data_dir;
 };
 
+// What type->check may know of this server: set once, before the first job is saved. NULL: nothing, and what depends
+// on it is found when the job runs.
+extern const struct job_settings *job_settings_at_save;
+
 #endif
