@@ -15,25 +15,23 @@
 enum { ITEMS = 400, STEPS = 40000 };
 
 struct item {
-    uint64_t due;
+    int64_t due;
+    uint64_t order;
     int pos;
 };
 
-static bool sooner(const void *a, const void *b)
+static bool sooner(const struct item *a, const struct item *b)
 {
-    return ((const struct item *)a)->due < ((const struct item *)b)->due;
+    return a->due < b->due || (a->due == b->due && a->order < b->order);
 }
 
-static void remember(void *item, int pos)
-{
-    ((struct item *)item)->pos = pos;
-}
+static void remember(void *item, int pos) { ((struct item *)item)->pos = pos; }
 
 static const struct item *least(const struct item v[ITEMS])
 {
     const struct item *best = NULL;
     for (int i = 0; i < ITEMS; i++)
-        if (v[i].pos != HEAP_NOWHERE && (!best || v[i].due < best->due))
+        if (v[i].pos != HEAP_NOWHERE && (!best || sooner(&v[i], best)))
             best = &v[i];
     return best;
 }
@@ -45,12 +43,13 @@ static void check(const struct heap *h, const struct item v[ITEMS])
         if (v[i].pos == HEAP_NOWHERE)
             continue;
         inside++;
-        assert_ptr_equal(h->v[v[i].pos], &v[i]);
-        assert_false(v[i].pos > 0 && sooner(&v[i], h->v[(v[i].pos - 1) / 2]));
+        assert_ptr_equal(h->v[v[i].pos].item, &v[i]);
+        assert_false(v[i].pos > 0 && sooner(&v[i], h->v[(v[i].pos - 1) / 2].item));
     }
     assert_int_equal(inside, h->n);
     const struct item *top = heap_top(h), *want = least(v);
-    assert_true((top == NULL) == (want == NULL) && (!top || top->due == want->due));
+    assert_true((top == NULL) == (want == NULL) &&
+                (!top || (top->due == want->due && top->order == want->order)));
 }
 
 static void every_operation_agrees_with_a_plain_search(void **state)
@@ -60,18 +59,19 @@ static void every_operation_agrees_with_a_plain_search(void **state)
     struct heap h;
     struct rng rng;
     rng_init(&rng, 11);
-    heap_init(&h, sooner, remember);
+    heap_init(&h, remember);
     for (int i = 0; i < ITEMS; i++)
         v[i].pos = HEAP_NOWHERE;
     for (int step = 0; step < STEPS; step++) {
         struct item *x = &v[rng_below(&rng, ITEMS)];
         uint64_t action = rng_below(&rng, 8);
         if (x->pos == HEAP_NOWHERE && action < 5) {
-            x->due = rng_below(&rng, 1000); // equal ones are wanted
-            heap_push(&h, x);
+            x->due = (int64_t)rng_below(&rng, 100) - 50; // equal ones are wanted
+            x->order = rng_below(&rng, 5);
+            heap_push(&h, x, x->due, x->order);
         } else if (x->pos != HEAP_NOWHERE && action < 4) {
-            x->due = rng_below(&rng, 1000);
-            heap_moved(&h, x->pos);
+            x->due = (int64_t)rng_below(&rng, 100) - 50;
+            heap_move(&h, x->pos, x->due, x->order);
         } else if (x->pos != HEAP_NOWHERE && action < 6) {
             heap_remove(&h, x->pos);
             assert_int_equal(x->pos, HEAP_NOWHERE);
@@ -92,14 +92,14 @@ static void popping_gives_rising_order_and_then_nothing(void **state)
     struct heap h;
     struct rng rng;
     rng_init(&rng, 12);
-    heap_init(&h, sooner, remember);
+    heap_init(&h, remember);
     assert_null(heap_top(&h));
     assert_null(heap_pop(&h));
     for (int i = 0; i < ITEMS; i++) {
-        v[i].due = rng_u64(&rng);
-        heap_push(&h, &v[i]);
+        v[i].due = (int64_t)rng_u64(&rng);
+        heap_push(&h, &v[i], v[i].due, 0);
     }
-    uint64_t last = 0;
+    int64_t last = INT64_MIN;
     for (int i = 0; i < ITEMS; i++) {
         struct item *x = heap_pop(&h);
         assert_true(x->due >= last);

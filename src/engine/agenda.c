@@ -6,12 +6,6 @@
 
 enum { AGEING_STEP_S = 60, LATE_STEPS = 4 };
 
-static bool node_less(const void *a, const void *b)
-{
-    const struct agenda_node *x = a, *y = b;
-    return x->key < y->key || (x->key == y->key && x->order < y->order);
-}
-
 static void node_set_pos(void *item, int pos)
 {
     ((struct agenda_node *)item)->pos = pos;
@@ -20,7 +14,7 @@ static void node_set_pos(void *item, int pos)
 void agenda_init(struct agenda *a)
 {
     for (size_t i = 0; i < AGENDA_LISTS; i++)
-        heap_init(&a->lists[i], node_less, node_set_pos);
+        heap_init(&a->lists[i], node_set_pos);
 }
 
 void agenda_release(struct agenda *a)
@@ -49,7 +43,7 @@ void agenda_put(struct agenda *a, struct agenda_node *n, enum agenda_list list, 
     agenda_drop(a, n);
     n->key = key;
     n->list = (uint8_t)list;
-    heap_push(&a->lists[list], n);
+    heap_push(&a->lists[list], n, key, n->order);
 }
 
 void agenda_drop(struct agenda *a, struct agenda_node *n)

@@ -142,11 +142,6 @@ static void on_wake(uv_async_t *h)
 
 // ---- timers ----
 
-static bool timer_less(const void *a, const void *b)
-{
-    return ((const struct loop_timer *)a)->due.us < ((const struct loop_timer *)b)->due.us;
-}
-
 static void timer_set_pos(void *item, int pos)
 {
     ((struct loop_timer *)item)->pos = pos;
@@ -162,9 +157,9 @@ void loop_timer_set(struct loop *l, struct loop_timer *t, struct mono due)
     must(loop_here(l));
     t->due = due;
     if (loop_timer_armed(t))
-        heap_moved(&l->timers, t->pos);
+        heap_move(&l->timers, t->pos, due.us, 0);
     else
-        heap_push(&l->timers, t);
+        heap_push(&l->timers, t, due.us, 0);
 }
 
 void loop_timer_stop(struct loop *l, struct loop_timer *t)
@@ -234,7 +229,7 @@ struct loop *loop_new(const char *name, const struct clock *clock, struct err *e
     must(uv_timer_init(&l->uv, &l->head) == 0);
     l->wake.data = l->prepare.data = l->head.data = l;
     must(uv_prepare_start(&l->prepare, on_prepare) == 0);
-    heap_init(&l->timers, timer_less, timer_set_pos);
+    heap_init(&l->timers, timer_set_pos);
     mutex_init(&l->lock, LOCK_LOOP);
     l->clock = clock;
     l->thread = thread_start(name, loop_main, l);

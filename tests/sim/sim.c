@@ -7,12 +7,6 @@
 
 enum { START_S = 1790000000, QUIET_S = 2 * 3600, QUIET_CLUSTER_S = 45 * 60, SPIN_MAX = 100000, POKE_AGAIN_MS = 500 };
 
-static bool event_less(const void *a, const void *b)
-{
-    const struct happening *x = a, *y = b;
-    return x->at.us != y->at.us ? x->at.us < y->at.us : x->order < y->order;
-}
-
 static void event_set_pos(void *e, int pos)
 {
     ((struct happening *)e)->pos = pos;
@@ -189,7 +183,7 @@ static void sim_init(struct sim *s, const struct sim_options *o)
     s->zones = zones_new(NULL);
     s->store = o->nodes > 0 ? store_memory_new_shared() : store_memory_new();
     store_memory_set_clock(s->store, &s->clock.base);
-    heap_init(&s->events, event_less, event_set_pos);
+    heap_init(&s->events, event_set_pos);
     map_init(&s->job_index);
     map_init(&s->told);
     s->jobs = mem_array((size_t)o->jobs, sizeof *s->jobs);

@@ -57,7 +57,7 @@ struct happening *event_add(struct sim *s, struct duration in, enum event_kind k
     e->at = mono_add(sim_mono(s), in);
     e->order = s->orders++;
     e->kind = kind;
-    heap_push(&s->events, e);
+    heap_push(&s->events, e, e->at.us, (uint64_t)e->order);
     return e;
 }
 

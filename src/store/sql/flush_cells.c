@@ -105,6 +105,15 @@ static bool heads_before(struct work *w, struct row *rows, size_t n, struct err 
     return rows_ask(w, STORE_CHAIN_HEAD_ROWS, cells, 1, rows, n, true, err);
 }
 
+static bool all_changed(struct work *w, struct row *rows, size_t n, int64_t expected, struct err *err)
+{
+    if (db_changes(w->d) != expected)
+        return ERR(err, ERR_CONFLICT, "a row of the flush is not as expected");
+    for (size_t i = 0; i < n; i++)
+        rows[i].won = true;
+    return true;
+}
+
 // All rows were as expected, or the flush is to be done again another way.
 static bool decide_each(struct work *w, enum store_query q, const struct db_cell *cells, size_t columns,
                         struct row *rows, size_t n, bool more, struct err *err)
@@ -114,11 +123,17 @@ static bool decide_each(struct work *w, enum store_query q, const struct db_cell
         return false;
     if (!sql_query(w->d, q, &s, err) || !db_run_each(s, cells, n, columns, err))
         return false;
-    if (db_changes(w->d) != EACH_CHANGED * (int64_t)n)
-        return ERR(err, ERR_CONFLICT, "a row of the flush is not as expected");
-    for (size_t i = 0; i < n; i++)
-        rows[i].won = true;
-    return true;
+    return all_changed(w, rows, n, EACH_CHANGED * (int64_t)n, err);
+}
+
+bool rows_change_all(struct work *w, enum store_query q, const struct db_cell *cells, size_t columns,
+                     struct row *rows, size_t n, struct err *err)
+{
+    struct db_stmt *s;
+    if (!sql_query(w->d, q, &s, err))
+        return false;
+    put_rows(w, s, cells, n, columns);
+    return db_run(s, err) && all_changed(w, rows, n, (int64_t)n, err);
 }
 
 // Asks, and changes those that were as expected where asking alone has not.

@@ -13,6 +13,7 @@ struct work {
     struct db *d;
     struct flush *f;
     bool each;                         // by a statement for each row
+    bool hopeful;                      // a count is enough where all rows are expected to be as they should
     struct db_cell behind[BEHIND_MAX]; // values behind the rows of the next statement, up to the first NULL
     struct arena a;
 };
@@ -66,6 +67,9 @@ bool rows_make(struct work *w, size_t n, size_t columns, struct row **ret_rows, 
 // Tells the rows which of them were as expected.
 bool rows_ask(struct work *w, enum store_query q, const struct db_cell *cells, size_t columns,
               struct row *rows, size_t n, bool more, struct err *err);
+// Changes all rows by a statement that gives nothing back but their count. ERR_CONFLICT when it is another one.
+bool rows_change_all(struct work *w, enum store_query q, const struct db_cell *cells, size_t columns,
+                     struct row *rows, size_t n, struct err *err);
 // Asks, and changes those that were as expected where asking alone has not.
 bool rows_decide(struct work *w, const struct deciding *q, struct db_cell *cells, size_t columns,
                  struct row *rows, size_t n, bool more, struct err *err);

@@ -174,11 +174,12 @@ static bool finishes_decide(struct work *w, const size_t *places, size_t n, bool
     }
     if (successes)
         w->behind[0] = cell_i64(w->f->finishes[places[0]].run->token);
-    if (!rows_decide(w, successes ? &of_successes : &of_finishes, cells, columns, rows, n, false, err))
-        return false;
-    for (size_t i = 0; i < n; i++)
+    bool ok = successes && w->hopeful
+                  ? rows_change_all(w, STORE_SUCCEED_ALL_ROWS, cells, columns, rows, n, err)
+                  : rows_decide(w, successes ? &of_successes : &of_finishes, cells, columns, rows, n, false, err);
+    for (size_t i = 0; i < n && ok; i++)
         w->f->finishes[rows[i].of].ret_recorded = rows[i].won;
-    return rows_tell(w, rows, n, w->f->n_finishes, err);
+    return ok && rows_tell(w, rows, n, w->f->n_finishes, err);
 }
 
 static bool finishes_record(struct work *w, struct err *err)
@@ -415,7 +416,8 @@ bool flush_fits_rows(struct db *d, const struct flush *f)
 
 bool flush_rows(struct store *st, struct db *d, struct flush *f, bool each, struct err *err)
 {
-    struct work w = {.st = st, .d = d, .f = f, .each = each && d->runs_each};
+    struct work w = {.st = st, .d = d, .f = f, .each = each && d->runs_each,
+                     .hopeful = each && !d->runs_each && sql_has(d, STORE_SUCCEED_ALL_ROWS)};
     arena_init(&w.a, WORK_BUDGET);
     bool ok = fires_write(&w, err) && claims_write(&w, err) && finishes_write(&w, err) && logs_write(&w, err);
     arena_release(&w.a);

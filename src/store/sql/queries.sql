@@ -93,6 +93,8 @@ ON CONFLICT (id) DO UPDATE SET job_name = ?3, last_run_id = ?4, reason = ?7, err
 -- The same for runs of one token that succeeded. Columns: id, started, ended, exit_code, job_version; behind: token.
 -- name: succeed_rows
 -- name: succeed_apply_rows
+-- The same where a count says that all were as expected, or the flush is done again another way.
+-- name: succeed_all_rows
 -- name: finish_each
 -- Columns: job_id. Gives: job_id, last_run; locked.
 -- name: chain_head_rows

@@ -59,6 +59,12 @@ FROM unnest(?1::bytea[], ?2::bigint[], ?3::bigint[], ?4::bigint[], ?5::bigint[])
     AS u (id, started, ended, exit_code, job_version)
 WHERE r.id = u.id AND r.status = 1 AND r.token = ?6::bigint
 RETURNING r.id
+-- name: succeed_all_rows
+UPDATE runs r SET status = 2, started = coalesce(u.started, r.started), ended = u.ended, exit_code = u.exit_code,
+    job_version = u.job_version
+FROM unnest(?1::bytea[], ?2::bigint[], ?3::bigint[], ?4::bigint[], ?5::bigint[])
+    AS u (id, started, ended, exit_code, job_version)
+WHERE r.id = u.id AND r.status = 1 AND r.token = ?6::bigint
 -- name: chain_head_rows
 SELECT p.job_id, p.last_run FROM unnest(?1::bytea[]) AS u (job_id) JOIN plans p ON p.job_id = u.job_id FOR UPDATE OF p
 -- name: chain_advance_rows
