@@ -19,6 +19,7 @@
 #include "engine/cluster.h"
 #include "engine/retention.h"
 #include "jobs/blocking.h"
+#include "jobs/db_pool.h"
 #include "jobs/services.h"
 #include "net/http.h"
 #include "net/loop.h"
@@ -59,6 +60,7 @@ struct server {
     struct egress egress;
     struct http_client *http;
     struct blocking *blocking;
+    struct db_pool *db_pool;
     struct job_settings job_settings;
     struct job_env env;
     struct runner *runner;
@@ -140,6 +142,15 @@ static void open_app(struct server *s)
     s->app_open = true;
 }
 
+// "host:port,host:port"; absent without Kafka.
+static struct str brokers_text(const struct config_kafka *k, struct arena *a)
+{
+    struct str all = STR_NONE;
+    for (size_t i = 0; i < k->brokers.n; i++)
+        all = arena_fmt(a, "%.*s%s%.*s", STR_ARG(all), i > 0 ? "," : "", STR_ARG(k->brokers.v[i]));
+    return all;
+}
+
 static bool open_jobs(struct server *s, struct err *err)
 {
     struct http_options o = {
@@ -148,12 +159,15 @@ static bool open_jobs(struct server *s, struct err *err)
         !(s->http = http_client_new(&o, s->loops, s->n_loops, err)))
         return false;
     s->blocking = blocking_new((size_t)s->config->runner_blocking_threads);
+    s->db_pool = db_pool_new(s->clock);
     s->job_settings = (struct job_settings){.file_roots = s->config->files_roots,
                                             .mail_url = s->config->mail_url,
                                             .mail_user = s->config->mail_user,
                                             .mail_password = s->config->mail_password,
                                             .mail_from = s->config->mail_from,
-                                            .data_dir = s->config->data_dir};
+                                            .data_dir = s->config->data_dir,
+                                            .store_file = s->config->db_path,
+                                            .kafka_brokers = brokers_text(&s->config->kafka, &s->a)};
     job_settings_at_save = &s->job_settings;
     s->env = (struct job_env){.loops = s->loops,
                               .loop_count = s->n_loops,
@@ -162,6 +176,7 @@ static bool open_jobs(struct server *s, struct err *err)
                               .scripts_enabled = s->config->script_enabled,
                               .script_sandbox = s->config->script_sandbox,
                               .blocking = s->blocking,
+                              .db_pool = s->db_pool,
                               .egress = &s->egress,
                               .settings = &s->job_settings};
     app_set_job_env(&s->app, &s->env);
@@ -313,6 +328,7 @@ static void server_close(struct server *s)
     if (s->runner)
         runner_free(s->runner);
     blocking_free(s->blocking);
+    db_pool_free(s->db_pool);
     if (s->http)
         http_client_free(s->http);
     if (s->processes)

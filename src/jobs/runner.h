@@ -13,6 +13,7 @@
 
 struct blocking;
 struct breakers;
+struct db_pool;
 struct egress;
 struct job_services;
 struct job_settings;
@@ -35,6 +36,7 @@ struct job_env {
     const struct job_services *services; // what the layers above do for jobs; NULL: none of it
     const struct job_settings *settings; // NULL: the defaults
     struct breakers *breakers;           // NULL: every target is called, however it fares
+    struct db_pool *db_pool;             // NULL: connections to users' databases are opened for each attempt
 };
 
 enum { RUNNER_THREADS_DEFAULT = 2, RUNNER_THREADS_MAX = 16 };

@@ -34,6 +34,8 @@ struct job_settings {
     struct str mail_user, mail_password; // absent: none
     struct str mail_from;   // absent: chronos@ and the host name
     struct str data_dir;
+    struct str store_file;    // the server's own data file, not for jobs; absent: it has none
+    struct str kafka_brokers; // for jobs that name none; absent: there are none
 };
 
 // What type->check may know of this server: set once, before the first job is saved. NULL: nothing, and what depends
