@@ -55,7 +55,8 @@ static struct str examples_of(const struct job_type *t, struct arena *a)
 
 static struct strs classes_of(const struct job_type *t, struct arena *a)
 {
-    static const char *const of_all[] = {"TIMEOUT", "LOST", "DEFINITION_ERROR", "LOAD_ERROR", "INTERNAL_ERROR", NULL};
+    static const char *const of_all[] = {"TIMEOUT",    "LOST",           "DEFINITION_ERROR",
+                                         "LOAD_ERROR", "INTERNAL_ERROR", NULL};
     const char *const *lists[] = {t->failure_classes, of_all};
     struct strs all = {.v = arena_new_array(a, struct str, CLASSES_MAX)};
     for (size_t k = 0; all.v && k < sizeof lists / sizeof lists[0]; k++)
@@ -68,8 +69,11 @@ static bool fill(const struct app *app, const struct job_type *t, struct job_typ
                  struct err *err)
 {
     struct err why;
-    *ret = (struct job_type_info){.name = str_of(t->name), .doc = str_of(t->doc), .available = true,
-                                  .failure_classes = classes_of(t, a), .examples = examples_of(t, a),
+    *ret = (struct job_type_info){.name = str_of(t->name),
+                                  .doc = str_of(t->doc),
+                                  .available = true,
+                                  .failure_classes = classes_of(t, a),
+                                  .examples = examples_of(t, a),
                                   .payload_schema = schema_of(t, a)};
     if (t->available && app->job_env && !t->available(app->job_env, &why)) {
         ret->available = false;
@@ -79,8 +83,8 @@ static bool fill(const struct app *app, const struct job_type *t, struct job_typ
            ERR(err, ERR_UNAVAILABLE, "the description of \"%s\" is too large for its memory", t->name);
 }
 
-bool app_job_types(struct app *app, const struct caller *c, struct job_type_info **ret, size_t *ret_n, struct arena *a,
-                   struct err *err)
+bool app_job_types(struct app *app, const struct caller *c, struct job_type_info **ret, size_t *ret_n,
+                   struct arena *a, struct err *err)
 {
     enum reach reach;
     size_t n = 0;
@@ -99,8 +103,8 @@ bool app_job_types(struct app *app, const struct caller *c, struct job_type_info
     return true;
 }
 
-bool app_job_type(struct app *app, const struct caller *c, struct str name, struct job_type_info *ret, struct arena *a,
-                  struct err *err)
+bool app_job_type(struct app *app, const struct caller *c, struct str name, struct job_type_info *ret,
+                  struct arena *a, struct err *err)
 {
     enum reach reach;
     if (!app_authorize(c, ACTION_JOB_TYPE_READ, &reach, err))

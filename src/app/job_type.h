@@ -15,10 +15,10 @@ struct job_type_info {
 };
 extern const struct fields job_type_info_fields;
 
-bool app_job_types(struct app *app, const struct caller *c, struct job_type_info **ret, size_t *ret_n, struct arena *a,
-                   struct err *err) __attribute__((warn_unused_result));
+bool app_job_types(struct app *app, const struct caller *c, struct job_type_info **ret, size_t *ret_n,
+                   struct arena *a, struct err *err) __attribute__((warn_unused_result));
 // By name, letter case ignored. ERR_NOT_FOUND.
-bool app_job_type(struct app *app, const struct caller *c, struct str name, struct job_type_info *ret, struct arena *a,
-                  struct err *err) __attribute__((warn_unused_result));
+bool app_job_type(struct app *app, const struct caller *c, struct str name, struct job_type_info *ret,
+                  struct arena *a, struct err *err) __attribute__((warn_unused_result));
 
 #endif

@@ -1,78 +1,33 @@
 // SPDX-License-Identifier: Apache-2.0
 // HTTP: sends one request; the status decides the outcome.
 //
-// The run's key, times and attempt go along as headers, so that a target can tell a repeated call. What is
-// written about an answer is in http_answer.c.
+//     start ── token kept, or none needed ──────────────► request ──► answer
+//       └───── token request ──► token ─────────────────────┘ ▲         │ 401 with a kept token, once
+//                   ▲                                          └─────────┘ (through the token request)
+//
+// The run's key, times and attempt go along as headers, so that a target can tell a repeated call. Fields and their
+// rules are in http_payload.c, what is written about an answer in http_answer.c. Everything after start happens on the
+// attempt's loop, a cancel too.
 #include "jobs/http_answer.h"
 
-#include "jobs/template.h"
-#include "net/http.h"
+#include "jobs/http_expect.h"
+#include "jobs/http_parts.h"
+#include "jobs/http_token.h"
+#include "net/loop.h"
 
-enum {
-    URL_BYTES_MAX = 8192,
-    HEADERS_MAX = 100,
-    EXPECTED_MAX = 32,
-    OWN_HEADERS_MAX = 8,
-    TIMEOUT_S_DEFAULT = 30,
-};
+enum { OWN_HEADERS_MAX = 9, EXPECT_BODY_KEPT = 256 * 1024 };
 
-static const char *const method_names[] = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", NULL};
-
-#define T struct http_payload
-static const struct field http_rows[] = {
-    FIELD_STR(T, url, "httpUrl", FIELD_ALIASES("url"), .flags = FIELD_REQUIRED, .min = 1,
-              .max = URL_BYTES_MAX,
-              .doc = "Absolute http or https URL."),
-    FIELD_ENUM(T, method, "httpMethod", method_names, FIELD_ALIASES("method"), FIELD_DEFAULT(0),
-               .doc = "Request method."),
-    FIELD_MAP(T, headers, "httpHeaders", FIELD_ALIASES("headers"), .max = HEADERS_MAX,
-              .doc = "Request headers."),
-    FIELD_STR(T, body, "httpBody", FIELD_ALIASES("body"), .max = JOB_PAYLOAD_MAX,
-              .doc = "Request body, as it is sent."),
-    FIELD_I64(T, timeout_seconds, "timeoutSeconds", .min = 1, .max = JOB_TIMEOUT_S_MAX,
-              FIELD_DEFAULT(TIMEOUT_S_DEFAULT),
-              .doc = "Longest time for the whole exchange; the job's own timeoutSeconds holds as well."),
-    FIELD_STRS(T, expected_status, "expectedStatus", .max = EXPECTED_MAX,
-               .doc = "Statuses that are a success: \"200\", \"2xx\" or \"200-204\"; 2xx when absent."),
-    FIELD_BOOL(T, follow_redirects, "followRedirects", FIELD_DEFAULT(false),
-               .doc = "Whether up to 5 redirects are followed."),
-};
-#undef T
-static const struct fields http_fields = FIELDS("HttpPayload", struct http_payload, http_rows,
-                                                .doc = "A request to an HTTP service.");
+enum { UNAUTHORIZED = 401, STATUS_PER_CLASS = 100 };
 
 struct call {
+    struct attempt *attempt;
     struct http_request request;
+    struct http_request token_request;
+    struct http_files files;
+    struct mono deadline;
     uint64_t id;
+    bool token_kept, token_again; // it came from an earlier run; a new one was asked for because of a 401
 };
-
-// ---- checking ----
-
-static struct str at(struct str base, const char *name, struct arena *a)
-{
-    return arena_fmt(a, "%.*s/%s", STR_ARG(base), name);
-}
-
-static void http_check(const void *payload, struct str base, struct faults *faults, struct arena *scratch)
-{
-    const struct http_payload *p = payload;
-    struct err err;
-    (void)scratch;
-    // What templates make of a text is checked again when the request is sent.
-    if (!template_uses(p->url, "") && !http_url_check(p->url, &err))
-        faults_add(faults, at(base, "httpUrl", faults->a), "%s", err.text);
-    for (size_t i = 0; i < p->headers.n; i++)
-        if (!http_header_check(p->headers.v[i].key, p->headers.v[i].value, &err))
-            faults_add(faults, arena_fmt(faults->a, "%.*s/httpHeaders/%.*s", STR_ARG(base),
-                                         STR_ARG(p->headers.v[i].key)), "%s", err.text);
-    for (size_t i = 0; i < p->expected_status.n; i++)
-        if (!http_status_rule_ok(p->expected_status.v[i]))
-            faults_add(faults, arena_fmt(faults->a, "%.*s/expectedStatus/%zu", STR_ARG(base), i),
-                       "must be a status such as \"200\", a class such as \"2xx\" or a range such as "
-                       "\"200-204\"");
-    if (p->body.n > 0 && str_is(str_of(method_names[p->method]), "HEAD"))
-        faults_add(faults, at(base, "httpBody", faults->a), "must be left out with HEAD");
-}
 
 // ---- the request ----
 
@@ -131,40 +86,193 @@ static bool headers_make(struct attempt *a, const struct http_payload *p, struct
     header_add(&h, "traceparent", arena_str(&a->arena, str_of(trace)));
     if (p->body.n > 0)
         header_add(&h, "Content-Type", content_type(p->body));
+    if (p->auth.type == AUTH_AWS_SIGV4 && p->auth.session_token.n > 0)
+        header_add(&h, "X-Amz-Security-Token", p->auth.session_token);
     *ret = h.map;
     return !a->arena.exhausted;
 }
 
+static struct http_auth auth_make(const struct http_auth_payload *auth)
+{
+    switch (auth->type) {
+    case AUTH_BASIC:
+        return (struct http_auth){HTTP_AUTH_BASIC, .user = auth->username, .password = auth->password};
+    case AUTH_BEARER:
+        return (struct http_auth){HTTP_AUTH_BEARER, .token = auth->token};
+    case AUTH_AWS_SIGV4:
+        return (struct http_auth){HTTP_AUTH_SIGV4, .user = auth->access_key_id, .password = auth->secret_access_key,
+                                  .region = auth->region, .service = auth->service};
+    default: // OAUTH2 gets its token later
+        return (struct http_auth){HTTP_AUTH_NONE};
+    }
+}
+
+static bool request_make(struct attempt *a, const struct http_payload *p, struct call *c)
+{
+    c->request = (struct http_request){
+        .method = str_of(http_method_names[p->method]), .url = p->url,
+        .body = p->body.n > 0 ? p->body : STR_NONE,
+        .redirects = p->follow_redirects ? HTTP_REDIRECTS_MAX : 0,
+        .lane = attempt_lane(a), .auth = auth_make(&p->auth), .tls = c->files.tls,
+        .parts = {c->files.parts, c->files.parts_n},
+        .proxy = p->proxy, .proxy_user = p->proxy_user, .proxy_password = p->proxy_password,
+        .response_max = p->response_max == FIELD_ABSENT ? 0 : p->response_max,
+        .body_kept = http_expect_any(&p->expect) ? EXPECT_BODY_KEPT : 0,
+    };
+    return headers_make(a, p, &c->request.headers);
+}
+
 // ---- running ----
+
+static void request_send(struct call *c);
+static void token_send(struct call *c);
+
+// Files are closed before the attempt may be gone.
+static bool ended_by_cancel(struct call *c, const struct http_response *r)
+{
+    struct attempt *a = c->attempt;
+    int why = attempt_cancel_asked(a);
+    if (r->error != HTTP_CANCELLED)
+        return false;
+    http_files_close(&c->files);
+    attempt_cancelled(a, why >= 0 ? (enum cancel_why)why : CANCEL_BY_SHUTDOWN);
+    return true;
+}
+
+static void send(struct call *c, struct http_request *r, http_done done)
+{
+    struct attempt *a = c->attempt;
+    const struct http_payload *p = a->payload;
+    r->timeout = mono_since(c->deadline, clock_mono(a->clock));
+    if (r->timeout.us <= 0) {
+        http_files_close(&c->files);
+        attempt_timed_out(a, "no answer within %lld s, the token service included", (long long)p->timeout_seconds);
+        return;
+    }
+    if (http_send(a->env->http, r, done, c, &c->id))
+        return;
+    http_files_close(&c->files);
+    attempt_fail(a, "INTERNAL_ERROR", "the HTTP client is stopping or has too much to do");
+}
 
 static void on_done(void *ctx, const struct http_response *r)
 {
-    struct attempt *a = ctx;
-    int why = attempt_cancel_asked(a);
+    struct call *c = ctx;
+    struct attempt *a = c->attempt;
     const struct http_payload *p = a->payload;
-    if (r->error == HTTP_CANCELLED)
-        attempt_cancelled(a, why >= 0 ? (enum cancel_why)why : CANCEL_BY_SHUTDOWN);
-    else
-        http_answer_record(a, p, method_names[p->method], r);
+    if (ended_by_cancel(c, r))
+        return;
+    if (p->auth.type == AUTH_OAUTH2 && r->error == HTTP_DONE && r->status == UNAUTHORIZED) {
+        http_token_drop(&p->auth, c->request.auth.token);
+        if (c->token_kept && !c->token_again) {
+            c->token_again = true;
+            token_send(c);
+            return;
+        }
+    }
+    http_files_close(&c->files);
+    http_answer_record(a, p, http_method_names[p->method], r);
+}
+
+static void token_failed(struct call *c, const struct http_response *r, const char *why)
+{
+    struct attempt *a = c->attempt;
+    const struct http_payload *p = a->payload;
+    struct str host = http_url_host(p->auth.token_url);
+    http_files_close(&c->files);
+    a->result.error_code = STR("TOKEN_ERROR");
+    attempt_fail(a, r->status / STATUS_PER_CLASS == 5 ? "HTTP_5XX" : "HTTP_4XX",
+                 "the token service \"%.*s\" answered %d: %s", STR_ARG(host), r->status, why);
+}
+
+static void on_token(void *ctx, const struct http_response *r)
+{
+    struct call *c = ctx;
+    struct attempt *a = c->attempt;
+    const struct http_payload *p = a->payload;
+    struct err err;
+    if (ended_by_cancel(c, r))
+        return;
+    if (r->error != HTTP_DONE) {
+        http_files_close(&c->files);
+        http_answer_record(a, p, "POST", r);
+    } else if (r->status / STATUS_PER_CLASS != 2) {
+        token_failed(c, r, "look at auth.clientId, auth.clientSecret and auth.scope");
+    } else if (!http_token_take(&p->auth, r->body, clock_mono(a->clock), &c->request.auth.token, &a->arena, &err)) {
+        token_failed(c, r, err.text);
+    } else {
+        c->request.auth.kind = HTTP_AUTH_BEARER;
+        c->token_kept = false;
+        request_send(c);
+    }
+}
+
+static void token_send(struct call *c)
+{
+    struct attempt *a = c->attempt;
+    const struct http_payload *p = a->payload;
+    c->token_request = (struct http_request){.lane = attempt_lane(a), .proxy = p->proxy, .proxy_user = p->proxy_user,
+                                             .proxy_password = p->proxy_password, .tls = c->files.tls};
+    if (http_token_request(&p->auth, &c->token_request, &a->arena)) {
+        send(c, &c->token_request, on_token);
+        return;
+    }
+    http_files_close(&c->files);
+    attempt_fail(a, "DEFINITION_ERROR", "no memory for the token request");
+}
+
+static void request_send(struct call *c)
+{
+    send(c, &c->request, on_done);
+}
+
+// "https://host:443"; what is no URL is refused when it is sent.
+static struct str target_of(struct str url, struct arena *a)
+{
+    struct str host = http_url_host(url), authority = http_url_authority(url);
+    struct str scheme = {url.p, str_find(url, ':')};
+    bool tls = str_eq_nocase(scheme, STR("https"));
+    struct str port = {host.p + host.n, authority.p ? (size_t)(authority.p + authority.n - host.p) - host.n : 0};
+    if (!authority.p || host.n == 0)
+        return STR_NONE;
+    return arena_fmt(a, "%s://%.*s%.*s", tls ? "https" : "http", STR_ARG(host),
+                     STR_ARG(port.n > 1 ? port : tls ? STR(":443") : STR(":80")));
 }
 
 static void http_start(struct attempt *a)
 {
     const struct http_payload *p = a->payload;
+    struct err err;
     struct call *c = arena_new(&a->arena, struct call);
-    if (!c || !headers_make(a, p, &c->request.headers)) {
+    if (!a->env->http) {
+        attempt_fail(a, "INTERNAL_ERROR", "this server has no HTTP client");
+        return;
+    }
+    struct str target = target_of(p->url, &a->arena);
+    if (target.p && !attempt_target(a, target))
+        return;
+    if (c && !http_files_open(a, p, &c->files, &err)) {
+        attempt_fail(a, "FILE_ERROR", "%s", err.text);
+        return;
+    }
+    if (!c || !request_make(a, p, c)) {
+        if (c)
+            http_files_close(&c->files);
         attempt_fail(a, "DEFINITION_ERROR", "no memory for the request");
         return;
     }
-    c->request.method = str_of(method_names[p->method]);
-    c->request.url = p->url;
-    c->request.body = p->body.n > 0 ? p->body : STR_NONE;
-    c->request.timeout = duration_s(p->timeout_seconds);
-    c->request.redirects = p->follow_redirects ? HTTP_REDIRECTS_MAX : 0;
-    c->request.lane = attempt_lane(a);
+    c->attempt = a;
+    c->deadline = mono_add(clock_mono(a->clock), duration_s(p->timeout_seconds));
     a->state = c;
-    if (!a->env->http || !http_send(a->env->http, &c->request, on_done, a, &c->id))
-        attempt_fail(a, "INTERNAL_ERROR", "the HTTP client is stopping or has too much to do");
+    if (p->auth.type == AUTH_OAUTH2) {
+        c->request.auth.token = http_token_find(&p->auth, clock_mono(a->clock), &a->arena);
+        c->token_kept = c->request.auth.token.p != NULL;
+        c->request.auth.kind = HTTP_AUTH_BEARER;
+    }
+    if (p->auth.type == AUTH_OAUTH2 && !c->token_kept)
+        token_send(c);
+    else
+        request_send(c);
 }
 
 static void http_cancel_call(struct attempt *a, enum cancel_why why)
@@ -174,6 +282,15 @@ static void http_cancel_call(struct attempt *a, enum cancel_why why)
     http_cancel(a->env->http, c->id);
 }
 
+static const char *const examples[] = {
+    "{\"httpUrl\":\"https://api.example.com/export\",\"httpMethod\":\"POST\",\"httpBody\":\"{\\\"day\\\":"
+    "\\\"{{run.scheduledTime}}\\\"}\",\"expectedStatus\":[\"2xx\",\"409\"]}",
+    "{\"httpUrl\":\"https://api.example.com/status\",\"auth\":{\"type\":\"BASIC\",\"username\":\"chronos\","
+    "\"password\":\"a password\"},\"expectedBody\":{\"pointer\":\"/status\",\"equals\":\"UP\"}}",
+    NULL};
+static const char *const classes[] = {"CONNECTION_ERROR", "HTTP_4XX", "HTTP_5XX", "HTTP_1XX", "HTTP_2XX", "HTTP_3XX",
+                                      "UNEXPECTED_BODY", "EGRESS_DENIED", "FILE_ERROR", NULL};
+
 const struct job_type job_type_http = {
     .name = "HTTP",
     .doc = "Sends a request to an HTTP service; the status decides the outcome.",
@@ -181,4 +298,6 @@ const struct job_type job_type_http = {
     .check = http_check,
     .start = http_start,
     .cancel = http_cancel_call,
+    .examples = examples,
+    .failure_classes = classes,
 };

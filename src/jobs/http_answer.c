@@ -6,6 +6,8 @@
 #include <sodium.h>
 #include <stdio.h>
 
+#include "jobs/http_expect.h"
+
 enum {
     STATUS_MIN = 100,
     STATUS_MAX = 599,
@@ -190,6 +192,15 @@ static void answer_end(struct attempt *a, const struct http_payload *p, const st
                  class == 3 && !p->follow_redirects ? "; redirects are followed with followRedirects" : "");
 }
 
+static void unexpected_end(struct attempt *a, const struct http_payload *p, const struct http_response *r,
+                           const struct err *why)
+{
+    struct str host = http_url_host(p->url);
+    a->result.exit_code = r->status;
+    a->result.error_code = arena_fmt(&a->arena, "%d", r->status);
+    attempt_fail(a, "UNEXPECTED_BODY", "\"%.*s\" answered %d, but %s", STR_ARG(host), r->status, why->text);
+}
+
 static void failure_end(struct attempt *a, const struct http_response *r)
 {
     switch (r->error) {
@@ -225,10 +236,14 @@ void http_answer_record(struct attempt *a, const struct http_payload *p, const c
         failure_end(a, r);
         return;
     }
+    struct err why;
     bool expected = http_status_expected(&p->expected_status, r->status);
-    answer_log(a, p, method, r, expected);
-    if (expected)
-        attempt_succeed(a, r->status);
-    else
+    bool said = !expected || http_expect_holds(&p->expect, r, &a->arena, &why);
+    answer_log(a, p, method, r, expected && said);
+    if (!expected)
         answer_end(a, p, r);
+    else if (!said)
+        unexpected_end(a, p, r, &why);
+    else
+        attempt_succeed(a, r->status);
 }

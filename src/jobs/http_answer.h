@@ -4,18 +4,8 @@
 #ifndef JOBS_HTTP_ANSWER_H
 #define JOBS_HTTP_ANSWER_H
 
+#include "jobs/http_payload.h"
 #include "jobs/runner.h"
-#include "net/http.h"
-
-struct http_payload {
-    struct str url;
-    int method; // index into the method names
-    struct str_map headers;
-    struct str body;
-    int64_t timeout_seconds;
-    struct strs expected_status; // empty: 2xx
-    bool follow_redirects;
-};
 
 // "204", "2xx" or "200-204".
 bool http_status_rule_ok(struct str rule);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a script may use and touch: the `limits` of its payload, and what the server makes of them. Internal to
-// jobs/script*.
+// What a script may use and touch: the `limits` of its payload, and what the server makes of them. Internal
+// to jobs/script*.
 #ifndef JOBS_SCRIPT_LIMITS_H
 #define JOBS_SCRIPT_LIMITS_H
 
@@ -11,7 +11,8 @@ struct script_limits {
     int sandbox; // enum sandbox_level; −1: the server's
     bool network, best_effort;
     struct strs read_paths, write_paths;
-    int64_t memory_mb, memory_bytes, cpu_seconds, processes, file_mb, file_bytes, open_files; // FIELD_ABSENT: none
+    int64_t memory_mb, memory_bytes, cpu_seconds, processes, file_mb, file_bytes,
+        open_files; // FIELD_ABSENT: none
 };
 extern const struct fields script_limit_fields;
 

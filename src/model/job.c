@@ -99,7 +99,7 @@ void job_check(const struct job *j, struct faults *f)
 static const char *const classes[] = {
     "TIMEOUT",      "CONNECTION_ERROR", "HTTP_4XX",     "HTTP_5XX",    "DATABASE_ERROR", "KAFKA_ERROR",
     "BROKER_ERROR", "SCRIPT_ERROR",     "FILE_ERROR",   "CACHE_ERROR", "EMAIL_ERROR",    "DUMMY_ERROR",
-    "LOST",         "EGRESS_DENIED",    "CIRCUIT_OPEN", NULL,
+    "LOST",         "EGRESS_DENIED",    "CIRCUIT_OPEN", "UNEXPECTED_BODY", NULL,
 };
 static const struct {
     const char *word, *covers;

@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "net/egress.h"
+#include "net/http_carries.h"
 
 struct loop;
 struct http_client;
@@ -35,26 +36,6 @@ enum {
     HTTP_REDIRECTS_MAX = 5,
     HTTP_CONNECT_TIMEOUT_S_DEFAULT = 10,
     HTTP_RETRY_AFTER_S_MAX = 7 * 86400, // longer waits are cut to this
-};
-
-enum http_auth_kind { HTTP_AUTH_NONE, HTTP_AUTH_BASIC, HTTP_AUTH_BEARER, HTTP_AUTH_SIGV4 };
-struct http_auth { // never sent on to another origin
-    enum http_auth_kind kind;
-    struct str user, password; // BASIC; SIGV4: id of the key and the key
-    struct str token;          // BEARER
-    struct str region, service; // SIGV4
-};
-struct http_tls { // PEM texts; absent = the system's authorities, no certificate of our own
-    struct str ca, cert, key, key_password;
-};
-struct http_part { // of a multipart form
-    struct str name, value, filename, content_type;
-    int fd;       // −1: the value; else a regular file, which stays the caller's
-    int64_t size; // of the file
-};
-struct http_parts {
-    const struct http_part *v;
-    size_t n;
 };
 
 // Zeroed members mean the default. The request and all it points at must stay until the callback

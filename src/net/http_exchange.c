@@ -220,12 +220,8 @@ bool http_exchange_begin(struct http_exchange *x, const struct http_request *r, 
     }
     const char *url = arena_cstr(&x->arena, r->url);
     const char *method = r->method.p ? arena_cstr(&x->arena, r->method) : "GET";
-    headers = http_headers_build(x, false);
-    if (!headers) {
-        if (x->response.error == HTTP_DONE)
-            http_exchange_refuse(x, HTTP_CLIENT_ERROR, "no memory for the request");
+    if (!http_headers_build(x, false, &headers))
         return false;
-    }
     if (!url || !method || !options_set(x, url, method, headers)) {
         if (x->response.error == HTTP_DONE)
             http_exchange_refuse(x, HTTP_CLIENT_ERROR, "libcurl does not take the request");

@@ -53,8 +53,8 @@ bool http_options_set(struct http_exchange *x);
 bool http_target_denied(struct http_exchange *x, const char *host);
 // A redirect to this place is about to be followed; true unless it must not be.
 bool http_redirect_prepare(struct http_exchange *x, struct str location);
-// Header lines for libcurl: all of the request's, or with `bare` those that may go to anybody. NULL: refused, or no
-// memory.
-struct curl_slist *http_headers_build(struct http_exchange *x, bool bare);
+// Header lines for libcurl: all of the request's, or with `bare` those that may go to anybody. False: the response says
+// why.
+bool http_headers_build(struct http_exchange *x, bool bare, struct curl_slist **ret);
 
 #endif

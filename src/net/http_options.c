@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a request may ask for beyond method, URL and body: headers, credentials, certificates, a form, a proxy; and what
-// of it a redirect takes along.
+// What a request may ask for beyond method, URL and body: headers, credentials, certificates, a form, a
+// proxy; and what of it a redirect takes along.
 //
-// libcurl keeps Authorization and Cookie from another host by itself. Services have many more headers that prove who
-// somebody is, so that to another origin only headers go that are known to prove nothing; and once a redirect has left
-// our origin, nothing is given back to a later one.
+// libcurl keeps Authorization and Cookie from another host by itself. Services have many more headers that
+// prove who somebody is, so that to another origin only headers go that are known to prove nothing; and once
+// a redirect has left our origin, nothing is given back to a later one.
 #include "net/http_exchange.h"
 
 #include <netdb.h>
@@ -18,12 +18,16 @@ enum { STATUS_PER_CLASS = 100, REDIRECTS = 3 };
 
 // ---- headers ----
 
-static struct curl_slist *header_node(struct arena *a, char *text, struct curl_slist *next)
+// In front of the list.
+static bool header_put(struct http_exchange *x, struct str line, struct curl_slist **list)
 {
-    struct curl_slist *node = text ? arena_new(a, struct curl_slist) : NULL;
-    if (node)
-        *node = (struct curl_slist){.data = text, .next = next};
-    return node;
+    char *text = arena_cstr(&x->arena, line);
+    struct curl_slist *node = text ? arena_new(&x->arena, struct curl_slist) : NULL;
+    if (!node)
+        return false;
+    *node = (struct curl_slist){.data = text, .next = *list};
+    *list = node;
+    return true;
 }
 
 static bool request_has(const struct http_request *r, const char *name)
@@ -38,9 +42,11 @@ static bool request_has(const struct http_request *r, const char *name)
 static bool harmless(struct str name)
 {
     static const char *const names[] = {
-        "Accept", "Accept-Language", "Content-Type", "Content-Language", "User-Agent", "Cache-Control", "Range",
-        "If-Match", "If-None-Match", "If-Modified-Since", "Idempotency-Key", "traceparent", "Chronos-Run-Key",
-        "Chronos-Run-Id", "Chronos-Job-Id", "Chronos-Scheduled-Time", "Chronos-Attempt",
+        "Accept",          "Accept-Language",   "Content-Type",    "Content-Language",
+        "User-Agent",      "Cache-Control",     "Range",           "If-Match",
+        "If-None-Match",   "If-Modified-Since", "Idempotency-Key", "traceparent",
+        "Chronos-Run-Key", "Chronos-Run-Id",    "Chronos-Job-Id",  "Chronos-Scheduled-Time",
+        "Chronos-Attempt",
     };
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         if (str_eq_nocase(name, str_of(names[i])))
@@ -49,28 +55,35 @@ static bool harmless(struct str name)
 }
 
 // Built from the end, so that it keeps the given order. It lives in the arena: libcurl only reads it.
-struct curl_slist *http_headers_build(struct http_exchange *x, bool bare)
+bool http_headers_build(struct http_exchange *x, bool bare, struct curl_slist **ret)
 {
     const struct http_request *r = x->request;
     // Without these libcurl would wait for "100 Continue" and name a form type that nobody asked for.
-    struct curl_slist *list = header_node(&x->arena, arena_cstr(&x->arena, STR("Expect:")), NULL);
-    if (list && r->parts.n == 0 && !request_has(r, "Content-Type"))
-        list = header_node(&x->arena, arena_cstr(&x->arena, STR("Content-Type:")), list);
-    for (size_t i = r->headers.n; list && i-- > 0;) {
+    // Not when libcurl signs: it would sign these two as if they were sent.
+    bool plain = r->auth.kind != HTTP_AUTH_SIGV4, ok = true;
+    struct curl_slist *list = NULL;
+    if (plain)
+        ok = header_put(x, STR("Expect:"), &list);
+    if (plain && r->parts.n == 0 && !request_has(r, "Content-Type"))
+        ok = ok && header_put(x, STR("Content-Type:"), &list);
+    for (size_t i = r->headers.n; ok && i-- > 0;) {
         struct str name = r->headers.v[i].key, value = r->headers.v[i].value;
         struct err err;
         if (bare && !harmless(name))
             continue;
         if (!http_header_check(name, value, &err)) {
             http_exchange_refuse(x, HTTP_BAD_REQUEST, "%s", err.text);
-            return NULL;
+            return false;
         }
         // "Name;" is libcurl's spelling of a header without a value.
         struct str text = value.n ? arena_fmt(&x->arena, "%.*s: %.*s", STR_ARG(name), STR_ARG(value))
                                   : arena_fmt(&x->arena, "%.*s;", STR_ARG(name));
-        list = header_node(&x->arena, (char *)text.p, list);
+        ok = text.p && header_put(x, text, &list);
     }
-    return list;
+    if (!ok)
+        http_exchange_refuse(x, HTTP_CLIENT_ERROR, "no memory for the request");
+    *ret = list;
+    return ok;
 }
 
 // ---- credentials and certificates ----
@@ -96,8 +109,9 @@ static bool auth_set(struct http_exchange *x)
         SET(CURLOPT_HTTPAUTH, CURLAUTH_BEARER);
         return ok && text_set(x, CURLOPT_XOAUTH2_BEARER, auth->token);
     case HTTP_AUTH_SIGV4:
-        ok = text_set(x, CURLOPT_AWS_SIGV4, arena_fmt(&x->arena, "aws:amz:%.*s:%.*s", STR_ARG(auth->region),
-                                                      STR_ARG(auth->service)));
+        ok = text_set(
+            x, CURLOPT_AWS_SIGV4,
+            arena_fmt(&x->arena, "aws:amz:%.*s:%.*s", STR_ARG(auth->region), STR_ARG(auth->service)));
         break;
     }
     return ok && text_set(x, CURLOPT_USERNAME, auth->user) && text_set(x, CURLOPT_PASSWORD, auth->password);
@@ -112,8 +126,17 @@ static bool pem_set(CURL *easy, CURLoption option, struct str pem)
 static bool tls_set(struct http_exchange *x)
 {
     const struct http_tls *t = &x->request->tls;
-    return pem_set(x->easy, CURLOPT_CAINFO_BLOB, t->ca) && pem_set(x->easy, CURLOPT_SSLCERT_BLOB, t->cert) &&
-           pem_set(x->easy, CURLOPT_SSLKEY_BLOB, t->key) &&
+    CURL *easy = x->easy;
+    bool ok = true;
+    if (t->cert.n > 0) {
+        // libcurl compares certificates, not keys: whoever knows only the certificate, which is no secret,
+        // would be given the connection of somebody who has proved to own it.
+        SET(CURLOPT_FRESH_CONNECT, 1L);
+        SET(CURLOPT_FORBID_REUSE, 1L);
+        SET(CURLOPT_SSL_SESSIONID_CACHE, 0L);
+    }
+    return ok && pem_set(x->easy, CURLOPT_CAINFO_BLOB, t->ca) &&
+           pem_set(x->easy, CURLOPT_SSLCERT_BLOB, t->cert) && pem_set(x->easy, CURLOPT_SSLKEY_BLOB, t->key) &&
            (t->key_password.n == 0 || text_set(x, CURLOPT_KEYPASSWD, t->key_password));
 }
 
@@ -213,7 +236,8 @@ static bool proxy_set(struct http_exchange *x)
         return false;
     }
     if (target_host_denied(x)) {
-        http_exchange_refuse(x, HTTP_EGRESS_DENIED, "address %s is not allowed by the egress rules, nor by a proxy",
+        http_exchange_refuse(x, HTTP_EGRESS_DENIED,
+                             "address %s is not allowed by the egress rules, nor by a proxy",
                              x->denied_address);
         return false;
     }
@@ -247,7 +271,8 @@ static bool same_origin(struct http_exchange *x, const char *location, bool *ret
     char *now = NULL, *host = NULL;
     CURLU *next = curl_url(), *first = curl_url();
     const char *url = arena_cstr(&x->arena, x->request->url);
-    bool read = next && first && url && curl_easy_getinfo(x->easy, CURLINFO_EFFECTIVE_URL, &now) == CURLE_OK && now &&
+    bool read = next && first && url &&
+                curl_easy_getinfo(x->easy, CURLINFO_EFFECTIVE_URL, &now) == CURLE_OK && now &&
                 curl_url_set(first, CURLUPART_URL, url, 0) == CURLUE_OK &&
                 curl_url_set(next, CURLUPART_URL, now, 0) == CURLUE_OK &&
                 curl_url_set(next, CURLUPART_URL, location, 0) == CURLUE_OK;
@@ -264,8 +289,8 @@ static bool same_origin(struct http_exchange *x, const char *location, bool *ret
 static bool bare(struct http_exchange *x)
 {
     CURL *easy = x->easy;
-    struct curl_slist *headers = http_headers_build(x, true);
-    bool ok = headers != NULL;
+    struct curl_slist *headers = NULL;
+    bool ok = http_headers_build(x, true, &headers);
     SET(CURLOPT_HTTPHEADER, headers);
     SET(CURLOPT_SSLCERT_BLOB, NULL);
     SET(CURLOPT_SSLKEY_BLOB, NULL);

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Landlock: which files a program may read and write; and the capabilities by which root would get round it.
 //
-// RESTRICTED and STRICT leave the system's folders readable and the private folder, the working directory and the
-// listed paths open; everything else is closed, the server's data folder first of all. A path of the job's own must
-// really (links resolved by opening it) lie below one of the roots. What a program may not be told by landlock of an
-// older kernel (truncate by path, before version 3) is closed by sandbox_calls.c.
+// RESTRICTED and STRICT leave the system's folders readable and the private folder, the working directory and
+// the listed paths open; everything else is closed, the server's data folder first of all. A path of the
+// job's own must really (links resolved by opening it) lie below one of the roots. What a program may not be
+// told by landlock of an older kernel (truncate by path, before version 3) is closed by sandbox_calls.c.
 #include "net/sandbox.h"
 
 #include <dirent.h>
@@ -39,16 +39,19 @@ enum {
     ACCESS_FIRST = (1 << 13) - 1, // all of version 1
     ACCESS_OF_FILES = LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_WRITE_FILE |
                       LANDLOCK_ACCESS_FS_READ_FILE | ACCESS_TRUNCATE | ACCESS_IOCTL_DEV,
-    ACCESS_DEVICE = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE | ACCESS_TRUNCATE |
-                    ACCESS_IOCTL_DEV,
+    ACCESS_DEVICE =
+        LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE | ACCESS_TRUNCATE | ACCESS_IOCTL_DEV,
 };
 
-static const char *const system_dirs[] = {"/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", NULL};
-static const char *const more_dirs[] = {"/opt", "/proc", "/sys", "/dev", "/run", "/var/lib/dpkg", "/snap", NULL};
-static const char *const devices[] = {"/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", NULL};
+static const char *const system_dirs[] = {"/usr",   "/bin",   "/sbin",   "/lib",
+                                          "/lib32", "/lib64", "/libx32", NULL};
+static const char *const more_dirs[] = {"/opt", "/proc",         "/sys",  "/dev",
+                                        "/run", "/var/lib/dpkg", "/snap", NULL};
+static const char *const devices[] = {"/dev/null",   "/dev/zero",    "/dev/full",
+                                      "/dev/random", "/dev/urandom", NULL};
 // Of /etc: what belongs to this server or to passwords.
-static const char *const hidden[] = {"chronos", "shadow", "shadow-", "gshadow", "gshadow-", "sudoers", "sudoers.d",
-                                     "ssh", NULL};
+static const char *const hidden[] = {"chronos", "shadow",    "shadow-", "gshadow", "gshadow-",
+                                     "sudoers", "sudoers.d", "ssh",     NULL};
 
 struct walls {
     int ruleset;
@@ -158,8 +161,10 @@ static enum sandbox_result own_path_add(const struct walls *w, const struct sand
     bool ok = inside && rule_add_fd(w, fd, access);
     (void)close(fd);
     if (!ok)
-        (void)snprintf(w->why, SANDBOX_WHY_MAX, inside ? "cannot open \"%.80s\" to the script"
-                                                       : "\"%.80s\" is not below one of files.roots", path);
+        (void)snprintf(w->why, SANDBOX_WHY_MAX,
+                       inside ? "cannot open \"%.80s\" to the script"
+                              : "\"%.80s\" is not below one of files.roots",
+                       path);
     return ok ? SANDBOX_DONE : SANDBOX_REFUSED;
 }
 
@@ -197,13 +202,12 @@ static bool ruleset_open(struct walls *w)
 
 static bool system_add(const struct walls *w, int level)
 {
-    return rules_add(w, system_dirs, ACCESS_READ) && etc_add(w) &&
-           rules_add(w, devices, ACCESS_DEVICE) &&
+    return rules_add(w, system_dirs, ACCESS_READ) && etc_add(w) && rules_add(w, devices, ACCESS_DEVICE) &&
            (level == SANDBOX_STRICT || rules_add(w, more_dirs, ACCESS_READ));
 }
 
-// Root may do much by capabilities that landlock does not see (read another process's environment, say). Only the one
-// remains by which it opens files of other users, where the walls let it.
+// Root may do much by capabilities that landlock does not see (read another process's environment, say). Only
+// the one remains by which it opens files of other users, where the walls let it.
 static bool capabilities_drop(void)
 {
     struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
@@ -240,7 +244,8 @@ enum sandbox_result sandbox_files(const struct sandbox *s, char why[static SANDB
     }
     if (r == SANDBOX_DONE)
         r = own_paths_add(&w, s);
-    if (r == SANDBOX_DONE && (!capabilities_drop() || syscall(SYS_landlock_restrict_self, w.ruleset, 0U) != 0)) {
+    if (r == SANDBOX_DONE &&
+        (!capabilities_drop() || syscall(SYS_landlock_restrict_self, w.ruleset, 0U) != 0)) {
         (void)snprintf(why, SANDBOX_WHY_MAX, "landlock cannot be entered: %s", strerror(errno));
         r = SANDBOX_LACKING;
     }

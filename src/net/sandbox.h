@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Walls around a program that the spawner starts: landlock for files and signals, seccomp for system calls, a control
-// group for what all its processes use together. For the program's process between fork and exec; internal to
-// net/process and net/spawner, but for sandbox_look.
+// Walls around a program that the spawner starts: landlock for files and signals, seccomp for system calls, a
+// control group for what all its processes use together. For the program's process between fork and exec;
+// internal to net/process and net/spawner, but for sandbox_look.
 //
-// The filters are written by hand as BPF (sandbox_calls.c) and landlock is asked by plain system calls: nothing of it
-// allocates, so that it works in a process that was forked a moment ago, and no library has to be there.
+// The filters are written by hand as BPF (sandbox_calls.c) and landlock is asked by plain system calls:
+// nothing of it allocates, so that it works in a process that was forked a moment ago, and no library has to
+// be there.
 #ifndef NET_SANDBOX_H
 #define NET_SANDBOX_H
 
@@ -14,11 +15,11 @@
 
 // What this machine offers.
 struct sandbox_offer {
-    int landlock;    // version of its interface, 0: none
+    int landlock; // version of its interface, 0: none
     bool seccomp;
-    bool processes;  // a control group that counts processes can be made
-    bool memory;     // … that bounds memory
-    int cgroup;      // version of control groups that offers these, 0: none
+    bool processes; // a control group that counts processes can be made
+    bool memory;    // … that bounds memory
+    int cgroup;     // version of control groups that offers these, 0: none
 };
 void sandbox_look(struct sandbox_offer *ret);
 
@@ -31,14 +32,14 @@ enum sandbox_result {
 
 struct sandbox {
     struct process_sandbox rules;
-    const char *home;         // writable in any case
+    const char *home; // writable in any case
     const char *cwd;
     const char *const *roots; // NULL-terminated, as the two below
     const char *const *reads, *const *writes;
 };
 
-// Files: closes everything but what the level leaves open. PR_SET_NO_NEW_PRIVS must be set. The process has changed to
-// s->cwd before.
+// Files: closes everything but what the level leaves open. PR_SET_NO_NEW_PRIVS must be set. The process has
+// changed to s->cwd before.
 enum sandbox_result sandbox_files(const struct sandbox *s, char why[static SANDBOX_WHY_MAX]);
 // System calls; the last step before exec.
 enum sandbox_result sandbox_calls(const struct process_sandbox *rules, char why[static SANDBOX_WHY_MAX]);
@@ -48,7 +49,7 @@ enum sandbox_result sandbox_group_enter(const char *name, int64_t processes, int
                                         char why[static SANDBOX_WHY_MAX]);
 void sandbox_group_remove(const char *name);
 void sandbox_group_look(struct sandbox_offer *o); // fills its part
-int sandbox_landlock(void); // version, 0: none
+int sandbox_landlock(void);                       // version, 0: none
 bool sandbox_seccomp(void);
 
 #endif

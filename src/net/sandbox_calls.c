@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Seccomp: which system calls a program may make, as BPF that is put together on the stack.
 //
-// RESTRICTED takes away what no job needs and what reaches past its own process: tracing, mounts, namespaces, kernel
-// modules, keys, io_uring (it does file work unseen by filters). STRICT turns it round: only the calls in a list, the
-// rest is answered as if the kernel did not know it, which is what C libraries have a second way for. Calls of another
-// architecture (32-bit programs on a 64-bit kernel) would pass unseen and end the program.
+// RESTRICTED takes away what no job needs and what reaches past its own process: tracing, mounts, namespaces,
+// kernel modules, keys, io_uring (it does file work unseen by filters). STRICT turns it round: only the calls
+// in a list, the rest is answered as if the kernel did not know it, which is what C libraries have a second
+// way for. Calls of another architecture (32-bit programs on a 64-bit kernel) would pass unseen and end the
+// program.
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/audit.h>
@@ -31,9 +32,9 @@
 #endif
 
 enum {
-    FILTER_MAX = 1024,          // instructions
-    X32_BIT = 0x40000000,       // calls of the x32 interface
-    VERSION_TRUNCATE = 3,       // of landlock
+    FILTER_MAX = 1024,    // instructions
+    X32_BIT = 0x40000000, // calls of the x32 interface
+    VERSION_TRUNCATE = 3, // of landlock
     NAMESPACES = CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID |
                  CLONE_NEWNET,
 };
@@ -56,10 +57,7 @@ static void load(struct filter *f, size_t offset)
     put(f, BPF_LD | BPF_W | BPF_ABS, (uint32_t)offset, 0, 0);
 }
 
-static void load_number(struct filter *f)
-{
-    load(f, offsetof(struct seccomp_data, nr));
-}
+static void load_number(struct filter *f) { load(f, offsetof(struct seccomp_data, nr)); }
 
 // The low half of an argument; our machines are little-endian.
 static void load_argument(struct filter *f, size_t i)
@@ -67,15 +65,9 @@ static void load_argument(struct filter *f, size_t i)
     load(f, offsetof(struct seccomp_data, args) + i * sizeof(uint64_t));
 }
 
-static void answer(struct filter *f, uint32_t action)
-{
-    put(f, BPF_RET | BPF_K, action, 0, 0);
-}
+static void answer(struct filter *f, uint32_t action) { put(f, BPF_RET | BPF_K, action, 0, 0); }
 
-static uint32_t refuse(int error)
-{
-    return SECCOMP_RET_ERRNO | ((uint32_t)error & SECCOMP_RET_DATA);
-}
+static uint32_t refuse(int error) { return SECCOMP_RET_ERRNO | ((uint32_t)error & SECCOMP_RET_DATA); }
 
 // When the call in the accumulator is this one.
 static void answer_call(struct filter *f, int number, uint32_t action)
@@ -98,7 +90,8 @@ static void begin(struct filter *f)
 #endif
 }
 
-// Sockets of families that reach another machine; with `all`, of any family (local ones reach other services).
+// Sockets of families that reach another machine; with `all`, of any family (local ones reach other
+// services).
 static void no_network(struct filter *f, bool all)
 {
     if (all) {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Control groups, where this process may make them: a bound on all processes of one run together. Version 2 where its
-// controllers can be handed down, else version 1.
+// Control groups, where this process may make them: a bound on all processes of one run together. Version 2
+// where its controllers can be handed down, else version 1.
 //
-// They are a help, not the wall: a server that is not root mostly may not make one, and its scripts are then bounded
-// by RLIMIT_NPROC, which root is exempt from.
+// They are a help, not the wall: a server that is not root mostly may not make one, and its scripts are then
+// bounded by RLIMIT_NPROC, which root is exempt from.
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -122,8 +122,8 @@ static bool group_make(const char *controller, const char *name, const char *con
         return false;
     (void)snprintf(group, sizeof group, "%s/%.100s", dir, name);
     (void)snprintf(text, sizeof text, "%lld", (long long)value);
-    return (mkdir(group, GROUP_MODE) == 0 || errno == EEXIST) && text_write(group, files[version - 1], text) &&
-           text_write(group, "cgroup.procs", "0");
+    return (mkdir(group, GROUP_MODE) == 0 || errno == EEXIST) &&
+           text_write(group, files[version - 1], text) && text_write(group, "cgroup.procs", "0");
 }
 
 enum sandbox_result sandbox_group_enter(const char *name, int64_t processes, int64_t memory_bytes,
@@ -136,7 +136,8 @@ enum sandbox_result sandbox_group_enter(const char *name, int64_t processes, int
         (void)group_make("memory", name, memory_files, memory_bytes);
     if (bounded || geteuid() != 0)
         return SANDBOX_DONE; // by RLIMIT_NPROC
-    (void)snprintf(why, SANDBOX_WHY_MAX, "processes of root are bounded by a control group only, and none can be made");
+    (void)snprintf(why, SANDBOX_WHY_MAX,
+                   "processes of root are bounded by a control group only, and none can be made");
     return SANDBOX_LACKING;
 }
 
