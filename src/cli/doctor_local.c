@@ -14,6 +14,7 @@
 #include "base/sync.h"
 #include "cli/doctor.h"
 #include "cli/session.h"
+#include "net/sandbox_offer.h"
 #include "sched/zones.h"
 
 enum {
@@ -274,6 +275,28 @@ static void check_clock(struct checkup *d)
         PASS(d, "clock", "it says %s", text);
 }
 
+// ---- scripts ----
+
+static void check_sandbox(struct checkup *d)
+{
+    struct arena *a = &d->cli->arena;
+    struct sandbox_offer o;
+    sandbox_look(&o);
+    bool walls = o.landlock > 0 && o.seccomp, wanted = d->config.script_enabled && d->config.script_sandbox > 0;
+    struct str landlock = o.landlock > 0 ? arena_fmt(a, "landlock version %d", o.landlock) : STR("no landlock");
+    struct str groups = o.cgroup > 0 ? arena_fmt(a, "control groups version %d for%s%s", o.cgroup,
+                                                 o.processes ? " processes" : "", o.memory ? " memory" : "")
+                                     : STR("no control groups (limits.processes then counts all of our user's)");
+    struct str text = arena_fmt(a, "%.*s, %s, %s, %.*s", STR_ARG(landlock), o.seccomp ? "seccomp" : "no seccomp",
+                                o.openat2 ? "openat2" : "no openat2", STR_ARG(groups));
+    if (walls)
+        PASS(d, "sandbox of scripts", "%.*s", STR_ARG(text));
+    else
+        find(d, wanted ? CLI_CHECK_FAIL : CLI_CHECK_WARN, "sandbox of scripts", text,
+             STR("levels RESTRICTED and STRICT need a kernel with landlock (5.13; lsm=landlock,… at boot) and seccomp; "
+                 "or set script.sandbox to none"));
+}
+
 void doctor_machine(struct checkup *d)
 {
     check_folder(d);
@@ -282,4 +305,5 @@ void doctor_machine(struct checkup *d)
     check_files(d);
     check_zones(d);
     check_clock(d);
+    check_sandbox(d);
 }

@@ -5,6 +5,7 @@
 #include "cli/format.h"
 #include "cli/job_edit.h"
 #include "cli/job_flags.h"
+#include "cli/job_types.h"
 #include "cli/list.h"
 
 enum { QUERY_MAX = 16 << 10, BATCH_MAX = 1000 };
@@ -318,4 +319,7 @@ const struct cli_command command_job = {
         {.name = "run", ONE_JOB, .flags = run_flags, .run = run_run, .doc = "Start a job now",
          .examples = "chronos job run hello --wait\nchronos job run hello --logs\n"
                      "chronos job run report --param month=2027-03"},
+        {.name = "types", .args = "[TYPE]", .args_max = 1, .run = job_types_run,
+         .doc = "Show what jobs can do here: all types, or one with its fields and examples",
+         .examples = "chronos job types\nchronos job types HTTP\nchronos job types SCRIPT -o json"},
         {0}}};

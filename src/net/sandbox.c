@@ -257,6 +257,7 @@ void sandbox_look(struct sandbox_offer *ret)
 {
     struct sandbox_offer o = {.landlock = sandbox_landlock()};
     o.seccomp = sandbox_seccomp();
+    o.openat2 = syscall(SYS_openat2, -1, NULL, NULL, 0) < 0 && errno != ENOSYS;
     sandbox_group_look(&o);
     *ret = o;
 }

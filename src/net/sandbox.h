@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Walls around a program that the spawner starts: landlock for files and signals, seccomp for system calls, a
 // control group for what all its processes use together. For the program's process between fork and exec;
-// internal to net/process and net/spawner, but for sandbox_look.
+// internal to net/process and net/spawner.
 //
 // The filters are written by hand as BPF (sandbox_calls.c) and landlock is asked by plain system calls:
 // nothing of it allocates, so that it works in a process that was forked a moment ago, and no library has to
@@ -12,16 +12,7 @@
 #include <sys/types.h>
 
 #include "net/process.h"
-
-// What this machine offers.
-struct sandbox_offer {
-    int landlock; // version of its interface, 0: none
-    bool seccomp;
-    bool processes; // a control group that counts processes can be made
-    bool memory;    // … that bounds memory
-    int cgroup;     // version of control groups that offers these, 0: none
-};
-void sandbox_look(struct sandbox_offer *ret);
+#include "net/sandbox_offer.h"
 
 enum { SANDBOX_WHY_MAX = 160, SANDBOX_PATHS_MAX = 32 };
 enum sandbox_result {

@@ -35,7 +35,7 @@ ARROWS = {
             "jobs/job_type.h", "jobs/services.h", "jobs/report.h"},
     "stream": {"model", "net", "store/store.h", "app"},
     "api": {"model", "auth", "app", "httpd"},
-    "cli": {"model", "sched", "net/http.h", "config.h"},
+    "cli": {"model", "sched", "net/http.h", "net/sandbox_offer.h", "config.h"},
 }
 # Libraries that only one place may know (architecture.md §8).
 LIBRARY_HOMES = {
