@@ -12,12 +12,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "net/http_exchange.h"
 
 enum {
     MAIL_ARENA_MAX = 1024 * 1024,
     REPLY_SHOWN_MAX = 160,
     HELO_MAX = 64,
+    GRACE_MS = 5000, // of libcurl's own limit after ours
     REPLY_REFUSED = 400,  // from here on
     REPLY_AUTH_NEEDED = 530,
 };
@@ -36,7 +38,9 @@ struct post {
     enum stage refused_stage;
     int refused_code;
     char refused_text[REPLY_SHOWN_MAX], recipient[MAIL_ADDRESS_MAX + 1];
-    bool greeted, denied, stopped;
+    bool greeted, denied, stopped, late;
+    int socket; // −1: none was opened
+    struct mono deadline;
     char denied_address[64], detail[CURL_ERROR_SIZE];
 };
 
@@ -58,8 +62,10 @@ static curl_socket_t on_open(void *ctx, curlsocktype purpose, struct curl_sockad
     struct post *p = ctx;
     (void)purpose;
     p->denied = p->m->egress && !egress_permits(p->m->egress, &a->addr);
-    if (!p->denied)
-        return socket(a->family, a->socktype | SOCK_CLOEXEC, a->protocol);
+    if (!p->denied) {
+        p->socket = socket(a->family, a->socktype | SOCK_CLOEXEC, a->protocol);
+        return p->socket;
+    }
     if (getnameinfo(&a->addr, a->addrlen, p->denied_address, sizeof p->denied_address, NULL, 0,
                     NI_NUMERICHOST) != 0)
         (void)snprintf(p->denied_address, sizeof p->denied_address, "of family %d", a->family);
@@ -73,8 +79,20 @@ static int on_progress(void *ctx, curl_off_t dl_total, curl_off_t dl, curl_off_t
     (void)dl;
     (void)ul_total;
     (void)ul;
+    p->late = p->late || mono_since(clock_mono(clock_real()), p->deadline).us > 0;
     p->stopped = p->stopped || (p->m->stop && p->m->stop(p->m->ctx));
-    return p->stopped;
+    // libcurl says QUIT whenever it gives up, and waits for an answer that need not come.
+    if ((p->stopped || p->late) && p->socket >= 0)
+        (void)shutdown(p->socket, SHUT_RDWR);
+    return p->stopped || p->late;
+}
+
+static int on_close(void *ctx, curl_socket_t fd)
+{
+    struct post *p = ctx;
+    if (p->socket == fd)
+        p->socket = -1;
+    return close(fd);
 }
 
 static size_t on_answer(char *at, size_t size, size_t count, void *ctx)
@@ -342,16 +360,19 @@ static bool guard_set(struct post *p)
     CURL *easy = p->easy;
     struct duration timeout = p->m->timeout.us > 0 ? p->m->timeout : duration_s(MAIL_TIMEOUT_S_DEFAULT);
     const long timeout_ms = (long)((timeout.us + US_PER_MS - 1) / US_PER_MS);
+    p->deadline = mono_add(clock_mono(clock_real()), timeout); // looked at first: it ends the wait for QUIT too
     const long connect_ms = timeout_ms < MAIL_CONNECT_S * 1000L ? timeout_ms : MAIL_CONNECT_S * 1000L;
     bool ok = true;
     SET(CURLOPT_NOSIGNAL, 1L);
     SET(CURLOPT_QUICK_EXIT, 1L); // else a stopped one waits for its name look-up
     SET(CURLOPT_PROXY, "");
     SET(CURLOPT_PROTOCOLS_STR, "smtp,smtps");
-    SET(CURLOPT_TIMEOUT_MS, timeout_ms);
+    SET(CURLOPT_TIMEOUT_MS, timeout_ms + GRACE_MS);
     SET(CURLOPT_CONNECTTIMEOUT_MS, connect_ms);
     SET(CURLOPT_OPENSOCKETFUNCTION, on_open);
     SET(CURLOPT_OPENSOCKETDATA, p);
+    SET(CURLOPT_CLOSESOCKETFUNCTION, on_close);
+    SET(CURLOPT_CLOSESOCKETDATA, p);
     SET(CURLOPT_NOPROGRESS, 0L);
     SET(CURLOPT_XFERINFOFUNCTION, on_progress);
     SET(CURLOPT_XFERINFODATA, p);
@@ -422,7 +443,7 @@ static void outcome(struct post *p, CURLcode rc)
     else if (p->denied)
         result(p, MAIL_EGRESS_DENIED, "address %s is not allowed by the egress rules (asked for by \"%s\")",
                p->denied_address, server);
-    else if (rc == CURLE_OPERATION_TIMEDOUT)
+    else if (p->late || rc == CURLE_OPERATION_TIMEDOUT)
         result(p, MAIL_TIMEOUT, "mail server \"%s\" did not answer in time", server);
     else if (is_tls(rc))
         result(p, MAIL_TLS_ERROR, "no trusted TLS connection to \"%s\": %s", server, detail);
@@ -441,7 +462,7 @@ static void outcome(struct post *p, CURLcode rc)
 
 void mail_send(const struct mail_server *s, const struct mail *m, struct mail_result *ret)
 {
-    struct post p = {.m = m, .s = s, .ret = ret};
+    struct post p = {.m = m, .s = s, .ret = ret, .socket = -1};
     struct err err;
     *ret = (struct mail_result){.error = MAIL_CLIENT_ERROR};
     if (!mail_check(m, &err)) {

@@ -98,7 +98,7 @@ static void headers_hold_ascii_only_and_no_line_of_their_own(void **state)
                    "=?UTF-8?B?w6TDpMOkw6TDpMOkw6TDpA==?=");
     expect(put(mail_put_disposition, STR("a b.csv")), "attachment; filename=\"a b.csv\"");
     expect(put(mail_put_disposition, STR("ü\".csv")),
-           "attachment; filename=\"___.csv\";\r\n filename*=UTF-8''%C3%BC%22.csv");
+           "attachment;\r\n filename*=UTF-8''%C3%BC%22.csv");
     struct sbuf b;
     struct mail_address v[] = {{STR("Lee, Ann"), STR("a@b.c")}, {STR_NONE, STR("d@e.f")}, {STR("Ü"), STR("g@h.i")}};
     sbuf_init(&b, &arena, 1024);

@@ -296,14 +296,16 @@ void mail_put_date(struct sbuf *out, struct instant t)
 
 void mail_put_disposition(struct sbuf *out, struct str name)
 {
+    // One form only: readers disagree on which of two they take.
+    if (!is_ascii(name)) {
+        sbuf_puts(out, "attachment;\r\n filename*=UTF-8''");
+        sbuf_url(out, name);
+        return;
+    }
     sbuf_puts(out, "attachment; filename=\"");
     for (size_t i = 0; i < name.n; i++)
         sbuf_putc(out, is_alnum(name.p[i]) || strchr("._- ", name.p[i]) ? name.p[i] : '_');
     sbuf_putc(out, '"');
-    if (is_ascii(name))
-        return;
-    sbuf_puts(out, ";\r\n filename*=UTF-8''");
-    sbuf_url(out, name);
 }
 
 const char *mail_type_of(struct str name)
