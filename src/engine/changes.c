@@ -76,6 +76,10 @@ static void change_take(struct cluster *c, const struct change *v)
     case CHANGE_RUN: engine_poke_run(c->engine, v->subject); break;
     case CHANGE_CANCEL: engine_cancel_run(c->engine, v->subject); break;
     case CHANGE_NODES: waker_wake(&c->watch_waker); break;
+    case CHANGE_BREAKER:
+        if (c->config.breaker_changed)
+            c->config.breaker_changed(c->config.breaker_arg);
+        break;
     }
 }
 

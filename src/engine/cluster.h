@@ -32,6 +32,8 @@ struct cluster_config {
     // for). NULL: never known.
     bool (*process_gone)(void *ctx, struct str process);
     void *ctx;
+    void (*breaker_changed)(void *arg); // on another node; NULL: nobody wants to know. On the cluster's thread
+    void *breaker_arg;
     struct duration lease, heartbeat, poll; // zero: as above
     uint64_t seed; // of new tokens; 0 = from the system
 };

@@ -17,7 +17,6 @@ struct breakers;
 enum {
     BREAKERS_MAX = 1024,       // targets known to a node; the closed one used longest ago leaves
     BREAKER_PROBE_S_MAX = 600, // a probe is given up after this, or after its timeout and a grace
-    BREAKER_FORGET_S = 3600,   // one whose probe nobody wanted for so long is forgotten
 };
 
 // What nodes tell each other, as the layers above offer it.

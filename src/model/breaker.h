@@ -9,7 +9,10 @@
 enum breaker_state { BREAKER_CLOSED, BREAKER_OPEN, BREAKER_HALF_OPEN };
 extern const char *const breaker_state_names[];
 
-enum { BREAKER_TARGET_MAX = 320 }; // bytes; longer targets have no breaker
+enum {
+    BREAKER_TARGET_MAX = 320, // bytes; longer targets have no breaker
+    BREAKER_FORGET_S = 3600,  // one whose probe nobody wanted for so long is forgotten
+};
 
 struct breaker_row {
     struct ulid id;         // breaker_id of the target

@@ -36,11 +36,12 @@ enum change_kind {
     CHANGE_RUN,    // a run was queued, or ended on a node that does not own its job
     CHANGE_CANCEL, // a RUNNING run is to be cancelled
     CHANGE_NODES,  // somebody came, left, or acts upon another view
+    CHANGE_BREAKER, // a circuit breaker changed its state
 };
 struct change {
     int64_t seq;       // rising, with gaps; may become visible out of order
     int kind;
-    struct ulid subject; // job, run, or zero
+    struct ulid subject; // job, run, breaker, or zero
     int64_t sender;    // token of the node that made it
     struct instant at; // by the store's clock
 };

@@ -9,6 +9,7 @@
 #ifndef STORE_STORE_H
 #define STORE_STORE_H
 
+#include "model/breaker.h"
 #include "model/dlq.h"
 #include "model/job.h"
 #include "model/node.h"
@@ -224,6 +225,15 @@ struct store_ops {
     // Of the job of this run, only while it is RUNNING under the token and the job exists: ERR_STALE.
     bool (*memo_put)(struct store *s, struct ulid run_id, int64_t token, struct str name, struct str value,
                      struct err *err);
+
+    // -- circuit breakers, shared by the nodes
+    // Writes the row when the one in the store still has the version `expect`; 0: when there is none. The new version is
+    // row->version; since is the store's now, and until `wait` later. Others are told (CHANGE_BREAKER). Rows whose
+    // `until` is BREAKER_FORGET_S old are removed on the way.
+    bool (*breaker_put)(struct store *s, const struct breaker_row *row, int64_t expect, struct duration wait,
+                        bool *ret_won, struct err *err);
+    bool (*breakers_list)(struct store *s, struct breaker_row **ret, size_t *ret_n, struct instant *ret_now,
+                          struct arena *a, struct err *err);
 
     // -- the cluster. Leases are measured by the store's clock.
     // A new member, its lease from now on. ERR_CONFLICT while another living node has this name.

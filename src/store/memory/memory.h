@@ -49,6 +49,7 @@ struct mem {
     struct map jobs, runs, dlq, users, sessions, settings, secrets, memos;
     struct row_list jobs_by_id, runs_by_id, unfinished, dlq_by_id;
     struct mem_rows nodes, changes, duties, outbox; // struct node, change, duty, outbox_event
+    struct mem_rows breakers;                       // struct breaker_row
     struct ulid trimmed;                            // where history_trim goes on
     bool events;
     struct clock_virtual still; // the clock until there is another

@@ -156,7 +156,7 @@ static void mem_store_free(struct store *s)
         map_release(maps[i]);
     for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++)
         mem_free(lists[i]->v);
-    struct mem_rows *rows[] = {&m->nodes, &m->changes, &m->duties, &m->outbox};
+    struct mem_rows *rows[] = {&m->nodes, &m->changes, &m->duties, &m->outbox, &m->breakers};
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
         mem_free(rows[i]->v);
     arena_release(&m->arena);
@@ -207,6 +207,8 @@ static const struct store_ops memory_ops = {
     .secret_delete = mem_secret_delete,
     .memo_get = mem_memo_get,
     .memo_put = mem_memo_put,
+    .breaker_put = mem_breaker_put,
+    .breakers_list = mem_breakers_list,
     .node_register = mem_node_register,
     .node_renew = mem_node_renew,
     .node_publish = mem_node_publish,
@@ -232,6 +234,7 @@ struct store *store_memory_new_shared(void)
     m->changes.size = sizeof(struct change);
     m->duties.size = sizeof(struct duty);
     m->outbox.size = sizeof(struct outbox_event);
+    m->breakers.size = sizeof(struct breaker_row);
     clock_virtual_init(&m->still, instant_s(STILL_S));
     m->clock = &m->still.base;
     mutex_init(&m->lock, LOCK_STORE_MEMORY);

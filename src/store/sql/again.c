@@ -111,6 +111,12 @@ bool again_memo_get(struct store *s, struct ulid job_id, struct str name, struct
     AGAIN(sql_memo_get(s, job_id, name, ret, a, err));
 }
 
+bool again_breakers_list(struct store *s, struct breaker_row **ret, size_t *ret_n, struct instant *ret_now,
+                         struct arena *a, struct err *err)
+{
+    AGAIN(sql_breakers_list(s, ret, ret_n, ret_now, a, err));
+}
+
 bool again_nodes_list(struct store *s, struct node **ret, size_t *ret_n, struct instant *ret_now,
                       struct arena *a, struct err *err)
 {

@@ -38,6 +38,8 @@ bool again_secrets_page(struct store *s, struct ulid scope, struct str after, bo
                         struct secret **ret, size_t *ret_n, struct arena *a, struct err *err);
 bool again_memo_get(struct store *s, struct ulid job_id, struct str name, struct str *ret, struct arena *a,
                     struct err *err);
+bool again_breakers_list(struct store *s, struct breaker_row **ret, size_t *ret_n, struct instant *ret_now,
+                         struct arena *a, struct err *err);
 bool again_nodes_list(struct store *s, struct node **ret, size_t *ret_n, struct instant *ret_now,
                       struct arena *a, struct err *err);
 bool again_changes_read(struct store *s, int64_t after, size_t max, struct change **ret, size_t *ret_n,

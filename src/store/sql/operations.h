@@ -62,6 +62,10 @@ bool sql_memo_get(struct store *s, struct ulid job_id, struct str name, struct s
                   struct err *err);
 bool sql_memo_put(struct store *s, struct ulid run_id, int64_t token, struct str name, struct str value,
                   struct err *err);
+bool sql_breaker_put(struct store *s, const struct breaker_row *row, int64_t expect, struct duration wait,
+                     bool *ret_won, struct err *err);
+bool sql_breakers_list(struct store *s, struct breaker_row **ret, size_t *ret_n, struct instant *ret_now,
+                       struct arena *a, struct err *err);
 bool sql_node_register(struct store *s, const struct node *n, struct duration lease, struct err *err);
 bool sql_node_renew(struct store *s, int64_t token, struct duration lease, int64_t running,
                     int64_t clock_offset_us, struct err *err);

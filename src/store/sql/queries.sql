@@ -384,6 +384,22 @@ SELECT d.token, d.term FROM duties d WHERE d.name = ?1
 -- name: duty_release
 UPDATE duties SET lease_until = 0 WHERE name = ?1 AND token = ?2 AND lease_until > {now}
 
+-- ---- circuit breakers ----
+
+-- name: breaker_insert
+INSERT INTO breakers (id, state, version, failures, opens, since, wait_until, node, target)
+VALUES (?1, ?2, ?3, ?4, ?5, {now}, {now} + ?6, ?7, ?8)
+ON CONFLICT DO NOTHING
+-- name: breaker_update
+UPDATE breakers SET state = ?2, version = ?3, failures = ?4, opens = ?5, since = {now}, wait_until = {now} + ?6, node = ?7
+WHERE id = ?1 AND version = ?8
+-- name: breakers_forget
+DELETE FROM breakers WHERE wait_until < {now} - ?1
+-- One row with an absent id when there are none: the clock is asked for too.
+-- name: breakers_list
+SELECT {now}, b.id, b.target, b.state, b.version, b.failures, b.opens, b.since, b.wait_until, b.node
+FROM (SELECT 1 AS one) o LEFT JOIN breakers b ON o.one = 1
+
 -- ---- events for readers outside ----
 
 -- name: outbox_put_job

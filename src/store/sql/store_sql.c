@@ -151,7 +151,8 @@ static bool sql_check(struct store *s, struct err *err)
     .setting_put = sql_setting_put, .setting_insert = sql_setting_insert,                                    \
     .secret_put = sql_secret_put, .secret_get = again_secret_get, .secrets_page = again_secrets_page,        \
     .secret_reseal = sql_secret_reseal, .secret_delete = sql_secret_delete, .memo_get = again_memo_get,      \
-    .memo_put = sql_memo_put, .node_register = sql_node_register, .node_renew = sql_node_renew,              \
+    .memo_put = sql_memo_put, .breaker_put = sql_breaker_put, .breakers_list = again_breakers_list,          \
+    .node_register = sql_node_register, .node_renew = sql_node_renew,              \
     .node_publish = sql_node_publish,                                                                        \
     .node_leave = sql_node_leave, .node_want = sql_node_want, .nodes_list = again_nodes_list,                \
     .changes_read = again_changes_read, .changes_last = again_changes_last,                                  \

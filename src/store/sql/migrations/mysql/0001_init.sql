@@ -215,6 +215,19 @@ CREATE TABLE IF NOT EXISTS duties (
     PRIMARY KEY (name)
 ) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4 COLLATE = utf8mb4_bin;
 
+CREATE TABLE IF NOT EXISTS breakers (
+    id BINARY(16) NOT NULL,
+    target VARCHAR(400) NOT NULL,
+    state TINYINT NOT NULL,
+    version BIGINT NOT NULL,
+    failures BIGINT NOT NULL,
+    opens BIGINT NOT NULL,
+    since BIGINT NOT NULL,
+    wait_until BIGINT NOT NULL,
+    node TEXT NOT NULL,
+    PRIMARY KEY (id)
+) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4 COLLATE = utf8mb4_bin;
+
 CREATE TABLE IF NOT EXISTS outbox (
     seq BIGINT NOT NULL AUTO_INCREMENT,
     of_kind TINYINT NOT NULL,

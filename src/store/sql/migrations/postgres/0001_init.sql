@@ -195,6 +195,18 @@ CREATE TABLE duties (
     lease_until BIGINT NOT NULL
 );
 
+CREATE TABLE breakers (
+    id BYTEA NOT NULL PRIMARY KEY,
+    target TEXT NOT NULL,
+    state SMALLINT NOT NULL,
+    version BIGINT NOT NULL,
+    failures BIGINT NOT NULL,
+    opens BIGINT NOT NULL,
+    since BIGINT NOT NULL,
+    wait_until BIGINT NOT NULL,
+    node TEXT NOT NULL
+);
+
 CREATE TABLE outbox (
     seq BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     of_kind SMALLINT NOT NULL,

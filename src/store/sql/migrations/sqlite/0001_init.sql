@@ -200,6 +200,19 @@ CREATE TABLE duties (
     lease_until INTEGER NOT NULL
 ) WITHOUT ROWID;
 
+-- Circuit breakers that are not closed, or were not a while ago.
+CREATE TABLE breakers (
+    id BLOB NOT NULL PRIMARY KEY,
+    target TEXT NOT NULL,
+    state INTEGER NOT NULL,
+    version INTEGER NOT NULL,
+    failures INTEGER NOT NULL,
+    opens INTEGER NOT NULL,
+    since INTEGER NOT NULL,
+    wait_until INTEGER NOT NULL,
+    node TEXT NOT NULL
+) WITHOUT ROWID;
+
 -- Events for readers outside, until they have been passed on. The row of a job or run is written first, so events of one
 -- job have rising seqs.
 CREATE TABLE outbox (
