@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 
 #include "api/api.h"
+#include "app/breaker.h"
 #include "app/cluster.h"
 #include "app/setup.h"
 #include "base/file.h"
@@ -62,6 +63,8 @@ struct server {
     struct blocking *blocking;
     struct db_pool *db_pool;
     struct job_settings job_settings;
+    struct breaker_share breaker_share;
+    struct breakers *breakers;
     struct job_env env;
     struct runner *runner;
     struct engine *engine;
@@ -169,6 +172,9 @@ static bool open_jobs(struct server *s, struct err *err)
                                             .store_file = s->config->db_path,
                                             .kafka_brokers = brokers_text(&s->config->kafka, &s->a)};
     job_settings_at_save = &s->job_settings;
+    s->breaker_share = app_breaker_share(s->store, s->config->node_name);
+    s->breakers = breakers_new(s->clock, s->store->exclusive ? NULL : &s->breaker_share);
+    app_set_breakers(&s->app, s->breakers);
     s->env = (struct job_env){.loops = s->loops,
                               .loop_count = s->n_loops,
                               .http = s->http,
@@ -178,7 +184,8 @@ static bool open_jobs(struct server *s, struct err *err)
                               .blocking = s->blocking,
                               .db_pool = s->db_pool,
                               .egress = &s->egress,
-                              .settings = &s->job_settings};
+                              .settings = &s->job_settings,
+                              .breakers = s->breakers};
     app_set_job_env(&s->app, &s->env);
     s->runner = runner_new(&s->env, (size_t)s->config->runner_threads);
     return true;
@@ -207,6 +214,8 @@ static bool join_cluster(struct server *s, struct err *err)
     return true;
 }
 
+static void on_breaker_changed(void *breakers) { breakers_wake(breakers); }
+
 static bool open_cluster(struct server *s, struct err *err)
 {
     const struct config *c = s->config;
@@ -215,6 +224,8 @@ static bool open_cluster(struct server *s, struct err *err)
                                .version = STR(CHRONOS_VERSION),
                                .process = procid_self(&s->a),
                                .process_gone = procid_gone,
+                              .breaker_changed = on_breaker_changed,
+                              .breaker_arg = s->breakers,
                                .lease = duration_s(c->cluster_lease_s),
                                .heartbeat = duration_s(c->cluster_heartbeat_s)};
     struct app_cluster seen = {.node_name = c->node_name, .address = c->node_address};
@@ -259,6 +270,7 @@ static bool open_engine(struct server *s, struct err *err)
     s->engine_runs = true;
     if (s->cluster)
         cluster_start(s->cluster);
+    breakers_start(s->breakers);
     if (s->cluster && s->redis)
         redis_listen(s->redis, on_heard, s->cluster);
     open_retention(s);
@@ -327,6 +339,7 @@ static void server_close(struct server *s)
         api_free(s->api);
     if (s->runner)
         runner_free(s->runner);
+    breakers_free(s->breakers);
     blocking_free(s->blocking);
     db_pool_free(s->db_pool);
     if (s->http)

@@ -63,6 +63,9 @@ HANDLER(api_health);
 HANDLER(api_live);
 HANDLER(api_metrics);
 HANDLER(api_job_stats);
+// breaker.c
+HANDLER(api_breakers_list);
+HANDLER(api_breaker_reset);
 // cluster.c
 HANDLER(api_nodes_list);
 HANDLER(api_node_drain);

@@ -2,6 +2,7 @@
 // THE table of routes. Dispatch, sign-in and rights, the OpenAPI document and the figures per route follow from it; a
 // new endpoint is a handler and a row here. Paths are below /api/v1 and /api, ROUTE_ROOT apart.
 #include "api/handlers.h"
+#include "app/breaker.h"
 #include "app/cluster.h"
 #include "app/dlq.h"
 #include "app/job_type.h"
@@ -142,6 +143,11 @@ const struct route routes[] = {
      .query = secret_delete_params, .doc = "Deletes a secret; jobs that use it fail from then on."},
     {"POST", "/secrets:rotate", ACTION_SECRET_ROTATE, 200, api_secrets_rotate, ANSWER_ONE,
      .response = &secret_rotation_fields, .doc = "Seals secrets again with the first key of secrets.key, a part at a time."},
+
+    {"GET", "/breakers", ACTION_BREAKER_READ, 200, api_breakers_list, ANSWER_LIST, .response = &breaker_fields,
+     .doc = "Lists the targets of jobs, and whether calls to them are held back because they failed too often."},
+    {"POST", "/breakers/{breakerId}:reset", ACTION_BREAKER_WRITE, 200, api_breaker_reset, ANSWER_ONE,
+     .response = &breaker_fields, .doc = "Lets calls to a target through again, on every node."},
 
     {"GET", "/events", ACTION_RUN_READ, 200, api_events, ANSWER_STREAM,
      .doc = "Changes of the runs the caller may see, as they happen."},

@@ -35,6 +35,7 @@ struct app_settings {
     const char *version;           // of this program
 };
 
+struct breakers;
 struct cluster;
 struct cluster_status;
 // This server as a node of the cluster.
@@ -58,6 +59,7 @@ struct app {
     struct app_settings settings;
     const struct job_env *job_env; // what job types work with here; NULL: not known
     struct app_cluster cluster;
+    struct breakers *breakers; // NULL: no job runs here
     struct instant started;
     _Atomic int64_t setup_minute, setup_tries; // app/setup.c
 };

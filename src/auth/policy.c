@@ -26,6 +26,8 @@ static const struct {
     [ACTION_SECRET_READ] = {"secret.read",           {ALL,  NONE,   OWN,  NONE, ALL}},
     [ACTION_SECRET_WRITE] = {"secret.write",         {ALL,  NONE,   OWN,  NONE, NONE}},
     [ACTION_SECRET_ROTATE] = {"secret.rotate",       {ALL,  NONE,   NONE, NONE, NONE}},
+    [ACTION_BREAKER_READ] = {"breaker.read",         {ALL,  ALL,    ALL,  ALL,  ALL}},
+    [ACTION_BREAKER_WRITE] = {"breaker.write",       {ALL,  NONE,   NONE, NONE, NONE}},
     [ACTION_AUDIT_READ] = {"audit.read",             {ALL,  NONE,   NONE, NONE, ALL}},
     [ACTION_METRICS_READ] = {"metrics.read",         {ALL,  ALL,    NONE, ALL,  ALL}},
     [ACTION_CLUSTER_READ] = {"cluster.read",         {ALL,  NONE,   NONE, NONE, NONE}},

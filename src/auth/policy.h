@@ -25,6 +25,8 @@ enum action {
     ACTION_SECRET_READ,      // names and dates, never values
     ACTION_SECRET_WRITE,     // put and delete; those of everybody need the reach "all"
     ACTION_SECRET_ROTATE,    // seal all with the newest key
+    ACTION_BREAKER_READ,
+    ACTION_BREAKER_WRITE,    // let calls to a target through again
     ACTION_AUDIT_READ,
     ACTION_METRICS_READ,     // figures of the whole server
     ACTION_CLUSTER_READ,

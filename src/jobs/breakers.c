@@ -5,8 +5,6 @@
 // nothing about what came after. The lock is never held while the store is asked.
 #include "jobs/breakers.h"
 
-#include <ctype.h>
-
 #include "base/log.h"
 #include "base/map.h"
 #include "base/mem.h"
@@ -14,6 +12,7 @@
 #include "base/sync.h"
 #include "jobs/breaker.h"
 #include "jobs/runner.h"
+#include "jobs/target.h"
 
 enum {
     SYNC_ARENA_BUDGET = 4 * 1024 * 1024,
@@ -171,26 +170,6 @@ static void judge(struct breakers *t, const struct target_use *u, enum breaker_v
 
 // ---- attempts ----
 
-static enum breaker_verdict verdict_of(const struct attempt_result *r, bool down)
-{
-    // Those where the target has answered, although not as the job wanted it.
-    static const char *const answers[] = {"HTTP_ERROR",     "HTTP_1XX",    "HTTP_2XX",     "HTTP_3XX",
-                                          "HTTP_4XX",       "HTTP_BODY",   "KAFKA_ERROR",  "BROKER_ERROR",
-                                          "DATABASE_ERROR", "CACHE_ERROR", "EMAIL_ERROR"};
-    if (r->status == RUN_SUCCEEDED)
-        return VERDICT_ANSWER;
-    if (r->status == RUN_CANCELLED)
-        return VERDICT_NONE;
-    if (down || str_is(r->error_class, "CONNECTION_ERROR"))
-        return VERDICT_DOWN;
-    if (r->status == RUN_TIMED_OUT || str_is(r->error_class, "HTTP_5XX"))
-        return VERDICT_FAULT;
-    for (size_t i = 0; i < sizeof answers / sizeof answers[0]; i++)
-        if (str_is(r->error_class, answers[i]))
-            return VERDICT_ANSWER;
-    return VERDICT_NONE;
-}
-
 void breakers_judge(struct attempt *a)
 {
     if (!a->targets)
@@ -201,7 +180,7 @@ void breakers_judge(struct attempt *a)
     WITH_LOCK(&t->lock);
     for (const struct target_use *u = a->targets; u; u = u->next) {
         bool about = fine || u == a->targets || u->down;
-        judge(t, u, about ? verdict_of(&a->result, u->down) : VERDICT_NONE, now);
+        judge(t, u, about ? target_verdict(&a->result, u->down) : VERDICT_NONE, now);
     }
     a->targets = NULL;
 }
@@ -215,24 +194,6 @@ static bool refuse(struct attempt *a, struct str target, struct duration wait)
                  "calls to \"%.*s\" are held back because it failed too often; it is tried again in %lld s",
                  STR_ARG(target), (long long)((wait.us > 0 ? wait.us : 0) / US_PER_S));
     return false;
-}
-
-// Lower case, and without what stands before an @.
-static struct str target_clean(struct str target, struct arena *a)
-{
-    size_t host = target.n > 0 ? str_find(target, '/') : 0; // behind "scheme://"
-    host = host + 1 < target.n ? host + 2 : 0;
-    struct str rest = {target.p + host, target.n - host};
-    for (size_t at; (at = str_find(rest, '@')) < rest.n;)
-        rest = (struct str){rest.p + at + 1, rest.n - at - 1};
-    char *p = arena_alloc(a, host + rest.n + 1);
-    if (!p || host + rest.n > BREAKER_TARGET_MAX)
-        return STR_NONE;
-    memcpy(p, target.p, host);
-    memcpy(p + host, rest.p, rest.n);
-    for (size_t i = 0; i < host + rest.n; i++)
-        p[i] = (char)tolower((unsigned char)p[i]);
-    return (struct str){p, host + rest.n};
 }
 
 // Moves the use of a target to the front; false: it is new.

@@ -205,6 +205,8 @@ static void failure_end(struct attempt *a, const struct http_response *r)
 {
     switch (r->error) {
     case HTTP_TIMEOUT:
+        if (r->connect.us == 0)
+            attempt_target_down(a);
         attempt_timed_out(a, "%s", r->sentence);
         return;
     case HTTP_EGRESS_DENIED:

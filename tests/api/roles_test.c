@@ -15,7 +15,7 @@
 enum { TARGET_MAX = 256 };
 
 struct objects {
-    char job[ULID_TEXT_MAX], run[ULID_TEXT_MAX], letter[ULID_TEXT_MAX], node[16];
+    char job[ULID_TEXT_MAX], run[ULID_TEXT_MAX], letter[ULID_TEXT_MAX], breaker[ULID_TEXT_MAX], node[16];
 };
 
 static void remember(char text[static ULID_TEXT_MAX], const struct exchange *x)
@@ -51,6 +51,8 @@ static void make_objects(struct world *w, struct objects *o)
     memcpy(o->letter, id.p, id.n);
     o->letter[id.n] = '\0';
     exchange_release(&x);
+    world_break(w, "http://target:80");
+    (void)ulid_format(breaker_id(STR("http://target:80")), o->breaker);
     (void)snprintf(o->node, sizeof o->node, "%.*s", STR_ARG(w->app.cluster.node_name));
 }
 
@@ -65,6 +67,7 @@ static void make_target(const struct route *r, const struct objects *o, char tar
         const char *id = strncmp(p, "{runId}", 7) == 0           ? o->run
                          : strncmp(p, "{name}", 6) == 0     ? o->node
                          : strncmp(p, "{type}", 6) == 0     ? "DUMMY"
+                         : strncmp(r->path, "/breakers", 9) == 0 ? o->breaker
                          : strncmp(r->path, "/dlq", 4) == 0 ? o->letter
                                                             : o->job;
         n += (size_t)snprintf(target + n, TARGET_MAX - n, "%s", id);
@@ -105,7 +108,7 @@ static void every_route_answers_each_role_as_the_policy_says(void **state)
         enum role role;
     } strangers[] = {{"viewer", ROLE_VIEWER}, {"bob", ROLE_USER}, {"operator", ROLE_OPERATOR}, {"admin", ROLE_ADMIN}};
     static const struct objects none = {"01ARZ3NDEKTSV4RRFFQ69G5FAV", "01ARZ3NDEKTSV4RRFFQ69G5FAV",
-                                        "01ARZ3NDEKTSV4RRFFQ69G5FAV", "nobody"};
+                                        "01ARZ3NDEKTSV4RRFFQ69G5FAV", "01ARZ3NDEKTSV4RRFFQ69G5FAV", "nobody"};
     for (size_t i = 0; i < routes_n; i++) {
         const struct route *r = &routes[i];
         for (size_t k = 0; k < sizeof strangers / sizeof strangers[0]; k++) {

@@ -209,6 +209,10 @@ static void command(struct runner *r, struct str line)
         clock_virtual_advance(&r->w->clock, duration_s(seconds));
         return;
     }
+    if (str_is(what, "break")) {
+        world_break(r->w, arena_cstr(&r->a, arg));
+        return;
+    }
     must(ulid_parse(arg, &id));
     if (str_is(what, "start")) {
         world_start_run(r->w, id);

@@ -10,7 +10,8 @@
 //
 // In expectations "*" matches any value and "$name" stores the text on its first use and compares it afterwards;
 // "…": "…" as a member allows further members. In requests $name stands for the stored text. Lines that start with
-// "!": "! advance SECONDS", "! start $run", "! end $run STATUS [CLASS]" move the world.
+// "!": "! advance SECONDS", "! start $run", "! end $run STATUS [CLASS]", "! break TARGET" (a circuit breaker)
+// move the world.
 #ifndef TESTS_API_SCRIPT_H
 #define TESTS_API_SCRIPT_H
 

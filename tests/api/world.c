@@ -2,7 +2,9 @@
 // A server without sockets. See world.h.
 #include "world.h"
 
+#include "app/breaker.h"
 #include "auth/password.h"
+#include "jobs/runner.h"
 
 static const struct {
     const char *name, *email;
@@ -58,6 +60,8 @@ void world_open(struct world *w)
     struct app_parts parts = {.store = w->store, .clock = &w->clock.base, .key = w->key, .zones = w->zones};
     app_settings_init(&parts.settings);
     app_init(&w->app, &parts);
+    w->breakers = breakers_new(&w->clock.base, NULL);
+    app_set_breakers(&w->app, w->breakers);
     w->api = api_new(&w->app);
     w->handlers = api_handlers(w->api);
     for (size_t i = 0; i < WORLD_USERS; i++)
@@ -68,6 +72,7 @@ void world_close(struct world *w)
 {
     api_free(w->api);
     app_release(&w->app);
+    breakers_free(w->breakers);
     zones_free(w->zones);
     token_key_free(w->key);
     w->store->ops->free(w->store);
@@ -175,4 +180,24 @@ void world_end_run(struct world *w, struct ulid id, int status, const char *erro
     topic_run_changed(w->app.topic, id, r.job_id, r.status);
     arena_release(&a);
     w->moving = false;
+}
+
+static void on_done(struct attempt_sink *s, struct attempt *a)
+{
+    (void)s;
+    (void)a;
+}
+
+void world_break(struct world *w, const char *target)
+{
+    enum { FAILURES = 5 };
+    struct attempt_sink sink = {.done = on_done};
+    struct job_env env = {.breakers = w->breakers};
+    for (int i = 0; i < FAILURES; i++) {
+        struct attempt a = {.sink = &sink, .env = &env, .clock = &w->clock.base};
+        arena_init(&a.arena, WORLD_ARENA);
+        if (attempt_target(&a, str_of(target)))
+            attempt_fail(&a, "CONNECTION_ERROR", "refused");
+        arena_release(&a.arena);
+    }
 }

@@ -19,6 +19,7 @@ struct world {
     struct token_key *key;
     struct zones *zones;
     struct app app;
+    struct breakers *breakers;
     struct api *api;
     struct httpd_handlers handlers;
     struct arena arena; // tokens
@@ -51,5 +52,8 @@ struct str exchange_header(const struct exchange *x, const char *name);
 // What the engine would do: starts a QUEUED run; ends a RUNNING one, with a log line before it.
 void world_start_run(struct world *w, struct ulid id);
 void world_end_run(struct world *w, struct ulid id, int status, const char *error_class);
+
+// Opens the circuit breaker of a target, as failing runs would.
+void world_break(struct world *w, const char *target);
 
 #endif

@@ -32,7 +32,7 @@ ARROWS = {
     "jobs": {"model", "net", "db/url.h", "db/query.h", "fs", "document"},
     "engine": {"model", "sched", "store/store.h", "jobs/job_type.h"},
     "app": {"model", "sched", "auth", "store/store.h", "engine/engine.h", "engine/cluster.h", "engine/slots.h",
-            "jobs/job_type.h", "jobs/services.h", "jobs/report.h"},
+            "jobs/breakers.h", "jobs/job_type.h", "jobs/services.h", "jobs/report.h"},
     "stream": {"model", "net", "store/store.h", "app"},
     "api": {"model", "auth", "app", "httpd"},
     "cli": {"model", "sched", "net/http.h", "net/sandbox_offer.h", "config.h"},
