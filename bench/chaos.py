@@ -2,13 +2,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """Long runs of a real cluster under faults, judged by the target's log. JSON lines; exit code 1 on any violation.
 
-    python3 bench/chaos.py [--on postgres] [--only nodes,database,rolling,skew] [--seconds 600] [--every 20] [--nodes 3]
+    python3 bench/chaos.py [--on postgres] [--only nodes,database,…] [--seconds 600] [--every 20] [--nodes 3]
                            [--schedules 200] [--seed N] [--history var/chaos] [--build build/release]
 
     nodes     every 20 s one of: kill -9, SIGSTOP for 60 s, cut between node and database for 60 s
     database  the database is restarted 10 times
     rolling   the nodes are restarted one after the other, 20 times around
     skew      the clocks of the nodes differ by 5 s, 55 s, then 10 min (needs the package faketime)
+    slow      300 ms ± 200 ms and a loss of 20 % between nodes and database, then every statement half a second late
+    deadlocks every tenth statement on plans and runs fails with a deadlock or a serialization error
+    failover  PostgreSQL: the primary is killed, its synchronous standby takes over, 20 times
 
 As root each node has a network namespace of its own, with one link to the database and another one to the target, so that
 a node that is cut off could still act, and would be seen. Without root there are no cuts.
@@ -31,10 +34,13 @@ sys.path[:0] = [str(ROOT / "tests/servers"), str(ROOT / "tests/e2e")]
 os.environ.setdefault("CHRONOS_BINARY", str(ROOT / "build/release/chronos"))
 import chronos as e2e  # noqa: E402
 from cluster import Cluster, Faults, Load, Node, Target, database, now_ms, takeover_seconds  # noqa: E402
+from standby import Pair  # noqa: E402
+from wire import Wire  # noqa: E402
 
 STOP_SECONDS, CUT_SECONDS, DOWN_SECONDS_MAX = 60, 60, 20
 FAULTY_MAX = 2           # nodes at a time
-DATABASE_RESTARTS, ROLLING_ROUNDS = 10, 20
+DATABASE_RESTARTS, ROLLING_ROUNDS, FAILOVERS = 10, 20, 20
+FAULTY_STATEMENTS = 0.1
 SKEWS_S = (5, 55, 600)
 SKEW_SECONDS, SKEW_REFUSED_S = 60, 60
 FREQUENT_MS = 2000
@@ -117,7 +123,9 @@ def reachable(server, name, network):
 class World:
     """Database, target, nodes and load of one scenario, and the faults done to them."""
 
-    def __init__(self, args, folder, seconds, settings=None):
+    def __init__(self, args, folder, seconds, settings=None, wired=None):
+        """wired: makes the database and starts it; nodes reach it through a relay (wire.py), not through namespaces."""
+        self.wired, self.wire = wired, None
         self.args, self.folder, self.seconds = args, pathlib.Path(folder), int(seconds)
         self.faults, self.chance = Faults(), random.Random(args.seed)
         self.stack = contextlib.ExitStack()
@@ -135,10 +143,14 @@ class World:
         self.stack.close()
 
     def open(self):
-        self.server = database(self.args.on)
+        self.server = self.wired() if self.wired else database(self.args.on)
         self.stack.callback(self.server.close)
         self.network = None
-        if os.geteuid() == 0:
+        if self.wired:
+            self.wire = Wire(self.server.start().port, self.args.seed).start()
+            self.stack.callback(self.wire.close)
+            url = self.server.env()["CHRONOS_TEST_DB_URL"].replace(str(self.server.port), str(self.wire.port))
+        elif os.geteuid() == 0:
             self.network = Network()
             self.stack.callback(self.network.down)
             url = reachable(self.server, self.args.on, self.network.up())
@@ -331,7 +343,72 @@ def scenario_skew(args, folder):
     return clean
 
 
-SCENARIOS = {"nodes": scenario_nodes, "database": scenario_database, "rolling": scenario_rolling, "skew": scenario_skew}
+def scenario_slow(args, folder):
+    """A bad line, then a database that thinks long. Heartbeats have a connection of their own: nobody may lose a lease."""
+    clean = True
+    for kind, delay, spread, loss in (("loss", 300, 200, 0.2), ("late", 500, 0, 0)):
+        with World(args, pathlib.Path(folder) / kind, args.seconds / 2, wired=lambda: database(args.on)) as world:
+            with world.faults.during("slow"):  # starts may be late, and that is all
+                world.wire.delay_ms, world.wire.spread_ms, world.wire.loss = delay, spread, loss
+                world.pause(args.seconds)
+                world.wire.delay_ms = world.wire.spread_ms = world.wire.loss = 0
+            lost = sum(log.read_text().count("lease of this node has ended") for log in
+                       pathlib.Path(folder, kind).glob("*/server.log"))
+            clean = world.judge(f"slow-{kind}", leases_lost=lost) and lost == 0 and clean
+    return clean
+
+
+# A trigger before each statement, on the tables of the hot path.
+DEADLOCKS = {
+    "postgres": ("""CREATE FUNCTION falter() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+        IF random() < {share} THEN
+            IF random() < 0.5 THEN RAISE EXCEPTION 'injected' USING ERRCODE = '40P01'; END IF;
+            RAISE EXCEPTION 'injected' USING ERRCODE = '40001';
+        END IF; RETURN NULL; END $$""",
+                 "CREATE TRIGGER falter_{table} BEFORE INSERT OR UPDATE ON {table} FOR EACH STATEMENT EXECUTE FUNCTION falter()"),
+    "mariadb": ("SELECT 1",
+                "DELIMITER //\nCREATE TRIGGER falter_{table}_{event} BEFORE {event} ON {table} FOR EACH ROW BEGIN IF rand() < {share} "
+                "THEN SIGNAL SQLSTATE '40001' SET MYSQL_ERRNO = 1213, MESSAGE_TEXT = 'injected'; END IF; END //\n"),
+}
+
+
+def scenario_deadlocks(args, folder):
+    """Retries hide them: nothing is lost, and starts are hardly later."""
+    with World(args, folder, args.seconds / 2, wired=lambda: database(args.on)) as world:
+        first, each = DEADLOCKS[args.on]
+        # A row of MariaDB stands for a statement: rows of a batch share the chance.
+        share = FAULTY_STATEMENTS if args.on == "postgres" else FAULTY_STATEMENTS / 10
+        world.server.sql(first.format(share=share), "chronos")
+        for table in ("plans", "runs"):
+            for event in ("INSERT", "UPDATE") if args.on == "mariadb" else ("",):
+                world.server.sql(each.format(table=table, event=event, share=share), "chronos")
+        world.pause(args.seconds)
+        return world.judge("deadlocks")
+
+
+def scenario_failover(args, folder):
+    """Acknowledged is on two servers: the death of one forgets nothing."""
+    if args.on != "postgres":
+        say(scenario="failover", on=args.on, skipped="needs PostgreSQL's synchronous replication")
+        return True
+    with World(args, folder, args.failovers * args.every, wired=Pair) as world:
+        back = []
+        for _ in range(args.failovers):
+            world.pause(args.every * 0.4)
+            with world.faults.during("failover"):
+                world.server.fail_over()
+                world.wire.move(world.server.port)
+            up = now_ms()
+            world.pause(args.every * 0.4)
+            first = [start.at for start in world.load.starts() if start.at > up]
+            back.append(round((first[0] - up) / 1000, 2) if first else None)
+            world.server.rebuild()
+        clean = world.judge("failover", failovers=args.failovers, back_s=back)
+        return clean and all(one is not None for one in back)
+
+
+SCENARIOS = {"nodes": scenario_nodes, "database": scenario_database, "rolling": scenario_rolling, "skew": scenario_skew,
+             "slow": scenario_slow, "deadlocks": scenario_deadlocks, "failover": scenario_failover}
 
 
 def main():
@@ -346,6 +423,7 @@ def main():
     parser.add_argument("--faulty", type=int, default=FAULTY_MAX, help="nodes that may be disturbed at a time")
     parser.add_argument("--restarts", type=int, default=DATABASE_RESTARTS)
     parser.add_argument("--rounds", type=int, default=ROLLING_ROUNDS)
+    parser.add_argument("--failovers", type=int, default=FAILOVERS)
     parser.add_argument("--seed", type=int, default=random.randrange(1 << 30))
     parser.add_argument("--history", default=str(ROOT / "var/chaos"))
     args = parser.parse_args()
