@@ -49,6 +49,8 @@ void arena_reset(struct arena *a)
     for (struct arena_chunk *c = a->head, *older; c; c = older) {
         older = c->older;
         ASAN_UNPOISON_MEMORY_REGION(c->data, c->cap);
+        if (a->wipe)
+            explicit_bzero(c->data, c->used);
         free(c);
     }
     a->head = NULL;

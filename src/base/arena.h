@@ -20,6 +20,7 @@ struct arena {
     size_t used;              // bytes taken from all chunks, chunk heads not counted
     size_t budget;            // most bytes that may be taken
     bool exhausted;           // an allocation was refused since the last reset
+    bool wipe;                // what is freed is overwritten first: it holds secrets
 };
 
 // Prepares an empty arena. Allocates nothing until the first arena_alloc.

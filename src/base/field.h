@@ -39,6 +39,7 @@ enum {
     FIELD_HIDDEN = 1 << 4,    // stored, but not part of the API
     FIELD_INDEXED = 1 << 5,   // may be used in filters and sort
     FIELD_NESTED = 1 << 6,    // maps: lists and objects are taken too, as their JSON text
+    FIELD_NO_SECRETS = 1 << 7, // others can see it while it is used: may hold no {{secret.NAME}}
 };
 
 struct fields;

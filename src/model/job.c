@@ -2,6 +2,8 @@
 // Field tables of jobs and retry policies, and the rules that one job alone can break.
 #include "model/job.h"
 
+#include "model/parameter.h"
+
 const char *const priority_names[] = {"LOW", "MEDIUM", "HIGH", "CRITICAL", NULL};
 const char *const concurrency_names[] = {"ALLOW", "FORBID", "QUEUE", "REPLACE", NULL};
 const char *const backoff_strategy_names[] = {"FIXED", "EXPONENTIAL", NULL};
@@ -45,6 +47,9 @@ static const struct field job_rows[] = {
                  .doc = "When the job is to run."),
     FIELD_JSON(T, payload, "payload", .max = JOB_PAYLOAD_MAX,
                .doc = "What the job does; its fields belong to the type."),
+    FIELD_JSON(T, parameters, "parameters", .max = PARAMETERS_TEXT_MAX,
+               .doc = "List of what may be given to a run: {name, type (STRING NUMBER BOOLEAN), default, required, "
+                      "description}. A job without it takes any parameters."),
     FIELD_OBJECT(T, retry_policy, "retryPolicy", struct retry_policy, &retry_policy_fields,
                  .doc = "What happens after a failed attempt."),
     FIELD_I64(T, timeout_seconds, "timeoutSeconds", .min = 1, .max = JOB_TIMEOUT_S_MAX,
@@ -81,8 +86,22 @@ static void check_words(const struct strs *words, size_t max, const char *pointe
     }
 }
 
+// Nobody gives parameters to a run that the schedule starts.
+static void check_parameters(const struct job *j, struct faults *f)
+{
+    struct parameters p;
+    if (!parameters_read(j->parameters, STR("/parameters"), &p, f) || j->schedule.kind == SCHEDULE_MANUAL)
+        return;
+    for (size_t i = 0; i < p.n; i++)
+        if (p.v[i].required && !p.v[i].def.p)
+            faults_add(f, arena_fmt(f->a, "/parameters/%zu/required", i),
+                       "needs a default beside it: runs that the schedule starts are given none (or make the job "
+                       "MANUAL)");
+}
+
 void job_check(const struct job *j, struct faults *f)
 {
+    check_parameters(j, f);
     schedule_check(&j->schedule, STR("/schedule"), f);
     check_words(&j->tags, TAG_MAX, "/tags", f);
     check_words(&j->retry_policy.retry_on, TAG_MAX, "/retryPolicy/retryOn", f);
@@ -99,7 +118,7 @@ void job_check(const struct job *j, struct faults *f)
 static const char *const classes[] = {
     "TIMEOUT",      "CONNECTION_ERROR", "HTTP_4XX",     "HTTP_5XX",    "DATABASE_ERROR", "KAFKA_ERROR",
     "BROKER_ERROR", "SCRIPT_ERROR",     "FILE_ERROR",   "CACHE_ERROR", "EMAIL_ERROR",    "DUMMY_ERROR",
-    "LOST",         "EGRESS_DENIED",    "CIRCUIT_OPEN", "UNEXPECTED_BODY", NULL,
+    "LOST",         "EGRESS_DENIED",    "CIRCUIT_OPEN", "UNEXPECTED_BODY", "SECRET_ERROR", NULL,
 };
 static const struct {
     const char *word, *covers;

@@ -55,6 +55,7 @@ struct job {
     struct str description;
     struct str type;    // a word of the job-type registry
     struct str payload; // JSON text; its fields belong to the type
+    struct str parameters; // JSON list of declarations (model/parameter.h) or absent
     int priority;
     bool enabled;
     struct strs tags;

@@ -2,6 +2,10 @@
 // What of a secret may be shown, and what its name must look like.
 #include "model/secret.h"
 
+#include "model/parameter.h"
+
+_Static_assert((int)SECRET_NAME_MAX == (int)PARAMETER_NAME_MAX, "names of templates follow one rule");
+
 #define T struct secret
 static const struct field rows[] = {
     FIELD_STR(T, name, "name", .flags = FIELD_READ_ONLY, .max = SECRET_NAME_MAX,
@@ -16,15 +20,4 @@ static const struct field rows[] = {
 const struct fields secret_fields =
     FIELDS("Secret", struct secret, rows, .doc = "A value that jobs use and nobody can read back.");
 
-bool secret_name_ok(struct str name)
-{
-    if (name.n == 0 || name.n > SECRET_NAME_MAX)
-        return false;
-    for (size_t i = 0; i < name.n; i++) {
-        char c = name.p[i];
-        bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-        if (!letter && !(c >= '0' && c <= '9') && c != '_' && c != '-' && c != '.')
-            return false;
-    }
-    return true;
-}
+bool secret_name_ok(struct str name) { return parameter_name_ok(name); }
