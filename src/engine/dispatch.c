@@ -14,6 +14,7 @@ static void attempt_fill(struct engine *e, struct task *t)
     a->job_id = t->entry->job_id;
     a->run_key = t->run_key;
     a->number = t->attempt;
+    a->token = t->token;
     a->scheduled = t->scheduled;
     a->trigger = t->trigger;
     a->inputs = t->inputs;

@@ -4,7 +4,11 @@
 #include <stdio.h>
 
 #include "base/rng.h"
+#include "base/sync.h"
+#include "jobs/mask.h"
 #include "jobs/runner.h"
+
+enum { MASKED_MAX = 16 * 1024 * 1024 };
 
 static struct str sentence(struct attempt *a, const char *fmt, va_list args)
     __attribute__((format(printf, 2, 0)));
@@ -77,7 +81,34 @@ struct loop *attempt_loop(const struct attempt *a)
 
 void attempt_log(struct attempt *a, int level, int stream, struct str message, struct str context)
 {
-    a->sink->log(a->sink, a, level, stream, message, context);
+    if (!a->mask) {
+        a->sink->log(a->sink, a, level, stream, message, context);
+        return;
+    }
+    struct sbuf masked CLEANUP(sbuf_release), also CLEANUP(sbuf_release);
+    sbuf_init(&masked, NULL, MASKED_MAX);
+    sbuf_init(&also, NULL, MASKED_MAX);
+    message = mask_text(a->mask, stream, message, &masked);
+    a->sink->log(a->sink, a, level, stream, message, mask_text(a->mask, -1, context, &also));
+}
+
+struct str attempt_mask(struct attempt *a, struct str text)
+{
+    struct sbuf masked;
+    if (!a->mask || !text.p)
+        return text;
+    sbuf_init(&masked, &a->arena, MASKED_MAX);
+    return mask_text(a->mask, -1, text, &masked);
+}
+
+void attempt_unmask(struct attempt *a)
+{
+    if (!a->mask)
+        return;
+    a->result.error_code = attempt_mask(a, a->result.error_code);
+    a->result.error_message = attempt_mask(a, a->result.error_message);
+    mask_free(a->mask);
+    a->mask = NULL;
 }
 
 static char *put_hex(char *out, const uint8_t *bytes, size_t n)

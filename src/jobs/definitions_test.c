@@ -9,6 +9,9 @@
 #include <stdio.h>
 
 #include "jobs/definitions.h"
+#include "jobs/mask.h"
+#include "jobs/runner.h"
+#include "jobs/services.h"
 
 enum { KB = 1024 };
 
@@ -40,7 +43,8 @@ static void dump(const struct attempt *a, struct sbuf *out)
 static void load(struct definitions *d, struct attempt *a, const char *text)
 {
     struct err err;
-    if (!definition_load(d, a, str_of(text), &err))
+    const char *error_class;
+    if (!definition_load(d, a, str_of(text), &error_class, &err))
         fail_msg("%s", err.text);
 }
 
@@ -145,12 +149,76 @@ static void bad_definitions_are_not_kept(void **state)
     for (int i = 0; i < 3; i++) {
         struct attempt a;
         struct err err;
+        const char *error_class;
         attempt_init(&a, 1, NULL);
-        assert_false(definition_load(d, &a, STR("{\"name\":1}"), &err));
+        assert_false(definition_load(d, &a, STR("{\"name\":1}"), &error_class, &err));
         assert_int_equal(err.code, ERR_CORRUPT);
         arena_release(&a.arena);
     }
     assert_int_equal(d->by_job.n, 0);
+    definitions_free(d);
+}
+
+static bool counted_secret(void *ctx, struct str name, const struct job *j, struct str *ret, struct arena *a,
+                           struct err *err)
+{
+    int *asked = ctx;
+    assert_true(str_is(j->name, "j"));
+    if (str_is(name, "gone"))
+        return ERR(err, ERR_NOT_FOUND, "secret \"gone\" does not exist");
+    *ret = arena_fmt(a, "value-%d", ++*asked);
+    return true;
+}
+
+static void secrets_are_got_for_each_attempt_and_never_kept(void **state)
+{
+    (void)state;
+    int asked = 0;
+    const struct job_services services = {.ctx = &asked, .secret = counted_secret};
+    struct job_env env = {.services = &services};
+    struct definitions *d = definitions_new(KB * KB);
+    char text[KB];
+    enum { TIMES = 4 };
+    for (int i = 1; i <= TIMES; i++) {
+        struct attempt a;
+        struct sbuf out;
+        char value[16];
+        attempt_init(&a, 1, NULL);
+        a.env = &env;
+        load(d, &a, definition_of(text, "j", "http://a/{{secret.K}}"));
+        dump(&a, &out);
+        (void)snprintf(value, sizeof value, "a/value-%d", i);
+        assert_non_null(memmem(out.p, out.n, value, strlen(value)));
+        assert_non_null(a.mask);
+        assert_true(a.arena.wipe);
+        assert_true(str_is(attempt_mask(&a, str_of(value)), "a/***"));
+        mask_free(a.mask);
+        sbuf_release(&out);
+        arena_release(&a.arena);
+    }
+    assert_int_equal(asked, TIMES);
+    assert_int_equal(d->hits, TIMES - 2);
+    definitions_free(d);
+}
+
+static void a_secret_that_is_gone_has_its_own_class(void **state)
+{
+    (void)state;
+    int asked = 0;
+    const struct job_services services = {.ctx = &asked, .secret = counted_secret};
+    struct job_env env = {.services = &services};
+    struct definitions *d = definitions_new(KB * KB);
+    char text[KB];
+    struct attempt a;
+    struct err err;
+    const char *error_class;
+    attempt_init(&a, 1, NULL);
+    a.env = &env;
+    assert_false(definition_load(d, &a, str_of(definition_of(text, "j", "http://a/{{secret.gone}}")), &error_class,
+                                 &err));
+    assert_string_equal(error_class, "SECRET_ERROR");
+    assert_non_null(strstr(err.text, "\"gone\""));
+    arena_release(&a.arena);
     definitions_free(d);
 }
 
@@ -162,6 +230,8 @@ int main(void)
         cmocka_unit_test(a_changed_job_is_never_served_from_the_table),
         cmocka_unit_test(the_table_stays_within_its_bytes_and_keeps_the_newest),
         cmocka_unit_test(bad_definitions_are_not_kept),
+        cmocka_unit_test(secrets_are_got_for_each_attempt_and_never_kept),
+        cmocka_unit_test(a_secret_that_is_gone_has_its_own_class),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

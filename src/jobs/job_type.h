@@ -14,6 +14,7 @@
 
 struct attempt;
 struct target_use; // jobs/breakers.c
+struct mask; // jobs/mask.h
 struct job_env; // jobs/runner.h: loops, HTTP client, spawner, settings
 
 enum cancel_why { CANCEL_BY_USER, CANCEL_BY_TIMEOUT, CANCEL_BY_REPLACE, CANCEL_BY_SHUTDOWN, CANCEL_BY_LEASE };
@@ -48,6 +49,7 @@ struct attempt {
     // Set by the engine, constant while executing:
     struct ulid run_id, job_id, run_key;
     int64_t number; // from 1
+    int64_t token;  // under which the run is owned
     struct instant scheduled;
     int trigger;
     struct str inputs;       // JSON object or absent
@@ -55,6 +57,7 @@ struct attempt {
     struct attempt_sink *sink;
     const struct clock *clock;
     // Set by the executor:
+    struct mask *mask;  // hides its secrets in what it says; NULL: it has none
     struct arena arena; // initialised by the engine with ATTEMPT_ARENA_BUDGET, released by it
     struct job job;     // decoded definition
     int64_t job_version;
@@ -94,9 +97,17 @@ struct job_type {
 extern const struct job_type *const job_types[];
 const struct job_type *job_type_find(struct str name); // NULL when unknown
 
+// Which secrets the owner of a job has.
+struct secret_names {
+    bool (*known)(void *ctx, struct str name);
+    void *ctx;
+};
+
 // Checks a payload at save: known type, payload.type equal or absent, fields, templates, the type's own
 // rules. Pointers below "/payload". Returns the canonical payload text in the arena (absent on faults).
-struct str job_payload_check(const struct job *j, struct faults *faults, struct arena *a);
+// secrets NULL: any name will do.
+struct str job_payload_check(const struct job *j, const struct secret_names *secrets, struct faults *faults,
+                             struct arena *a);
 
 // Ends: fill the result, call the sink.
 void attempt_succeed(struct attempt *a, int64_t exit_code);

@@ -84,8 +84,22 @@ static struct str canonical(const struct job_type *type, const void *payload, st
     return sbuf_ok(&b) && sbuf_ok(&members) ? sbuf_str(&b) : STR_NONE;
 }
 
-struct str job_payload_check(const struct job *j, struct faults *faults, struct arena *a)
+// Declarations with faults are reported by job_check: then any name will do here.
+static void names_of(const struct job *j, const struct secret_names *secrets, struct template_names *ret,
+                     struct arena *a)
 {
+    *ret = (struct template_names){.secrets = secrets};
+    struct faults *ignored = j->parameters.p ? arena_new(a, struct faults) : NULL;
+    if (!ignored)
+        return;
+    faults_init(ignored, a);
+    (void)parameters_read(j->parameters, STR(""), &ret->parameters, ignored);
+}
+
+struct str job_payload_check(const struct job *j, const struct secret_names *secrets, struct faults *faults,
+                             struct arena *a)
+{
+    struct template_names names;
     const struct str base = STR("/payload");
     const struct job_type *type = job_type_find(j->type);
     size_t before = faults->n;
@@ -111,7 +125,8 @@ struct str job_payload_check(const struct job *j, struct faults *faults, struct 
     take_type(type, json, faults);
     payload_widen(type->payload, json);
     if (field_decode(type->payload, json, FIELD_DECODE_STRICT, base, payload, a, faults)) {
-        template_check(type->payload, payload, base, faults);
+        names_of(j, secrets, &names, a);
+        template_check(type->payload, payload, base, &names, faults);
         if (type->check)
             type->check(payload, base, faults, a);
     }

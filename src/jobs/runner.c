@@ -65,9 +65,15 @@ static void table_remove(struct lane *l, struct attempt *a)
         cond_broadcast(&l->empty);
 }
 
+// Nothing of the attempt's secrets stays in its result or here.
+static void hand_over(struct attempt *a)
+{
+    attempt_unmask(a);
+    a->sink->done(a->sink, a);
+}
+
 void attempt_end(struct attempt *a)
 {
-    struct attempt_sink *sink = a->sink;
     breakers_judge(a);
     if (a->env && a->env->runner) {
         struct lane *l = lane_of(a->env->runner, a->run_id);
@@ -77,7 +83,7 @@ void attempt_end(struct attempt *a)
             return; // handed over by whoever pinned it
         table_remove(l, a);
     }
-    sink->done(sink, a);
+    hand_over(a);
 }
 
 // ---- cancelling ----
@@ -106,7 +112,7 @@ static void unpin(struct lane *l, struct attempt *a)
             return;
         table_remove(l, a);
     }
-    a->sink->done(a->sink, a);
+    hand_over(a);
 }
 
 static void cancel_started(struct lane *l, struct ulid run_id)
@@ -168,6 +174,7 @@ static void runner_start(struct executor *x, struct attempt **v, size_t n)
         v[i]->env = r->env;
         v[i]->executor_state = 0;
         v[i]->targets = NULL;
+        v[i]->mask = NULL;
         v[i]->result = (struct attempt_result){.exit_code = FIELD_ABSENT};
         atomic_store(&v[i]->cancel, -1);
     }
@@ -199,8 +206,9 @@ static void attempt_begin(struct lane *l, struct attempt *a)
         attempt_fail(a, "LOAD_ERROR", "the job cannot be loaded: %s", err.text);
         return;
     }
-    if (!definition_load(l->definitions, a, definition, &err)) {
-        attempt_fail(a, "DEFINITION_ERROR", "%s", err.text);
+    const char *error_class;
+    if (!definition_load(l->definitions, a, definition, &error_class, &err)) {
+        attempt_fail(a, error_class, "%s", err.text);
         return;
     }
     a->started = clock_now(a->clock);

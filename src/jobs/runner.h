@@ -62,6 +62,10 @@ void attempt_log(struct attempt *a, int level, int stream, struct str message, s
 bool attempt_target(struct attempt *a, struct str target);
 // The failure that comes now means that the target could not be reached, whatever its class.
 void attempt_target_down(struct attempt *a);
+// A text as it may leave the attempt: secrets replaced. The text itself when there are none, else one in the arena.
+struct str attempt_mask(struct attempt *a, struct str text);
+// Masks the result and forgets the secrets; for the runner.
+void attempt_unmask(struct attempt *a);
 // The result is filled: gives the attempt back. attempt_succeed and its like end with it.
 void attempt_end(struct attempt *a);
 // Ends it as TIMED_OUT by a limit of the type's own.

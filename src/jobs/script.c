@@ -36,14 +36,14 @@ struct script_payload {
 
 #define T struct script_payload
 static const struct field script_rows[] = {
-    FIELD_STR(T, script, "script", .flags = FIELD_REQUIRED, .min = 1, .max = JOB_PAYLOAD_MAX,
+    FIELD_STR(T, script, "script", .flags = FIELD_REQUIRED | FIELD_NO_SECRETS, .min = 1, .max = JOB_PAYLOAD_MAX,
               .doc = "The program's text; its first line may be #!interpreter."),
-    FIELD_STR(T, interpreter, "interpreter", .max = PATH_BYTES_MAX,
+    FIELD_STR(T, interpreter, "interpreter", .flags = FIELD_NO_SECRETS, .max = PATH_BYTES_MAX,
               .doc = "Program that reads the script, with options separated by blanks; else the #! line, "
                       "else /bin/sh."),
-    FIELD_STRS(T, args, "args", .max = ARGS_MAX, .doc = "Arguments, each passed as it is."),
+    FIELD_STRS(T, args, "args", .flags = FIELD_NO_SECRETS, .max = ARGS_MAX, .doc = "Arguments, each passed as it is."),
     FIELD_MAP(T, environment, "environment", .max = ENVIRONMENT_MAX, .doc = "Environment variables."),
-    FIELD_STR(T, working_directory, "workingDirectory", .max = PATH_BYTES_MAX,
+    FIELD_STR(T, working_directory, "workingDirectory", .flags = FIELD_NO_SECRETS, .max = PATH_BYTES_MAX,
               .doc = "Absolute path; else a private folder that is removed afterwards."),
     FIELD_I64(T, timeout_seconds, "timeoutSeconds", .min = 1, .max = JOB_TIMEOUT_S_MAX,
               .doc = "Longest time; the job's own timeoutSeconds holds as well."),

@@ -4,7 +4,7 @@
 
 enum { NAME_MAX_BYTES = 128 };
 static const char known_names[] =
-    "run.id, run.key, run.scheduledTime, run.attempt, job.id, job.name, param.NAME";
+    "run.id, run.key, run.scheduledTime, run.attempt, job.id, job.name, param.NAME, secret.NAME";
 
 // ---- scanning ----
 
@@ -43,19 +43,6 @@ static struct piece piece_next(struct str *rest)
 enum name_kind { NAME_UNKNOWN, NAME_RUN_ID, NAME_RUN_KEY, NAME_SCHEDULED, NAME_ATTEMPT, NAME_JOB_ID,
                  NAME_JOB_NAME, NAME_PARAM, NAME_SECRET };
 
-static bool param_name_ok(struct str name)
-{
-    if (name.n == 0 || name.n > TEMPLATE_PARAM_NAME_MAX)
-        return false;
-    for (size_t i = 0; i < name.n; i++) {
-        char c = name.p[i];
-        bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-        if (!letter && !(c >= '0' && c <= '9') && c != '_' && c != '-' && c != '.')
-            return false;
-    }
-    return true;
-}
-
 // The kind of a name, and for param. and secret. what stands behind the dot.
 static enum name_kind name_kind(struct str name, struct str *ret_rest)
 {
@@ -68,9 +55,9 @@ static enum name_kind name_kind(struct str name, struct str *ret_rest)
             return fixed[i].kind;
     struct str rest, first = str_split(name, '.', &rest);
     *ret_rest = rest;
-    if (str_is(first, "param") && param_name_ok(rest))
+    if (str_is(first, "param") && parameter_name_ok(rest))
         return NAME_PARAM;
-    return str_is(first, "secret") && param_name_ok(rest) ? NAME_SECRET : NAME_UNKNOWN;
+    return str_is(first, "secret") && parameter_name_ok(rest) ? NAME_SECRET : NAME_UNKNOWN;
 }
 
 // ---- checking ----
@@ -80,22 +67,47 @@ static bool has_braces(struct str text)
     return text.n >= 2 && memmem(text.p, text.n, "{{", 2) != NULL;
 }
 
-static void text_check(struct str text, struct str pointer, struct faults *faults)
+struct check {
+    const struct template_names *names;
+    struct faults *faults;
+};
+
+static void secret_check(const struct check *c, const struct field *f, struct str pointer, struct str name)
+{
+    const struct secret_names *known = c->names->secrets;
+    if (f->flags & FIELD_NO_SECRETS)
+        faults_add(c->faults, pointer,
+                   "uses {{secret.%.*s}}, but others could see it here while it runs: put secrets into other fields",
+                   STR_ARG(name));
+    else if (known && !known->known(known->ctx, name))
+        faults_add(c->faults, pointer,
+                   "uses {{secret.%.*s}}: the owner of the job has no such secret; put it first, by PUT "
+                   "/secrets/%.*s or chronos secret set", STR_ARG(name), STR_ARG(name));
+}
+
+static void name_check(const struct check *c, const struct field *f, struct str pointer, struct str name)
+{
+    struct str rest = STR_NONE;
+    size_t shown = str_utf8_cut(name, NAME_MAX_BYTES);
+    enum name_kind kind = name_kind(name, &rest);
+    if (kind == NAME_SECRET)
+        secret_check(c, f, pointer, rest);
+    if (kind == NAME_PARAM && c->names->parameters.n > 0 && !parameters_find(&c->names->parameters, rest))
+        faults_add(c->faults, pointer, "uses {{%.*s}}, which is not in the job's \"parameters\": declare it there",
+                   (int)shown, name.p);
+    if (kind == NAME_UNKNOWN)
+        faults_add(c->faults, pointer,
+                   "uses the unknown name {{%.*s}}: known are %s; write \\{{ for plain braces", (int)shown, name.p,
+                   known_names);
+}
+
+static void text_check(const struct check *c, const struct field *f, struct str text, struct str pointer)
 {
     for (struct piece p; has_braces(text) && (p = piece_next(&text)).kind != PIECE_END;) {
-        struct str rest;
         if (p.kind == PIECE_UNFINISHED)
-            faults_add(faults, pointer, "has \"{{\" without \"}}\"; write \\{{ for plain braces");
-        if (p.kind != PIECE_NAME)
-            continue;
-        enum name_kind kind = name_kind(p.text, &rest);
-        size_t shown = str_utf8_cut(p.text, NAME_MAX_BYTES);
-        if (kind == NAME_SECRET)
-            faults_add(faults, pointer, "uses {{%.*s}}: secrets are not available yet", (int)shown, p.text.p);
-        if (kind == NAME_UNKNOWN)
-            faults_add(faults, pointer,
-                       "uses the unknown name {{%.*s}}: known are %s; write \\{{ for plain braces",
-                       (int)shown, p.text.p, known_names);
+            faults_add(c->faults, pointer, "has \"{{\" without \"}}\"; write \\{{ for plain braces");
+        if (p.kind == PIECE_NAME)
+            name_check(c, f, pointer, p.text);
     }
 }
 
@@ -115,8 +127,10 @@ static struct str below(struct str base, struct str name, struct arena *a)
     return sbuf_str(&b);
 }
 
-void template_check(const struct fields *t, const void *obj, struct str base, struct faults *faults)
+void template_check(const struct fields *t, const void *obj, struct str base, const struct template_names *names,
+                    struct faults *faults)
 {
+    const struct check c = {names, faults};
     for (size_t i = 0; i < t->n; i++) {
         const struct field *f = &t->v[i];
         const void *at = (const char *)obj + f->offset;
@@ -124,13 +138,13 @@ void template_check(const struct fields *t, const void *obj, struct str base, st
         const struct strs *list = at;
         const struct str_map *map = at;
         if (f->kind == FIELD_KIND_STR)
-            text_check(*(const struct str *)at, pointer, faults);
+            text_check(&c, f, *(const struct str *)at, pointer);
         for (size_t k = 0; f->kind == FIELD_KIND_STRS && k < list->n; k++)
-            text_check(list->v[k], arena_fmt(faults->a, "%.*s/%zu", STR_ARG(pointer), k), faults);
+            text_check(&c, f, list->v[k], arena_fmt(faults->a, "%.*s/%zu", STR_ARG(pointer), k));
         for (size_t k = 0; f->kind == FIELD_KIND_MAP && k < map->n; k++)
-            text_check(map->v[k].value, below(pointer, map->v[k].key, faults->a), faults);
+            text_check(&c, f, map->v[k].value, below(pointer, map->v[k].key, faults->a));
         if (f->kind == FIELD_KIND_OBJECT)
-            template_check(f->sub, at, pointer, faults);
+            template_check(f->sub, at, pointer, names, faults);
     }
 }
 
@@ -185,7 +199,12 @@ static bool name_put(struct str name, const struct template_values *v, struct sb
         return value.p ||
                ERR(err, ERR_INVALID, "parameter \"%.*s\" was not given to this run", STR_ARG(rest));
     case NAME_SECRET:
-        return ERR(err, ERR_INVALID, "secret \"%.*s\": secrets are not available yet", STR_ARG(rest));
+        if (!v->secret)
+            return ERR(err, ERR_UNAVAILABLE, "secret \"%.*s\": there are no secrets here", STR_ARG(rest));
+        if (!v->secret(v->secret_ctx, rest, &value, a, err))
+            return false;
+        sbuf_put(out, value);
+        return true;
     case NAME_UNKNOWN:
         break;
     }

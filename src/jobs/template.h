@@ -1,18 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 // {{name}} in the text fields of a payload: checked at save, replaced when an attempt starts.
 //
-// Names: run.id run.key run.scheduledTime run.attempt job.id job.name param.NAME; secret.NAME is known and
-// refused until secrets exist. "\{{" stands for a plain "{{". Replaced text is never looked at again, so a
-// value cannot smuggle a name in. Values are put in as they are: quoting for JSON, URLs or shells is not
-// done here. Text fields are strings, lists of strings and the values of maps, nested objects included.
+// Names: run.id run.key run.scheduledTime run.attempt job.id job.name param.NAME secret.NAME. "\{{" stands for a
+// plain "{{". Replaced text is never looked at again, so a value cannot smuggle a name in. Fields that others can see
+// while a run lasts (FIELD_NO_SECRETS) take no secrets. Values are put in as they are: quoting for JSON, URLs or
+// shells is not done here. Text fields are strings, lists of strings and the values of maps, nested objects included.
 #ifndef JOBS_TEMPLATE_H
 #define JOBS_TEMPLATE_H
 
-#include "base/field.h"
+#include "jobs/job_type.h"
+#include "model/parameter.h"
 
 enum {
     TEMPLATE_TEXT_MAX = 1024 * 1024, // bytes of one expanded text
-    TEMPLATE_PARAM_NAME_MAX = 64,    // letters, digits, '_', '-', '.'
+    TEMPLATE_PARAM_NAME_MAX = PARAMETER_NAME_MAX,
 };
 
 struct template_values {
@@ -21,10 +22,20 @@ struct template_values {
     struct instant scheduled;
     int64_t attempt;
     const json_t *inputs; // object, or NULL
+    // The value of a secret, in the arena; NULL: there are none.
+    bool (*secret)(void *ctx, struct str name, struct str *ret, struct arena *a, struct err *err);
+    void *secret_ctx;
+};
+
+// Which names a job may use.
+struct template_names {
+    struct parameters parameters; // none: any
+    const struct secret_names *secrets; // NULL: any
 };
 
 // Adds a fault for every unknown, unfinished or refused name in the text fields of *obj; pointers below base.
-void template_check(const struct fields *t, const void *obj, struct str base, struct faults *faults);
+void template_check(const struct fields *t, const void *obj, struct str base, const struct template_names *names,
+                    struct faults *faults);
 // True when the text holds a name that starts with this prefix ("param.").
 bool template_uses(struct str text, const char *prefix);
 // Replaces every name in the text fields of *obj; texts without "{{" are left as they are, uncopied.

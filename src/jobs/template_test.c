@@ -25,7 +25,7 @@ struct sample {
 static const struct field inner_rows[] = {FIELD_STR(struct inner, text, "text")};
 static const struct fields inner_fields = FIELDS("Inner", struct inner, inner_rows);
 static const struct field sample_rows[] = {
-    FIELD_STR(struct sample, text, "text"),     FIELD_STRS(struct sample, list, "list"),
+    FIELD_STR(struct sample, text, "text"),     FIELD_STRS(struct sample, list, "list", .flags = FIELD_NO_SECRETS),
     FIELD_MAP(struct sample, map, "map"),       FIELD_JSON(struct sample, json, "json"),
     FIELD_I64(struct sample, number, "number"), FIELD_OBJECT(struct sample, inner, "inner", struct inner,
                                                              &inner_fields),
@@ -33,6 +33,14 @@ static const struct field sample_rows[] = {
 static const struct fields sample_fields = FIELDS("Sample", struct sample, sample_rows);
 
 static struct arena arena;
+
+static bool no_secret(void *ctx, struct str name)
+{
+    (void)ctx;
+    return str_is(name, "there");
+}
+static const struct secret_names no_secrets = {no_secret, NULL};
+static const struct template_names any = {.secrets = NULL}, none = {.secrets = &no_secrets};
 
 static struct template_values values(const json_t *inputs)
 {
@@ -74,7 +82,7 @@ static void known_names_are_replaced(void **state)
         struct sample s = {.text = str_of(cases[i].in)};
         struct faults faults;
         faults_init(&faults, &arena);
-        template_check(&sample_fields, &s, STR(""), &faults);
+        template_check(&sample_fields, &s, STR(""), &any, &faults);
         assert_int_equal(faults.n, 0);
         if (!template_expand(&sample_fields, &s, &v, &arena, &err))
             fail_msg("%s: %s", cases[i].in, err.text);
@@ -111,14 +119,14 @@ static void wrong_names_are_refused_where_they_stand(void **state)
     struct sample s = {.text = STR("{{secret.TOKEN}}"), .list = {list, 2}, .map = {map, 1},
                        .inner = {STR("x {{ y")}};
     static const struct { const char *pointer, *part; } wanted[] = {
-        {"/payload/text", "{{secret.TOKEN}}: secrets are not available yet"},
+        {"/payload/text", "{{secret.TOKEN}}: the owner of the job has no such secret"},
         {"/payload/list/1", "unknown name {{run.ID}}"},
         {"/payload/map/a~1b~0c", "unknown name {{env.PATH}}"},
         {"/payload/inner/text", "without \"}}\""},
     };
     struct faults faults;
     faults_init(&faults, &arena);
-    template_check(&sample_fields, &s, STR("/payload"), &faults);
+    template_check(&sample_fields, &s, STR("/payload"), &none, &faults);
     assert_int_equal(faults.n, 4);
     for (size_t i = 0; i < 4; i++) {
         assert_true(str_is(faults.v[i].pointer, wanted[i].pointer));
@@ -131,10 +139,54 @@ static void wrong_names_are_refused_where_they_stand(void **state)
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         struct sample one = {.text = str_of(bad[i])};
         faults_init(&faults, &arena);
-        template_check(&sample_fields, &one, STR(""), &faults);
+        template_check(&sample_fields, &one, STR(""), &any, &faults);
         if (faults.n != 1)
             fail_msg("%s: %zu faults", bad[i], faults.n);
     }
+}
+
+static void names_of_secrets_and_parameters_must_be_known(void **state)
+{
+    (void)state;
+    struct str list[] = {STR("{{secret.there}}")};
+    struct parameter one = {.name = STR("day")};
+    struct template_names names = {.parameters = {&one, 1}, .secrets = &no_secrets};
+    struct sample s = {.text = STR("{{secret.there}} {{param.day}}"), .list = {list, 1},
+                       .inner = {STR("{{param.night}} {{secret.gone}}")}};
+    static const struct { const char *pointer, *part; } wanted[] = {
+        {"/list/0", "others could see it"},
+        {"/inner/text", "uses {{param.night}}, which is not in"},
+        {"/inner/text", "no such secret"},
+    };
+    struct faults faults;
+    faults_init(&faults, &arena);
+    template_check(&sample_fields, &s, STR(""), &names, &faults);
+    assert_int_equal(faults.n, sizeof wanted / sizeof wanted[0]);
+    for (size_t i = 0; i < faults.n; i++) {
+        assert_true(str_is(faults.v[i].pointer, wanted[i].pointer));
+        assert_true(str_contains(faults.v[i].detail, str_of(wanted[i].part)));
+    }
+}
+
+static bool secret_of(void *ctx, struct str name, struct str *ret, struct arena *a, struct err *err)
+{
+    (void)ctx;
+    *ret = arena_fmt(a, "{{value of %.*s}}", STR_ARG(name));
+    return str_is(name, "there") || ERR(err, ERR_NOT_FOUND, "secret \"%.*s\" does not exist", STR_ARG(name));
+}
+
+static void secrets_are_put_in(void **state)
+{
+    (void)state;
+    struct sample s = {.text = STR("a {{secret.there}} b")}, bad = {.text = STR("{{secret.gone}}")};
+    struct template_values v = values(NULL);
+    struct err err;
+    assert_false(template_expand(&sample_fields, &s, &v, &arena, &err)); // nobody has any
+    v.secret = secret_of;
+    assert_true(template_expand(&sample_fields, &s, &v, &arena, &err));
+    assert_true(str_is(s.text, "a {{value of there}} b"));
+    assert_false(template_expand(&sample_fields, &bad, &v, &arena, &err));
+    assert_int_equal(err.code, ERR_NOT_FOUND);
 }
 
 static void a_parameter_that_is_not_given_fails_the_run(void **state)
@@ -196,6 +248,8 @@ int main(void)
         cmocka_unit_test(known_names_are_replaced),
         cmocka_unit_test(every_text_of_a_table_is_reached),
         cmocka_unit_test(wrong_names_are_refused_where_they_stand),
+        cmocka_unit_test(names_of_secrets_and_parameters_must_be_known),
+        cmocka_unit_test(secrets_are_put_in),
         cmocka_unit_test(a_parameter_that_is_not_given_fails_the_run),
         cmocka_unit_test(expansion_is_bounded),
         cmocka_unit_test(uses_are_found_by_prefix),
