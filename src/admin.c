@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "app/secret.h"
 #include "app/setup.h"
 #include "auth/password.h"
 #include "base/file.h"
@@ -89,6 +90,19 @@ bool admin_reset_password(const struct config *c, struct str email, struct str p
     bool ok = reset(&d, email, password, err);
     if (ok)
         sbuf_fmt(out, "password of %.*s changed; every session of the account has ended\n", STR_ARG(email));
+    desk_close(&d);
+    return ok;
+}
+
+bool admin_forget_secrets(const struct config *c, struct sbuf *out, struct err *err)
+{
+    struct desk d;
+    int64_t n = 0;
+    if (!desk_open(&d, c, err))
+        return false;
+    bool ok = secrets_forget(d.store, &n, err);
+    if (ok)
+        sbuf_fmt(out, "%lld secrets deleted; jobs that use them fail until they are set again\n", (long long)n);
     desk_close(&d);
     return ok;
 }

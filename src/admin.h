@@ -11,6 +11,8 @@ bool admin_create(const struct config *c, struct str email, struct str password,
 // Also ends every session of that user.
 bool admin_reset_password(const struct config *c, struct str email, struct str password, struct sbuf *out,
                           struct err *err);
+// Deletes every secret and what proves their key.
+bool admin_forget_secrets(const struct config *c, struct sbuf *out, struct err *err);
 // A new one-time link to make the first administrator.
 bool admin_setup_link(const struct config *c, struct sbuf *out, struct err *err);
 bool admin_db_migrate(const struct config *c, struct sbuf *out, struct err *err);

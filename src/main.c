@@ -9,6 +9,7 @@ static const struct cli_hooks hooks = {
     .server = server_main,
     .admin_create = admin_create,
     .admin_reset_password = admin_reset_password,
+    .forget_secrets = admin_forget_secrets,
     .db_migrate = admin_db_migrate,
     .db_check = admin_db_check,
     .db_copy = admin_db_copy,

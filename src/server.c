@@ -14,6 +14,7 @@
 #include "api/api.h"
 #include "app/breaker.h"
 #include "app/cluster.h"
+#include "app/job_services.h"
 #include "app/setup.h"
 #include "base/file.h"
 #include "base/procid.h"
@@ -28,6 +29,7 @@
 #include "net/redis.h"
 #include "redis_cache.h"
 #include "server_key.h"
+#include "server_vault.h"
 #include "store/sql/copy.h"
 #include "store_open.h"
 #include "stream_open.h"
@@ -52,6 +54,7 @@ struct server {
     struct zones *zones;
     struct store *store;
     struct token_key *key;
+    struct vault *vault; // NULL: there can be no secrets
     struct redis *redis; // NULL: redis.url is not set
     struct cache *cache; // NULL: there is nobody to share anything with
     struct app app;
@@ -65,6 +68,7 @@ struct server {
     struct job_settings job_settings;
     struct breaker_share breaker_share;
     struct breakers *breakers;
+    struct job_services job_services;
     struct job_env env;
     struct runner *runner;
     struct engine *engine;
@@ -115,7 +119,8 @@ static bool open_store(struct server *s, struct err *err)
         return err_wrap(err, "data folder \"%s\" cannot be used, give this user permission or set data.dir",
                         dir);
     return store_open(s->config, s->clock, &s->store, &s->a, err) && store_whole(s->store, err) &&
-           server_key_open(s->config, s->store, &s->key, &s->a, err);
+           server_key_open(s->config, s->store, &s->key, &s->a, err) &&
+           server_vault_open(s->config, s->store, &s->vault, &s->a, err);
 }
 
 // What nodes share besides the store. On a shared store without Redis, too: other nodes may have it.
@@ -133,8 +138,8 @@ static bool open_cache(struct server *s, struct err *err)
 
 static void open_app(struct server *s)
 {
-    struct app_parts parts = {.store = s->store, .clock = s->clock, .key = s->key, .cache = s->cache,
-                              .zones = s->zones = zones_new(NULL)};
+    struct app_parts parts = {.store = s->store, .clock = s->clock, .key = s->key, .vault = s->vault,
+                              .cache = s->cache, .zones = s->zones = zones_new(NULL)};
     app_settings_init(&parts.settings);
     parts.settings.registration_open = s->config->auth_registration == REGISTRATION_OPEN;
     parts.settings.metrics_public = s->config->metrics_public;
@@ -175,6 +180,7 @@ static bool open_jobs(struct server *s, struct err *err)
     s->breaker_share = app_breaker_share(s->store, s->config->node_name);
     s->breakers = breakers_new(s->clock, s->store->exclusive ? NULL : &s->breaker_share);
     app_set_breakers(&s->app, s->breakers);
+    app_job_services(&s->app, &s->job_services);
     s->env = (struct job_env){.loops = s->loops,
                               .loop_count = s->n_loops,
                               .http = s->http,
@@ -184,6 +190,7 @@ static bool open_jobs(struct server *s, struct err *err)
                               .blocking = s->blocking,
                               .db_pool = s->db_pool,
                               .egress = &s->egress,
+                              .services = &s->job_services,
                               .settings = &s->job_settings,
                               .breakers = s->breakers};
     app_set_job_env(&s->app, &s->env);
@@ -356,6 +363,7 @@ static void server_close(struct server *s)
     if (s->engine)
         engine_free(s->engine);
     token_key_free(s->key);
+    vault_free(s->vault);
     if (s->store)
         s->store->ops->free(s->store);
     if (s->zones)

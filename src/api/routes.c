@@ -142,7 +142,8 @@ const struct route routes[] = {
     {"DELETE", "/secrets/{name}", ACTION_SECRET_WRITE, 204, api_secret_delete, ANSWER_NONE,
      .query = secret_delete_params, .doc = "Deletes a secret; jobs that use it fail from then on."},
     {"POST", "/secrets:rotate", ACTION_SECRET_ROTATE, 200, api_secrets_rotate, ANSWER_ONE,
-     .response = &secret_rotation_fields, .doc = "Seals secrets again with the first key of secrets.key, a part at a time."},
+     .response = &secret_rotation_fields,
+     .doc = "Seals secrets again with the first key of secrets.key, a part at a time."},
 
     {"GET", "/breakers", ACTION_BREAKER_READ, 200, api_breakers_list, ANSWER_LIST, .response = &breaker_fields,
      .doc = "Lists the targets of jobs, and whether calls to them are held back because they failed too often."},

@@ -27,7 +27,8 @@ static void run_started(struct call *c, const struct run *r)
 
 static bool start(struct call *c, int trigger, const struct run_request *body, struct err *err)
 {
-    struct run_start s = {.at = body->run_at, .trigger = trigger, .inputs = body->parameters};
+    struct run_start s = {.at = body->run_at, .trigger = trigger, .inputs = body->parameters,
+                          .faults = &c->faults};
     struct run r;
     if (!call_id(c, 0, &s.job_id, err))
         return false;

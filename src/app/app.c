@@ -19,8 +19,8 @@ void app_settings_init(struct app_settings *s)
 
 void app_init(struct app *app, const struct app_parts *parts)
 {
-    *app = (struct app){.store = parts->store, .clock = parts->clock, .key = parts->key, .vault = parts->vault, .zones = parts->zones,
-                        .cache = parts->cache, .settings = parts->settings};
+    *app = (struct app){.store = parts->store, .clock = parts->clock, .key = parts->key, .vault = parts->vault,
+                        .zones = parts->zones, .cache = parts->cache, .settings = parts->settings};
     app->cluster.node_name = STR("chronos");
     app->started = clock_now(parts->clock);
     app->throttle = throttle_new();

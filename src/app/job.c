@@ -6,6 +6,7 @@
 #include "app/payload.h"
 #include "app/run.h"
 #include "app/schedule.h"
+#include "app/secret.h"
 
 enum { STALE_RETRIES_MAX = 3, DRAFT_WARNINGS_MAX = JOB_TAGS_MAX + 16, CANCEL_PAGE = PAGE_SIZE_MAX };
 
@@ -46,14 +47,37 @@ static bool schedule_readable(const struct faults *f, size_t from)
     return true;
 }
 
-// Everything that one definition alone can break. Returns its first occurrence after `after` in *ret_next.
-static void draft_check(struct job_draft *d, struct instant after, struct schedule_memo *memo,
-                        struct instant *ret_next, struct faults *faults, struct arena *a)
+// Looks for the secrets a definition names. The first failure of the store is kept for its end.
+struct secret_look {
+    struct app *app;
+    struct ulid owner;
+    struct arena *a;
+    struct err *err;
+    bool failed;
+};
+
+static bool secret_known(void *ctx, struct str name)
+{
+    struct secret_look *l = ctx;
+    bool exists = true;
+    if (!l->failed && !secret_exists(l->app, l->owner, name, &exists, l->a, l->err))
+        l->failed = true;
+    return exists;
+}
+
+// Everything that one definition alone can break. Returns its first occurrence after `after` in *ret_next. False: the
+// store could not be asked.
+static bool draft_check(struct app *app, struct job_draft *d, struct instant after, struct schedule_memo *memo,
+                        struct instant *ret_next, struct faults *faults, struct arena *a, struct err *err)
 {
     size_t from = faults->n;
     struct job *j = &d->job;
+    struct secret_look look = {.app = app, .owner = j->owner_id, .a = a, .err = err};
+    const struct secret_names secrets = {secret_known, &look};
     job_check(j, faults);
-    struct str payload = job_payload_check(j, faults, a);
+    struct str payload = job_payload_check(j, &secrets, faults, a);
+    if (look.failed)
+        return false;
     if (payload.p)
         j->payload = payload;
     struct instant next = INSTANT_NEVER;
@@ -66,7 +90,7 @@ static void draft_check(struct job_draft *d, struct instant after, struct schedu
     faults_rebase(faults, from, d->base);
     d->bad = faults->n > from || faults->n == FAULTS_MAX;
     if (d->bad)
-        return;
+        return true;
     draft_check_words(d, a);
     // A ONCE job in the past is the misfire policy's business, a MANUAL one never fires on purpose.
     bool repeats = j->schedule.kind != SCHEDULE_MANUAL && j->schedule.kind != SCHEDULE_ONCE;
@@ -74,6 +98,7 @@ static void draft_check(struct job_draft *d, struct instant after, struct schedu
     for (size_t i = 0; i < doubts.n; i++)
         draft_warn(d, a, doubts.v[i]);
     *ret_next = next;
+    return true;
 }
 
 static void draft_plan(struct job_draft *d, struct instant next_fire)
@@ -93,7 +118,8 @@ bool app_jobs_prepare(struct app *app, const struct caller *c, struct job_draft 
     struct instant now = clock_now(app->clock);
     struct schedule_memo memo;
     schedule_memo_init(&memo, app->zones);
-    for (size_t i = 0; i < n; i++) {
+    bool ok = true;
+    for (size_t i = 0; ok && i < n; i++) {
         struct job *j = &v[i].job;
         j->id = ulid_is_zero(v[i].id) ? app_id(app) : v[i].id;
         j->owner_id = c->user_id;
@@ -104,14 +130,14 @@ bool app_jobs_prepare(struct app *app, const struct caller *c, struct job_draft 
         struct instant next = INSTANT_NEVER;
         if (v[i].bad)
             continue;
-        draft_check(&v[i], now, &memo, &next, faults, a);
+        ok = draft_check(app, &v[i], now, &memo, &next, faults, a, err);
         if (j->schedule.kind == SCHEDULE_ONCE)
             next = j->schedule.run_at;
-        if (!v[i].bad)
+        if (ok && !v[i].bad)
             draft_plan(&v[i], next);
     }
     schedule_memo_release(&memo);
-    return true;
+    return ok;
 }
 
 bool app_jobs_insert(struct app *app, const struct caller *c, const struct job_draft *v, size_t n,
@@ -267,8 +293,10 @@ static bool replace_once(struct app *app, const struct caller *c, const struct j
     schedule_memo_init(&memo, app->zones);
     payload_keep_secrets(&old, j, a);
     d->warnings.n = 0;
-    draft_check(d, now, &memo, &first, faults, a);
+    bool asked = draft_check(app, d, now, &memo, &first, faults, a, err);
     schedule_memo_release(&memo);
+    if (!asked)
+        return false;
     if (d->bad)
         return ERR(err, ERR_INVALID, "the job has %zu fault%s", faults->n, faults->n == 1 ? "" : "s");
     draft_plan(d, edited_next_fire(&plan, j, first, now));

@@ -25,8 +25,9 @@ struct job_draft {
     bool bad;             // out: at least one fault was added for this one
 };
 
-// Checks the drafts and fills ids, owner, versions, plans. Every fault goes to *faults; bad drafts are marked. Touches
-// no store, so it is the whole of a dry run. false only when the caller may not create jobs.
+// Checks the drafts and fills ids, owner, versions, plans. Every fault goes to *faults; bad drafts are marked. Changes
+// nothing in the store, so it is the whole of a dry run. False when the caller may not create jobs, or the store could
+// not be asked which secrets there are.
 bool app_jobs_prepare(struct app *app, const struct caller *c, struct job_draft *v, size_t n,
                       struct faults *faults, struct arena *a, struct err *err) __attribute__((warn_unused_result));
 // Stores prepared drafts, none of them bad, all or nothing, and tells the engine.

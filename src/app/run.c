@@ -3,6 +3,7 @@
 #include "app/run.h"
 
 #include "app/job.h"
+#include "model/parameter.h"
 
 void run_make(struct app *app, const struct job *j, int trigger, struct instant at, struct str inputs,
               struct run *ret)
@@ -40,6 +41,29 @@ static bool run_queue(struct app *app, struct run *r, struct err *err)
     return true;
 }
 
+// The inputs as the job's declarations say; as they are when it declares none.
+static bool inputs_take(const struct job *j, const struct run_start *s, struct str *ret, struct arena *a,
+                        struct err *err)
+{
+    struct parameters p = {0};
+    struct faults *mine = arena_new(a, struct faults);
+    *ret = s->inputs;
+    if (!j->parameters.p || !mine)
+        return mine || ERR(err, ERR_TOO_LARGE, "the request needs more memory than one request may have");
+    faults_init(mine, a);
+    if (!parameters_read(j->parameters, STR("/parameters"), &p, mine))
+        return ERR(err, ERR_CORRUPT, "the parameters of the job cannot be read: edit the job");
+    if (p.n == 0)
+        return true;
+    *ret = parameters_take(&p, s->inputs, s->drop_unknown, mine);
+    for (size_t i = 0; s->faults && i < mine->n; i++)
+        faults_add(s->faults, mine->v[i].pointer, "%.*s", STR_ARG(mine->v[i].detail));
+    if (!faults_any(mine))
+        return true;
+    (void)ERR(err, ERR_INVALID, "%.*s %.*s", STR_ARG(mine->v[0].pointer), STR_ARG(mine->v[0].detail));
+    return s->faults ? false : err_at(err, arena_cstr(a, mine->v[0].pointer));
+}
+
 bool app_run_start(struct app *app, const struct caller *c, const struct run_start *s, struct run *ret,
                    struct arena *a, struct err *err)
 {
@@ -53,7 +77,10 @@ bool app_run_start(struct app *app, const struct caller *c, const struct run_sta
     }
     struct instant at = instant_is_never(s->at) ? clock_now(app->clock) : s->at;
     struct run r;
-    run_make(app, &j, s->trigger, at, s->inputs, &r);
+    struct str inputs;
+    if (!inputs_take(&j, s, &inputs, a, err))
+        return false;
+    run_make(app, &j, s->trigger, at, inputs, &r);
     if (!ulid_is_zero(s->id))
         r.id = r.run_key = s->id;
     if (!run_queue(app, &r, err))

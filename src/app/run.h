@@ -15,8 +15,11 @@ struct run_start {
     struct instant at;  // INSTANT_NEVER: now; a past instant starts at once
     int trigger;        // TRIGGER_MANUAL or TRIGGER_API
     struct str inputs;  // JSON object of parameters, or absent
+    bool drop_unknown;  // parameters the job does not declare are left out instead of refused
+    struct faults *faults; // takes every fault of the parameters; NULL: *err names the first
     struct ulid id;     // identifier and key the run is to have, so that a repeated start is a conflict; zero: new ones
 };
+// ERR_INVALID when the job declares parameters and these do not fit.
 bool app_run_start(struct app *app, const struct caller *c, const struct run_start *s, struct run *ret,
                    struct arena *a, struct err *err) __attribute__((warn_unused_result));
 // Starts a new occurrence with the inputs of an ended run and the job as it is now. ERR_CONFLICT while it is active.

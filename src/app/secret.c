@@ -27,7 +27,7 @@ const struct fields secret_rotation_fields =
 static bool have_vault(const struct app *app, struct err *err)
 {
     return app->vault ||
-           ERR(err, ERR_UNAVAILABLE,
+           ERR(err, ERR_CONFLICT,
                "this server has no key for secrets: name a file with one in CHRONOS_SECRETS_KEY_FILE, the "
                "same on every node");
 }

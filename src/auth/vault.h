@@ -2,8 +2,8 @@
 // Seals the values of secrets with a key that is not where the values are kept. Several keys open, the first one
 // seals: that is how a key is replaced.
 //
-// A sealed value is one line of text: "v1.", the id of its key, ".", and base64 of what auth/seal.h makes. It opens only
-// under the same scope and name, so that rows cannot be exchanged.
+// A sealed value is one line of text: "v1.", the id of its key, ".", and base64 of what auth/seal.h makes. It opens
+// only under the same scope and name, so that rows cannot be exchanged.
 #ifndef AUTH_VAULT_H
 #define AUTH_VAULT_H
 

@@ -73,6 +73,7 @@ static int plain_run(struct cli *c, plain_hook hook)
 static int admin_create_run(struct cli *c) { return account_run(c, c->hooks->admin_create); }
 static int admin_reset_run(struct cli *c) { return account_run(c, c->hooks->admin_reset_password); }
 static int setup_link_run(struct cli *c) { return plain_run(c, c->hooks->setup_link); }
+static int forget_secrets_run(struct cli *c) { return plain_run(c, c->hooks->forget_secrets); }
 static int db_migrate_run(struct cli *c) { return plain_run(c, c->hooks->db_migrate); }
 static int db_check_run(struct cli *c) { return plain_run(c, c->hooks->db_check); }
 
@@ -129,6 +130,9 @@ const struct cli_command command_admin = {
         {.name = "reset-password", .args = "EMAIL", .doc = "Set a new password and end all sessions", .args_min = 1,
          .args_max = 1, .flags = password_flags, .run = admin_reset_run,
          .examples = "chronos admin reset-password me@example.org"},
+        {.name = "forget-secrets", .args = "", .run = forget_secrets_run,
+         .doc = "Delete every secret, when their key is lost; stop the servers first",
+         .examples = "chronos admin forget-secrets"},
         {0}}};
 
 const struct cli_command command_setup_link = {

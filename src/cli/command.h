@@ -97,6 +97,9 @@ bool cli_read(struct cli *c, struct str path, size_t max, struct str *ret, struc
 // A password from --password-file, standard input (when it is no terminal) or a prompt without echo, asked twice when
 // `confirm`. Never from a flag. One trailing line end is dropped.
 bool cli_password(struct cli *c, bool confirm, struct str *ret, struct err *err) __attribute__((warn_unused_result));
+// One line typed at a prompt of the terminal without echo.
+bool cli_hidden(struct cli *c, const char *question, struct str *ret, struct err *err)
+    __attribute__((warn_unused_result));
 
 enum { CLI_INPUT_MAX = 64 << 20, CLI_ARENA_BYTES = 512 << 20 };
 

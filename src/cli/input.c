@@ -59,10 +59,15 @@ static bool prompt_hidden(struct cli *c, const char *question, struct str *ret, 
     tcsetattr(STDIN_FILENO, TCSAFLUSH, &shown);
     fputc('\n', c->out.err);
     if (!got)
-        return ERR(err, ERR_INVALID, "no password was typed");
+        return ERR(err, ERR_INVALID, "nothing was typed");
     *ret = line_end_drop(arena_str(&c->arena, str_of(line)));
     explicit_bzero(line, sizeof line);
     return true;
+}
+
+bool cli_hidden(struct cli *c, const char *question, struct str *ret, struct err *err)
+{
+    return prompt_hidden(c, question, ret, err);
 }
 
 bool cli_password(struct cli *c, bool confirm, struct str *ret, struct err *err)

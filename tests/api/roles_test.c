@@ -54,6 +54,10 @@ static void make_objects(struct world *w, struct objects *o)
     world_break(w, "http://target:80");
     (void)ulid_format(breaker_id(STR("http://target:80")), o->breaker);
     (void)snprintf(o->node, sizeof o->node, "%.*s", STR_ARG(w->app.cluster.node_name));
+    (void)snprintf(target, sizeof target, "/api/v1/secrets/%s", o->node); // of the same name
+    world_send(w, &(struct request){"PUT", target, "admin", STR("{\"value\":\"hunter22\",\"shared\":true}"), NULL}, &x);
+    assert_int_equal(x.resp.status, 200);
+    exchange_release(&x);
 }
 
 static void make_target(const struct route *r, const struct objects *o, char target[static TARGET_MAX])

@@ -57,7 +57,10 @@ void world_open(struct world *w)
     w->store = store_memory_new();
     w->key = token_key_new(secret);
     w->zones = zones_new(NULL);
-    struct app_parts parts = {.store = w->store, .clock = &w->clock.base, .key = w->key, .zones = w->zones};
+    struct err err = {0};
+    must(vault_of(STR("a key of secrets for tests of 32 and more"), &w->vault, &err));
+    struct app_parts parts = {.store = w->store, .clock = &w->clock.base, .key = w->key, .vault = w->vault,
+                              .zones = w->zones};
     app_settings_init(&parts.settings);
     app_init(&w->app, &parts);
     w->breakers = breakers_new(&w->clock.base, NULL);
@@ -75,6 +78,7 @@ void world_close(struct world *w)
     breakers_free(w->breakers);
     zones_free(w->zones);
     token_key_free(w->key);
+    vault_free(w->vault);
     w->store->ops->free(w->store);
     arena_release(&w->arena);
 }

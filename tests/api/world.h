@@ -17,6 +17,7 @@ struct world {
     struct clock_virtual clock;
     struct store *store;
     struct token_key *key;
+    struct vault *vault;
     struct zones *zones;
     struct app app;
     struct breakers *breakers;

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+// Services of running jobs. A job may do what its owner may do, as the owner's rights are now.
+#include "app/job_services.h"
+
+#include "app/job.h"
+#include "app/run.h"
+#include "app/secret.h"
+#include "base/sync.h"
+
+enum { ARENA_BUDGET = 1024 * 1024 };
+
+static bool service_secret(void *ctx, struct str name, const struct job *j, struct str *ret, struct arena *a,
+                           struct err *err)
+{
+    return secret_value(ctx, j->owner_id, name, ret, a, err);
+}
+
+// ---- starting jobs -----------------------------------------------------------------------------
+
+static bool owner_of(struct app *app, const struct job *j, struct caller *ret, struct arena *a,
+                     struct err *err)
+{
+    struct user u;
+    struct err why = {0};
+    bool found = app->store->ops->user_get(app->store, j->owner_id, &u, a, &why);
+    if (!found && why.code != ERR_NOT_FOUND) {
+        *err = why;
+        return false;
+    }
+    if (!found || !u.enabled)
+        return ERR(err, ERR_DENIED,
+                   "the owner of job \"%.*s\" does not exist any more or is disabled, so it may start no "
+                   "other job",
+                   STR_ARG(j->name));
+    *ret = (struct caller){.signed_in = true,
+                           .user_id = u.id,
+                           .email = u.email,
+                           .roles = user_role_bits(&u),
+                           .remote = STR("job")};
+    return true;
+}
+
+// The run a key makes on a day. The same on every node and for ever, so a constant and no secret.
+static struct ulid start_id(struct ulid job_id, struct str key, struct instant now, int days_before,
+                            struct arena *a)
+{
+    static const uint8_t salt[16] = "chronos start...";
+    char text[ULID_TEXT_MAX];
+    struct str both = arena_fmt(a, "%s\n%.*s", ulid_format(job_id, text), STR_ARG(key));
+    return ulid_derive(instant_s((now.us / US_PER_S / S_PER_DAY - days_before) * S_PER_DAY), salt, both.p,
+                       both.n);
+}
+
+static bool started_before(struct app *app, struct ulid job_id, struct str key, struct instant now, bool *ret,
+                           struct arena *a, struct err *err)
+{
+    *ret = false;
+    for (int day = 0; day <= START_KEY_DAYS && !*ret; day++) {
+        struct run r;
+        struct err why = {0};
+        *ret = app->store->ops->run_get(app->store, start_id(job_id, key, now, day, a), &r, a, &why);
+        if (!*ret && why.code != ERR_NOT_FOUND) {
+            *err = why;
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool service_start_job(void *ctx, const struct attempt *by, struct ulid job_id, struct str inputs,
+                              struct str key, struct err *err)
+{
+    struct app *app = ctx;
+    struct arena a CLEANUP(arena_release);
+    struct caller owner;
+    struct run made;
+    struct err why = {0};
+    bool known;
+    struct instant now = clock_now(app->clock);
+    arena_init(&a, ARENA_BUDGET);
+    if (!owner_of(app, &by->job, &owner, &a, err) || !started_before(app, job_id, key, now, &known, &a, err))
+        return false;
+    struct run_start s = {.job_id = job_id,
+                          .at = INSTANT_NEVER,
+                          .trigger = TRIGGER_API,
+                          .inputs = inputs,
+                          .drop_unknown = true,
+                          .id = start_id(job_id, key, now, 0, &a)};
+    if (known || app_run_start(app, &owner, &s, &made, &a, &why) || why.code == ERR_CONFLICT)
+        return true; // nobody but a start with this key gives such an id: it was done at the same time
+    *err = why;
+    return false;
+}
+
+// ---- memos -------------------------------------------------------------------------------------
+
+static bool memo_name_ok(struct str name, struct err *err)
+{
+    return (name.n > 0 && name.n <= MEMO_NAME_MAX) ||
+           ERR(err, ERR_INVALID, "the name of a memo has 1 to %d bytes", MEMO_NAME_MAX);
+}
+
+static bool service_memo_get(void *ctx, struct ulid job_id, struct str name, struct str *ret, struct arena *a,
+                             struct err *err)
+{
+    struct app *app = ctx;
+    return memo_name_ok(name, err) && app->store->ops->memo_get(app->store, job_id, name, ret, a, err);
+}
+
+static bool service_memo_put(void *ctx, const struct attempt *by, struct str name, struct str value,
+                             struct err *err)
+{
+    struct app *app = ctx;
+    if (!memo_name_ok(name, err))
+        return false;
+    if (value.n > MEMO_VALUE_MAX)
+        return ERR(err, ERR_TOO_LARGE, "memo \"%.*s\" has %zu bytes; at most %d are kept", STR_ARG(name),
+                   value.n, MEMO_VALUE_MAX);
+    return app->store->ops->memo_put(app->store, by->run_id, by->token, name, value, err);
+}
+
+void app_job_services(struct app *app, struct job_services *ret)
+{
+    ret->ctx = app;
+    ret->secret = service_secret;
+    ret->start_job = service_start_job;
+    ret->memo_get = service_memo_get;
+    ret->memo_put = service_memo_put;
+}
