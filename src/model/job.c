@@ -47,7 +47,7 @@ static const struct field job_rows[] = {
                  .doc = "When the job is to run."),
     FIELD_JSON(T, payload, "payload", .max = JOB_PAYLOAD_MAX,
                .doc = "What the job does; its fields belong to the type."),
-    FIELD_JSON(T, parameters, "parameters", .max = PARAMETERS_TEXT_MAX,
+    FIELD_JSON(T, parameters, "parameters", .max = JOB_PARAMETERS_TEXT_MAX,
                .doc = "List of what may be given to a run: {name, type (STRING NUMBER BOOLEAN), default, required, "
                       "description}. A job without it takes any parameters."),
     FIELD_OBJECT(T, retry_policy, "retryPolicy", struct retry_policy, &retry_policy_fields,

@@ -122,9 +122,9 @@ bool parameters_read(struct str text, struct str base, struct parameters *ret, s
         return false;
     }
     size_t n = json_array_size(list);
-    p.v = n <= PARAMETERS_MAX ? arena_new_array(faults->a, struct parameter, n) : NULL;
+    p.v = n <= JOB_PARAMETERS_MAX ? arena_new_array(faults->a, struct parameter, n) : NULL;
     if (!p.v) {
-        faults_add(faults, base, "must have at most %d entries", PARAMETERS_MAX);
+        faults_add(faults, base, "must have at most %d entries", JOB_PARAMETERS_MAX);
         return false;
     }
     for (size_t i = 0; i < n; i++) {

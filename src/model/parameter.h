@@ -9,8 +9,8 @@
 enum parameter_type { PARAMETER_STRING, PARAMETER_NUMBER, PARAMETER_BOOLEAN };
 enum {
     PARAMETER_NAME_MAX = 64, // letters, digits, '_', '-', '.'
-    PARAMETERS_MAX = 100,
-    PARAMETERS_TEXT_MAX = 64 * 1024, // bytes of all declarations
+    JOB_PARAMETERS_MAX = 100,
+    JOB_PARAMETERS_TEXT_MAX = 64 * 1024, // bytes of all declarations
 };
 
 struct parameter {
