@@ -19,6 +19,7 @@ enum {
     KAFKA_TOPIC_MAX = 249,
     KAFKA_KEY_MAX = 64 * 1024,     // of a received message; what is longer comes without key and value
     KAFKA_VALUE_MAX = 1024 * 1024, // likewise
+    KAFKA_PRODUCE_MAX = 1000000,   // key and value of a message that is sent; longer ones are ERR_TOO_LARGE
     KAFKA_HEADERS_MAX = 32,        // more are dropped
     KAFKA_HEADER_NAME_MAX = 256,   // longer names and
     KAFKA_HEADER_BYTES_MAX = 4096, // longer values are cut
@@ -74,6 +75,16 @@ void kafka_producer_free(struct kafka_producer *p); // NULL is fine
 // ERR_TOO_LARGE, ERR_DENIED, ERR_INVALID: not to be repeated as it is; else ERR_UNAVAILABLE.
 bool kafka_produce(struct kafka_producer *p, struct kafka_message *v, size_t n, struct duration at_most,
                    struct err *err) __attribute__((warn_unused_result));
+// The two halves of kafka_produce, so that the next messages can be made while these travel: several may have begun,
+// and they are awaited in that order. Begun messages must live, unchanged, until they were awaited or either half has
+// failed; then all that have begun are taken back.
+bool kafka_begin(struct kafka_producer *p, struct kafka_message *v, size_t n, struct err *err)
+    __attribute__((warn_unused_result));
+bool kafka_await(struct kafka_producer *p, struct kafka_message *v, size_t n, struct duration at_most, struct err *err)
+    __attribute__((warn_unused_result));
+// Waits until a broker answers.
+bool kafka_reach(struct kafka_producer *p, struct duration at_most, struct err *err)
+    __attribute__((warn_unused_result));
 
 // ---- consumer ----------------------------------------------------------------------------------
 

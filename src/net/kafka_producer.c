@@ -18,7 +18,7 @@ struct kafka_producer {
     char *texts; // of the options
     struct arena a;
     size_t outstanding;         // delivery reports to come
-    rd_kafka_resp_err_t failed; // of the first message that failed in this call
+    rd_kafka_resp_err_t failed; // of the first message that failed since all were awaited
 };
 
 static const struct kafka_pair settings[] = {
@@ -140,29 +140,93 @@ static bool too_late(struct kafka_producer *p, struct duration at_most, struct e
     return false;
 }
 
+// All that was begun is taken back.
+static bool failed(struct kafka_producer *p)
+{
+    session_end(p);
+    return false;
+}
+
+// How many were handed over; the next one was refused.
+static size_t begin_some(struct kafka_producer *p, struct kafka_message *v, size_t n, rd_kafka_resp_err_t *ret_refused)
+{
+    size_t begun = 0;
+    for (size_t i = 0; i < n; i++)
+        v[i].ret_delivered = false;
+    if (p->outstanding == 0)
+        p->failed = RD_KAFKA_RESP_ERR_NO_ERROR;
+    *ret_refused = RD_KAFKA_RESP_ERR_NO_ERROR;
+    while (begun < n && (*ret_refused = enqueue(p, &v[begun])) == RD_KAFKA_RESP_ERR_NO_ERROR)
+        begun++;
+    return begun;
+}
+
+bool kafka_begin(struct kafka_producer *p, struct kafka_message *v, size_t n, struct err *err)
+{
+    rd_kafka_resp_err_t refused;
+    if (!session_open(p, err))
+        return false;
+    if (begin_some(p, v, n, &refused) == n)
+        return true;
+    (void)kafka_fail(err, refused, "produce");
+    return failed(p);
+}
+
+bool kafka_await(struct kafka_producer *p, struct kafka_message *v, size_t n, struct duration at_most,
+                 struct err *err)
+{
+    struct mono until = mono_add(clock_mono(p->base.clock), at_most);
+    size_t done = 0;
+    for (;;) {
+        while (done < n && v[done].ret_delivered)
+            done++;
+        if (done == n) {
+            p->base.reason[0] = '\0';
+            p->base.down = false;
+            return true;
+        }
+        if (p->failed != RD_KAFKA_RESP_ERR_NO_ERROR || p->outstanding == 0)
+            (void)kafka_fail(err, p->failed ? p->failed : RD_KAFKA_RESP_ERR__STATE, "produce");
+        else if (p->base.denied || kafka_stopped(&p->base) || clock_mono(p->base.clock).us >= until.us)
+            (void)too_late(p, at_most, err);
+        else {
+            (void)rd_kafka_poll(p->base.rk, kafka_slice(&p->base, until));
+            continue;
+        }
+        return failed(p);
+    }
+}
+
+// Those before one that is refused are sent all the same.
 bool kafka_produce(struct kafka_producer *p, struct kafka_message *v, size_t n, struct duration at_most,
                    struct err *err)
 {
-    for (size_t i = 0; i < n; i++)
-        v[i].ret_delivered = false;
+    rd_kafka_resp_err_t refused;
     if (!session_open(p, err))
         return false;
-    struct mono until = mono_add(clock_mono(p->base.clock), at_most);
-    rd_kafka_resp_err_t refused = RD_KAFKA_RESP_ERR_NO_ERROR;
-    p->failed = RD_KAFKA_RESP_ERR_NO_ERROR;
-    for (size_t i = 0; i < n && refused == RD_KAFKA_RESP_ERR_NO_ERROR; i++)
-        refused = enqueue(p, &v[i]);
-    while (p->outstanding > 0 && p->failed == RD_KAFKA_RESP_ERR_NO_ERROR && !p->base.denied &&
-           !kafka_stopped(&p->base) && clock_mono(p->base.clock).us < until.us)
-        (void)rd_kafka_poll(p->base.rk, kafka_slice(&p->base, until));
-    bool late = p->outstanding > 0 && p->failed == RD_KAFKA_RESP_ERR_NO_ERROR;
-    if (!late && p->failed == RD_KAFKA_RESP_ERR_NO_ERROR && refused == RD_KAFKA_RESP_ERR_NO_ERROR) {
-        p->base.reason[0] = '\0';
-        p->base.down = false;
+    size_t begun = begin_some(p, v, n, &refused);
+    if (!kafka_await(p, v, begun, at_most, err))
+        return false;
+    if (begun == n)
         return true;
+    (void)kafka_fail(err, refused, "produce");
+    return failed(p);
+}
+
+bool kafka_reach(struct kafka_producer *p, struct duration at_most, struct err *err)
+{
+    struct mono until = mono_add(clock_mono(p->base.clock), at_most);
+    const struct rd_kafka_metadata *found;
+    if (!session_open(p, err))
+        return false;
+    while (rd_kafka_metadata(p->base.rk, 0, NULL, &found, KAFKA_SLICE_MS) != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        (void)rd_kafka_poll(p->base.rk, 0);
+        if (p->base.denied || p->base.refused || kafka_stopped(&p->base) ||
+            clock_mono(p->base.clock).us >= until.us) {
+            (void)too_late(p, at_most, err);
+            return failed(p);
+        }
     }
-    bool answered =
-        late ? too_late(p, at_most, err) : kafka_fail(err, p->failed ? p->failed : refused, "produce");
-    session_end(p);
-    return answered;
+    rd_kafka_metadata_destroy(found);
+    return true;
 }
