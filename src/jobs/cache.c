@@ -60,6 +60,15 @@ static const struct field payload_rows[] = {
               .doc = "WARM: the entries are the JSON answer to a GET: an object, or a list of objects."),
     FIELD_MAP(T, http_headers, "httpHeaders", FIELD_ALIASES("headers"), .max = HEADERS_MAX,
               .doc = "WARM: of that request."),
+    FIELD_STR(T, database_url, "databaseUrl", .min = 1, .max = URL_MAX,
+              .doc = "WARM: the entries are the rows of a query: mysql:, mariadb:, postgresql:, sqlite:."),
+    FIELD_STR(T, database_username, "databaseUsername", .max = SECRET_MAX,
+              .doc = "Else as databaseUrl says."),
+    FIELD_STR(T, database_password, "databasePassword", .flags = FIELD_SECRET, .max = SECRET_MAX,
+              .doc = "Use {{secret.NAME}}."),
+    FIELD_STR(T, query, "query", .min = 1, .max = QUERY_MAX, .doc = "WARM: one statement that reads."),
+    FIELD_JSON(T, query_parameters, "queryParameters", .max = QUERY_MAX,
+               .doc = "WARM: of the query, by name or in order."),
     FIELD_STR(T, items, "itemsField", .min = 1, .max = FIELD_NAME_MAX,
               .doc = "WARM: member of the answer that holds the entries, \"data.items\"."),
     FIELD_STR(T, key_field, "keyField", .min = 1, .max = FIELD_NAME_MAX,
@@ -104,12 +113,15 @@ static void fault(struct faults *f, struct str base, const char *field, const ch
     faults_add(f, arena_fmt(f->a, "%.*s/%s", STR_ARG(base), field), "%s", text);
 }
 
-static void warm_check(const struct cache_payload *p, struct str base, struct faults *f)
+static void warm_check(const struct cache_payload *p, struct str base, struct faults *f,
+                       struct arena *scratch)
 {
     struct err err;
-    int sources = (p->entries.n > 0) + (p->url.p != NULL);
+    int sources = (p->entries.n > 0) + (p->url.p != NULL) + (p->database_url.p != NULL);
     if (sources != 1)
-        fault(f, base, "entries", "give one source: either entries or httpUrl");
+        fault(f, base, "entries", "give one source: entries, httpUrl or databaseUrl");
+    if (p->database_url.p)
+        cache_query_check(p, base, f, scratch);
     if (p->url.p && !template_uses(p->url, "") && !http_url_check(p->url, &err))
         fault(f, base, "httpUrl", err.text);
     for (size_t i = 0; i < p->http_headers.n; i++)
@@ -120,14 +132,14 @@ static void warm_check(const struct cache_payload *p, struct str base, struct fa
 }
 
 static void rules_check(const struct cache_payload *p, const struct cache_config *c, struct str base,
-                        struct faults *f)
+                        struct faults *f, struct arena *scratch)
 {
     if (!c->host.p)
         fault(f, base, "cacheConfig/host", "is required");
     if (!p->region.p && p->operation != CACHE_STATS)
         fault(f, base, "region", "is required");
     if (p->operation == CACHE_WARM)
-        warm_check(p, base, f);
+        warm_check(p, base, f, scratch);
     if (p->operation == CACHE_INVALIDATE && p->keys.n == 0)
         fault(f, base, "cacheKeys", "is required for INVALIDATE; [\"*\"] removes the whole region");
     if (p->operation == CACHE_SYNC && !p->source_region.p)
@@ -143,7 +155,7 @@ static void cache_check(const void *payload, struct str base, struct faults *fau
     struct cache_config c;
     struct str ignored, below = arena_fmt(scratch, "%.*s/cacheConfig", STR_ARG(base));
     (void)user_map_read(&cache_config_fields, &p->config, below, true, &c, &ignored, scratch, faults);
-    rules_check(p, &c, base, faults);
+    rules_check(p, &c, base, faults, scratch);
 }
 
 // ---- what the operations share ----
@@ -206,7 +218,7 @@ static bool prepare(struct cache *c)
     faults_init(f, &a->arena);
     if (user_map_read(&cache_config_fields, &c->p->config, STR("/cacheConfig"), false, &c->c, &ignored,
                       &a->arena, f))
-        rules_check(c->p, &c->c, STR(""), f);
+        rules_check(c->p, &c->c, STR(""), f, &a->arena);
     if (faults_any(f)) {
         attempt_fail(a, "DEFINITION_ERROR", "%.*s %.*s", STR_ARG(f->v[0].pointer), STR_ARG(f->v[0].detail));
         return false;
@@ -226,6 +238,9 @@ static void interrupt(void *ctx)
 {
     struct cache *c = ctx;
     redis_data_interrupt(c->r);
+    atomic_store(&c->link.stop, true);
+    if (c->link.q)
+        query_interrupt(c->link.q);
     if (c->source != c->r)
         redis_data_interrupt(c->source);
 }
@@ -267,7 +282,7 @@ static bool work(struct cache *c, struct str fetched)
         return false;
     switch (c->p->operation) {
     case CACHE_WARM:
-        return fetched.p ? cache_warm_json(c, fetched) : cache_warm(c);
+        return c->link.q ? cache_warm_query(c) : fetched.p ? cache_warm_json(c, fetched) : cache_warm(c);
     case CACHE_INVALIDATE:
         return cache_invalidate(c);
     case CACHE_SYNC:
@@ -302,32 +317,44 @@ static bool target(struct attempt *a, struct str host, int64_t port)
     return attempt_target(a, arena_fmt(&a->arena, "redis://%.*s:%lld", STR_ARG(host), (long long)port));
 }
 
+// What comes from elsewhere is there before the cache is reached for. False: the attempt has been ended.
+static bool source_open(struct cache *c, struct sbuf *fetched)
+{
+    const struct cache_payload *p = c->p;
+    if (p->operation != CACHE_WARM)
+        return true;
+    if (p->url.p && !attempt_target(c->a, cache_origin(c)))
+        return false;
+    if (p->url.p && !cache_fetch(c, fetched)) {
+        end(c, false);
+        return false;
+    }
+    if (p->database_url.p && !cache_query_open(c)) {
+        database_link_close(&c->link, false);
+        database_link_end(&c->link);
+        return false;
+    }
+    return target(c->a, c->c.host, c->c.port); // named again: what follows is about it
+}
+
 static void body(struct attempt *a)
 {
-    struct cache c = {.a = a, .p = a->payload};
+    struct cache c = {.a = a, .p = a->payload, .link = {.a = a, .folder = -1}};
     struct sbuf fetched;
-    if (attempt_ended_by_cancel(a) || !prepare(&c))
-        return;
-    bool from_elsewhere = c.p->operation == CACHE_WARM && c.p->url.p;
-    if (from_elsewhere && !attempt_target(a, cache_origin(&c)))
+    if (attempt_ended_by_cancel(a) || !prepare(&c) || !target(a, c.c.host, c.c.port))
         return;
     sbuf_init(&fetched, NULL, BODY_MAX);
-    bool ok = !from_elsewhere || cache_fetch(&c, &fetched);
-    if (!ok) {
-        sbuf_release(&fetched);
-        end(&c, false);
-        return;
-    }
-    if (target(a, c.c.host, c.c.port)) {
+    if (source_open(&c, &fetched)) {
         arena_init(&c.scratch, SCRATCH_BUDGET);
         arena_init(&c.page, PAGE_BUDGET);
         open_both(&c);
-        attempt_interruptible(a, interrupt, &c);
-        ok = work(&c, from_elsewhere ? sbuf_str(&fetched) : STR_NONE);
+        attempt_interruptible(a, interrupt, &c); // instead of the database's own
+        bool ok = work(&c, c.p->url.p ? sbuf_str(&fetched) : STR_NONE);
         attempt_uninterruptible(a);
         if (c.source != c.r)
             redis_data_free(c.source);
         redis_data_free(c.r);
+        database_link_close(&c.link, ok && !cache_stopping(&c));
         arena_release(&c.scratch);
         arena_release(&c.page);
         end(&c, ok);

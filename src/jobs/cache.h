@@ -5,6 +5,7 @@
 
 #include "base/field.h"
 #include "jobs/blocking.h"
+#include "jobs/database_link.h"
 #include "net/redis_data.h"
 
 enum cache_operation { CACHE_WARM, CACHE_INVALIDATE, CACHE_SYNC, CACHE_STATS };
@@ -26,7 +27,7 @@ struct cache_payload {
     struct str_map config;
     // WARM: one source
     struct str_map entries;
-    struct str url, database_url, query;
+    struct str url, database_url, database_username, database_password, query, query_parameters;
     struct str_map http_headers;
     struct str items, key_field, value_field;
 };
@@ -50,7 +51,8 @@ struct cache {
     struct arena scratch;          // of one pipeline
     struct arena page;             // of the keys that cache_scan tells
     size_t commands, bytes;        // waiting in r
-    int64_t written, skipped;
+    int64_t written, skipped, skipped_null;
+    struct database_link link;            // WARM from a query
     const char *error_class, *error_code; // of the failure in err
     struct err err;
 };
@@ -66,11 +68,17 @@ bool cache_stats(struct cache *c);
 // WARM from an HTTP answer, before the connection is made: where it comes from, and its body.
 struct str cache_origin(struct cache *c);
 bool cache_fetch(struct cache *c, struct sbuf *ret_body);
+// WARM from a query: its rules at save; the connection to the database (false: c->link says why); the rows.
+void cache_query_check(const struct cache_payload *p, struct str base, struct faults *f,
+                       struct arena *scratch);
+bool cache_query_open(struct cache *c);
+bool cache_warm_query(struct cache *c);
 // Writes the entries of a JSON document.
 bool cache_warm_json(struct cache *c, struct str text);
 // Puts a value below the region; sends when enough are waiting.
 bool cache_put(struct cache *c, struct str key, struct str value);
 bool cache_put_end(struct cache *c);
+bool cache_warm_told(struct cache *c); // sends the last ones and says how many there were
 
 // Calls `page` with the keys that match below the region, page by page; what it is given lives in c->scratch
 // until it returns. A key may come twice. Stops when the run is to end.

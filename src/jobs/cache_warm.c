@@ -64,12 +64,14 @@ bool cache_put(struct cache *c, struct str key, struct str value)
     return (c->commands < CACHE_PIPELINE && c->bytes < CACHE_PIPELINE_BYTES) || cache_put_end(c);
 }
 
-static bool told(struct cache *c)
+bool cache_warm_told(struct cache *c)
 {
     if (!cache_put_end(c))
         return false;
     cache_say(c, "%lld entries written to region \"%.*s\", %lld were there already", (long long)c->written,
               STR_ARG(c->p->region), (long long)c->skipped);
+    if (c->skipped_null > 0)
+        cache_say(c, "%lld rows without a value were left out", (long long)c->skipped_null);
     return true;
 }
 
@@ -78,7 +80,7 @@ bool cache_warm(struct cache *c)
     for (size_t i = 0; i < c->p->entries.n; i++)
         if (!cache_put(c, c->p->entries.v[i].key, c->p->entries.v[i].value))
             return false;
-    return told(c);
+    return cache_warm_told(c);
 }
 
 // ---- from JSON ----
@@ -162,7 +164,7 @@ bool cache_warm_json(struct cache *c, struct str text)
         items ? put_all(c, items, &key_room, &value_room) : bad_answer(c, "nothing is under itemsField");
     sbuf_release(&key_room);
     sbuf_release(&value_room);
-    return ok && told(c);
+    return ok && cache_warm_told(c);
 }
 
 // ---- the HTTP answer ----

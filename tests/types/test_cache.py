@@ -2,6 +2,7 @@
 """CACHE on a real Redis: each operation with its effect as redis-cli sees it, each way to fail, cancellation."""
 import json
 import os
+import sqlite3
 import time
 
 import pytest
@@ -123,6 +124,46 @@ def test_bad_http_answers_have_their_classes(cache, store, tmp_path):
         target.stop()
     failed(cache("WARM", region="x", httpUrl=f"http://127.0.0.1:{free_port()}/"), "CONNECTION_ERROR")
     failed(cache("WARM", region="x", httpUrl="http://169.254.169.254/"), "EGRESS_DENIED")
+
+
+# ---- WARM from a query ----
+
+@pytest.fixture(scope="module")
+def database(server):
+    """An SQLite file below the folder that jobs may use."""
+    folder = server.folder / "data" / "files"
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "people.db"
+    with sqlite3.connect(path) as made:
+        made.execute("CREATE TABLE person (id INTEGER PRIMARY KEY, name TEXT, score REAL)")
+        made.executemany("INSERT INTO person VALUES (?, ?, ?)", [(i, f"n{i}", i / 2) for i in range(KEYS)])
+        made.execute("INSERT INTO person VALUES (-1, NULL, NULL)")
+    return f"sqlite:{path}"
+
+
+def test_entries_are_the_rows_of_a_query(cache, store, database):
+    run = succeeded(cache("WARM", region="people", databaseUrl=database, keyField="id", timeToLiveSeconds=100,
+                          query="SELECT id, name, score FROM person WHERE id >= 0"))
+    assert f"{KEYS} entries written" in said(run)
+    assert json.loads(store.ask("GET", "people:3")) == {"id": 3, "name": "n3", "score": 1.5}
+    assert store.ask("DBSIZE") == str(KEYS) and 0 < int(store.ask("TTL", "people:0")) <= 100
+    run = succeeded(cache("WARM", region="names", databaseUrl=database, keyField="id", valueField="name",
+                          query="SELECT id, name FROM person WHERE id < :most", queryParameters={"most": 2}))
+    assert sorted(store.ask("KEYS", "names:*").splitlines()) == ["names:0", "names:1"]
+    assert store.ask("GET", "names:1") == "n1" and "1 rows without a value" in said(run)
+
+
+def test_bad_queries_have_their_classes(cache, server, database):
+    def warm(query, **more):
+        return cache("WARM", region="r", **{"databaseUrl": database, "keyField": "id", "query": query, **more})
+
+    failed(warm("SELECT id FROM nothing"), "DATABASE_ERROR")
+    failed(warm("SELECT name FROM person"), "DEFINITION_ERROR", "id")
+    failed(warm("SELECT 1 AS id", databaseUrl=f"postgresql://u:a-wrong-word@127.0.0.1:{free_port()}/d"),
+           "CONNECTION_ERROR")
+    pointers = refused(server, "CACHE", {"operation": "WARM", "region": "r", "cacheConfig": {"host": "h"},
+                                         "databaseUrl": database, "query": "DELETE FROM person"})
+    assert set(pointers) == {"/payload/query", "/payload/keyField"}
 
 
 # ---- INVALIDATE ----
