@@ -15,9 +15,13 @@ const char *const archive_format_names[] = {"ZIP", "TAR", "TAR.GZ", "TAR.ZST", "
 
 int archive_format_of(struct str name)
 {
-    static const struct { const char *end; enum archive_format format; } ends[] = {
-        {".tar.gz", ARCHIVE_TAR_GZ}, {".tgz", ARCHIVE_TAR_GZ}, {".tar.zst", ARCHIVE_TAR_ZST}, {".tzst", ARCHIVE_TAR_ZST},
-        {".zip", ARCHIVE_ZIP},       {".tar", ARCHIVE_TAR},    {".gz", ARCHIVE_GZIP},         {".zst", ARCHIVE_ZSTD},
+    static const struct {
+        const char *end;
+        enum archive_format format;
+    } ends[] = {
+        {".tar.gz", ARCHIVE_TAR_GZ}, {".tgz", ARCHIVE_TAR_GZ}, {".tar.zst", ARCHIVE_TAR_ZST},
+        {".tzst", ARCHIVE_TAR_ZST},  {".zip", ARCHIVE_ZIP},    {".tar", ARCHIVE_TAR},
+        {".gz", ARCHIVE_GZIP},       {".zst", ARCHIVE_ZSTD},
     };
     for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) {
         size_t n = strlen(ends[i].end);
@@ -56,9 +60,9 @@ static la_ssize_t on_bytes(struct archive *a, void *ctx, const void *bytes, size
 
 static int format_set(struct archive *a, enum archive_format f)
 {
-    int rc = f == ARCHIVE_ZIP            ? archive_lib.archive_write_set_format_zip(a)
+    int rc = f == ARCHIVE_ZIP       ? archive_lib.archive_write_set_format_zip(a)
              : archive_is_single(f) ? archive_lib.archive_write_set_format_raw(a)
-                                         : archive_lib.archive_write_set_format_pax_restricted(a);
+                                    : archive_lib.archive_write_set_format_pax_restricted(a);
     if (rc == ARCHIVE_OK && (f == ARCHIVE_TAR_GZ || f == ARCHIVE_GZIP))
         rc = archive_lib.archive_write_add_filter_gzip(a);
     if (rc == ARCHIVE_OK && (f == ARCHIVE_TAR_ZST || f == ARCHIVE_ZSTD))
@@ -71,7 +75,9 @@ static int level_set(struct archive *a, enum archive_format f, int level)
     char option[OPTION_MAX];
     if (level == 0 || f == ARCHIVE_TAR)
         return ARCHIVE_OK;
-    const char *module = f == ARCHIVE_ZIP ? "zip" : f == ARCHIVE_TAR_GZ || f == ARCHIVE_GZIP ? "gzip" : "zstd";
+    const char *module = f == ARCHIVE_ZIP                           ? "zip"
+                         : f == ARCHIVE_TAR_GZ || f == ARCHIVE_GZIP ? "gzip"
+                                                                    : "zstd";
     (void)snprintf(option, sizeof option, "%s:compression-level=%d", module, level);
     return archive_lib.archive_write_set_options(a, option);
 }
@@ -106,8 +112,8 @@ void archive_writer_free(struct archive_writer *w)
     mem_free(w);
 }
 
-static bool put_data(struct archive_writer *w, int fd, int64_t size, struct str name, const struct fs_stop *stop,
-                     struct err *err)
+static bool put_data(struct archive_writer *w, int fd, int64_t size, struct str name,
+                     const struct fs_stop *stop, struct err *err)
 {
     for (int64_t at = 0; at < size;) {
         size_t most = size - at < BUFFER ? (size_t)(size - at) : BUFFER;
@@ -117,7 +123,8 @@ static bool put_data(struct archive_writer *w, int fd, int64_t size, struct str 
         if (n < 0)
             return fs_error(err, "read", name);
         if (n == 0)
-            return ERR(err, ERR_CONFLICT, "\"%.*s\" became shorter while it was read; run it when nobody writes",
+            return ERR(err, ERR_CONFLICT,
+                       "\"%.*s\" became shorter while it was read; run it when nobody writes",
                        (int)str_utf8_cut(name, FS_NAME_MAX / 2), name.p);
         if (archive_lib.archive_write_data(w->archive, w->buffer, (size_t)n) < 0)
             return failure(w, err);
@@ -126,8 +133,8 @@ static bool put_data(struct archive_writer *w, int fd, int64_t size, struct str 
     return true;
 }
 
-bool archive_add(struct archive_writer *w, int fd, const struct stat *st, struct str name, const struct fs_stop *stop,
-                 int64_t *ret_bytes, struct err *err)
+bool archive_add(struct archive_writer *w, int fd, const struct stat *st, struct str name,
+                 const struct fs_stop *stop, int64_t *ret_bytes, struct err *err)
 {
     char path[FS_PATH_MAX];
     if (name.n >= sizeof path) {

@@ -13,10 +13,7 @@ static const struct library_symbol symbols[] = {
 };
 static struct library library = LIBRARY("libarchive.so.13", "libarchive13", symbols);
 
-bool archive_lib_need(struct err *err)
-{
-    return library_need(&library, err);
-}
+bool archive_lib_need(struct err *err) { return library_need(&library, err); }
 
 locale_t archive_names_begin(void)
 {

@@ -29,7 +29,8 @@ struct file_head {
     unsigned char salt[SALT_BYTES];
     unsigned char header[HEADER_BYTES];
 };
-_Static_assert(sizeof(struct file_head) == MAGIC_BYTES + 1 + SALT_BYTES + HEADER_BYTES, "it is written as it is");
+_Static_assert(sizeof(struct file_head) == MAGIC_BYTES + 1 + SALT_BYTES + HEADER_BYTES,
+               "it is written as it is");
 
 struct work {
     crypto_secretstream_xchacha20poly1305_state state;
@@ -46,17 +47,21 @@ static void work_free(struct work **w)
 static bool key_of_hex(struct str key, unsigned char out[static KEY_BYTES])
 {
     size_t n = 0;
-    return key.n == 2 * KEY_BYTES && sodium_hex2bin(out, KEY_BYTES, key.p, key.n, NULL, &n, NULL) == 0 && n == KEY_BYTES;
+    return key.n == 2 * KEY_BYTES && sodium_hex2bin(out, KEY_BYTES, key.p, key.n, NULL, &n, NULL) == 0 &&
+           n == KEY_BYTES;
 }
 
-static bool key_make(struct str key, const struct file_head *h, unsigned char out[static KEY_BYTES], struct err *err)
+static bool key_make(struct str key, const struct file_head *h, unsigned char out[static KEY_BYTES],
+                     struct err *err)
 {
     if (h->kind == KIND_KEY)
-        return key_of_hex(key, out) || ERR(err, ERR_CORRUPT, "the file was encrypted with a key of 64 hexadecimal "
+        return key_of_hex(key, out) || ERR(err, ERR_CORRUPT,
+                                           "the file was encrypted with a key of 64 hexadecimal "
                                            "digits; give that key");
     if (crypto_pwhash(out, KEY_BYTES, key.p, key.n, h->salt, PASSPHRASE_PASSES, PASSPHRASE_MEMORY,
                       crypto_pwhash_ALG_ARGON2ID13) != 0)
-        return ERR(err, ERR_TOO_LARGE, "no memory to make a key of the passphrase; give a key of 64 hexadecimal digits");
+        return ERR(err, ERR_TOO_LARGE,
+                   "no memory to make a key of the passphrase; give a key of 64 hexadecimal digits");
     return true;
 }
 
@@ -85,7 +90,8 @@ bool cipher_encrypt(int fd, struct str shown, struct str key, struct fresh *to, 
     if (key_of_hex(key, w->key))
         h.kind = KIND_KEY;
     else if (key.n < CIPHER_PASSPHRASE_MIN)
-        return ERR(err, ERR_INVALID, "the key must be 64 hexadecimal digits or a passphrase of at least %d bytes",
+        return ERR(err, ERR_INVALID,
+                   "the key must be 64 hexadecimal digits or a passphrase of at least %d bytes",
                    (int)CIPHER_PASSPHRASE_MIN);
     randombytes_buf(h.salt, sizeof h.salt);
     if (!key_make(key, &h, w->key, err))
@@ -122,7 +128,8 @@ bool cipher_decrypt(int fd, struct str shown, struct str key, struct fresh *to, 
     size_t n;
     if (!read_full(fd, &h, sizeof h, 0, &n, shown, err))
         return false;
-    if (n < sizeof h || memcmp(h.magic, magic, MAGIC_BYTES) != 0 || (h.kind != KIND_KEY && h.kind != KIND_PASSPHRASE))
+    if (n < sizeof h || memcmp(h.magic, magic, MAGIC_BYTES) != 0 ||
+        (h.kind != KIND_KEY && h.kind != KIND_PASSPHRASE))
         return ERR(err, ERR_CORRUPT, "\"%.*s\" is no file that ENCRYPT has written",
                    (int)str_utf8_cut(shown, SHOWN_MAX), shown.p);
     if (!key_make(key, &h, w->key, err))
@@ -134,7 +141,8 @@ bool cipher_decrypt(int fd, struct str shown, struct str key, struct fresh *to, 
         unsigned char tag;
         if (fs_stopped(stop, err) || !read_full(fd, w->in, sizeof w->in, at, &n, shown, err))
             return false;
-        if (crypto_secretstream_xchacha20poly1305_pull(&w->state, w->out, &plain, &tag, w->in, n, NULL, 0) != 0)
+        if (crypto_secretstream_xchacha20poly1305_pull(&w->state, w->out, &plain, &tag, w->in, n, NULL, 0) !=
+            0)
             return damaged(shown, err);
         if (!fresh_write(to, w->out, (size_t)plain, err))
             return false;

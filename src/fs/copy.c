@@ -14,8 +14,13 @@
 #include "base/sync.h"
 #include "fs/fresh.h"
 
-enum { BUFFER = 256 * 1024, PERMISSIONS = 07777, PLAIN_PERMISSIONS = 0777, XATTR_NAMES_MAX = 16384,
-       XATTR_VALUE_MAX = 65536 };
+enum {
+    BUFFER = 256 * 1024,
+    PERMISSIONS = 07777,
+    PLAIN_PERMISSIONS = 0777,
+    XATTR_NAMES_MAX = 16384,
+    XATTR_VALUE_MAX = 65536
+};
 
 // ---- attributes ----
 
@@ -79,7 +84,8 @@ static bool chunk(struct content *c, off_t at, size_t most, size_t *ret_n, struc
             *ret_n = (size_t)n;
             return true;
         }
-        if (n < 0 && errno != EXDEV && errno != EINVAL && errno != ENOSYS && errno != EOPNOTSUPP && errno != EPERM)
+        if (n < 0 && errno != EXDEV && errno != EINVAL && errno != ENOSYS && errno != EOPNOTSUPP &&
+            errno != EPERM)
             return fs_error(err, "write", c->to->shown);
         c->by_hand = true; // also where it says 0 too early, as some virtual file systems do
     }
@@ -119,7 +125,8 @@ static bool content_copy(struct content *c, off_t size, struct err *err)
 {
     if (size > 0 && ioctl(c->to->fd, FICLONE, c->from) == 0)
         return true;
-    return segments(c, size, err) && (ftruncate(c->to->fd, size) == 0 || fs_error(err, "write", c->to->shown));
+    return segments(c, size, err) &&
+           (ftruncate(c->to->fd, size) == 0 || fs_error(err, "write", c->to->shown));
 }
 
 bool copy_file(int from, const struct place *to, const struct copy_options *o, const struct fs_stop *stop,
@@ -147,7 +154,8 @@ bool copy_file(int from, const struct place *to, const struct copy_options *o, c
 
 // ---- links ----
 
-bool copy_link(int dir, const char *name, const struct place *to, const struct copy_options *o, struct err *err)
+bool copy_link(int dir, const char *name, const struct place *to, const struct copy_options *o,
+               struct err *err)
 {
     char points_to[FS_PATH_MAX], temp[FRESH_NAME_MAX];
     CLEANUP(cleanup_fd) int parent = -1;
@@ -194,14 +202,15 @@ static int rename_fresh(int dir, const char *name, int parent, const char *new_n
     return renameat(dir, name, parent, new_name);
 }
 
-bool move_entry(int dir, const char *name, const struct place *to, const struct copy_options *o, bool *ret_other_device,
-                struct err *err)
+bool move_entry(int dir, const char *name, const struct place *to, const struct copy_options *o,
+                bool *ret_other_device, struct err *err)
 {
     CLEANUP(cleanup_fd) int parent = -1;
     if (!place_open_parent(to, o->create_dirs, &parent, err))
         return false;
     const char *new_name = place_name(to).p;
-    int done = o->overwrite ? renameat(dir, name, parent, new_name) : rename_fresh(dir, name, parent, new_name);
+    int done =
+        o->overwrite ? renameat(dir, name, parent, new_name) : rename_fresh(dir, name, parent, new_name);
     if (done == 0)
         return (sync_dir(parent) && sync_dir(dir)) || fs_error(err, "sync the folder of", to->shown);
     if (errno != EXDEV)

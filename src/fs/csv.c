@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// One buffer for the file's blocks, one for the record at hand; fields are offsets until the record is complete.
+// One buffer for the file's blocks, one for the record at hand; fields are offsets until the record is
+// complete.
 #include "fs/csv.h"
 
 #include <errno.h>
@@ -34,15 +35,9 @@ struct csv_reader *csv_reader_new(int fd, char delimiter, struct str shown)
     return r;
 }
 
-void csv_reader_free(struct csv_reader *r)
-{
-    mem_free(r);
-}
+void csv_reader_free(struct csv_reader *r) { mem_free(r); }
 
-int64_t csv_line(const struct csv_reader *r)
-{
-    return r->record_line;
-}
+int64_t csv_line(const struct csv_reader *r) { return r->record_line; }
 
 static bool block_read(struct csv_reader *r)
 {
@@ -112,7 +107,8 @@ static bool ends_record(struct csv_reader *r, int c)
 }
 
 // One character outside of quotes. *ret_done: the record is complete.
-static bool plain(struct csv_reader *r, int c, enum state *state, size_t *start, bool *ret_done, struct err *err)
+static bool plain(struct csv_reader *r, int c, enum state *state, size_t *start, bool *ret_done,
+                  struct err *err)
 {
     if (c == '"' && *state == FIELD_START) {
         *state = QUOTED;
@@ -193,10 +189,7 @@ struct csv_writer *csv_writer_new(struct fresh *to, char delimiter, bool crlf)
     return w;
 }
 
-void csv_writer_free(struct csv_writer *w)
-{
-    mem_free(w);
-}
+void csv_writer_free(struct csv_writer *w) { mem_free(w); }
 
 bool csv_flush(struct csv_writer *w, struct err *err)
 {

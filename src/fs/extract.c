@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reading archives: every name is checked as text and opened below its folder like any other path of a job. The
-// library never writes a file itself.
+// Reading archives: every name is checked as text and opened below its folder like any other path of a job.
+// The library never writes a file itself.
 #include <errno.h>
 #include <fcntl.h>
 #include <unistd.h>
@@ -9,8 +9,14 @@
 #include "fs/archive.h"
 #include "fs/archive_lib.h"
 
-enum { BUFFER = 64 * 1024, BLOCK = 64 * 1024, PERMISSIONS = 0777, SHOWN_MAX = 160,
-       NAMES_BUDGET = 64 * 1024, RATIO_FROM = 1024 * 1024 };
+enum {
+    BUFFER = 64 * 1024,
+    BLOCK = 64 * 1024,
+    PERMISSIONS = 0777,
+    SHOWN_MAX = 160,
+    NAMES_BUDGET = 64 * 1024,
+    RATIO_FROM = 1024 * 1024
+};
 
 struct extraction {
     struct archive *archive;
@@ -27,8 +33,8 @@ static bool unreadable(struct extraction *x, struct err *err)
 {
     const char *why = archive_lib.archive_error_string(x->archive);
     int native = archive_lib.archive_errno(x->archive);
-    (void)ERR(err, ERR_CORRUPT, "\"%.*s\" cannot be unpacked: %s", (int)str_utf8_cut(x->shown, SHOWN_MAX), x->shown.p,
-              why ? why : "it is no archive of a known kind");
+    (void)ERR(err, ERR_CORRUPT, "\"%.*s\" cannot be unpacked: %s", (int)str_utf8_cut(x->shown, SHOWN_MAX),
+              x->shown.p, why ? why : "it is no archive of a known kind");
     err->native = native > 0 ? native : 0;
     return false;
 }
@@ -40,14 +46,17 @@ static bool within_bounds(struct extraction *x, struct err *err)
     int64_t packed = archive_lib.archive_filter_bytes(x->archive, -1);
     int shown = (int)str_utf8_cut(x->shown, SHOWN_MAX);
     if (x->totals.bytes > b->bytes)
-        return ERR(err, ERR_TOO_LARGE, "\"%.*s\" holds more than %lld bytes; raise maxBytes if that is meant", shown,
-                   x->shown.p, (long long)b->bytes);
+        return ERR(err, ERR_TOO_LARGE, "\"%.*s\" holds more than %lld bytes; raise maxBytes if that is meant",
+                   shown, x->shown.p, (long long)b->bytes);
     if (x->totals.files + x->totals.folders + x->totals.skipped > b->entries)
-        return ERR(err, ERR_TOO_LARGE, "\"%.*s\" holds more than %lld entries; raise maxEntries if that is meant", shown,
+        return ERR(err, ERR_TOO_LARGE,
+                   "\"%.*s\" holds more than %lld entries; raise maxEntries if that is meant", shown,
                    x->shown.p, (long long)b->entries);
     if (x->totals.bytes > RATIO_FROM && packed > 0 && x->totals.bytes / packed > b->ratio)
-        return ERR(err, ERR_TOO_LARGE, "\"%.*s\" unpacks to more than %lld times its size; raise maxRatio if that is "
-                   "meant", shown, x->shown.p, (long long)b->ratio);
+        return ERR(err, ERR_TOO_LARGE,
+                   "\"%.*s\" unpacks to more than %lld times its size; raise maxRatio if that is "
+                   "meant",
+                   shown, x->shown.p, (long long)b->ratio);
     return true;
 }
 
@@ -72,7 +81,8 @@ static bool file_extract(struct extraction *x, const struct place *to, unsigned 
     __attribute__((cleanup(fresh_drop))) struct fresh f = {.fd = -1};
     const struct fresh_options o = {.overwrite = x->to->overwrite, .create_dirs = true, .mode = mode};
     x->totals.files++;
-    return within_bounds(x, err) && fresh_open(to, &o, &f, err) && data_write(x, &f, err) && fresh_commit(&f, err);
+    return within_bounds(x, err) && fresh_open(to, &o, &f, err) && data_write(x, &f, err) &&
+           fresh_commit(&f, err);
 }
 
 // Where an entry goes: below the folder, by a name that is relative and stays so.
@@ -84,7 +94,8 @@ static bool name_place(struct extraction *x, const char *name, struct place *ret
     struct str text = str_of(name);
     if (text.n == 0 || text.p[0] == '/' || !root_find(&self, text, &root, &rel, &x->names, err)) {
         (void)ERR(err, ERR_DENIED, "\"%.*s\" holds the name \"%.*s\", which leads out of the folder",
-                  (int)str_utf8_cut(x->shown, SHOWN_MAX), x->shown.p, (int)str_utf8_cut(text, SHOWN_MAX / 2), text.p);
+                  (int)str_utf8_cut(x->shown, SHOWN_MAX), x->shown.p, (int)str_utf8_cut(text, SHOWN_MAX / 2),
+                  text.p);
         return false;
     }
     return place_below(&x->to->folder, rel, ret, &x->names, err);
@@ -140,8 +151,9 @@ static bool entries_extract(struct extraction *x, int fd, struct err *err)
     }
 }
 
-bool archive_extract(int fd, struct str shown, const struct archive_target *to, const struct archive_bounds *bounds,
-                     const struct fs_stop *stop, struct archive_totals *ret, struct err *err)
+bool archive_extract(int fd, struct str shown, const struct archive_target *to,
+                     const struct archive_bounds *bounds, const struct fs_stop *stop,
+                     struct archive_totals *ret, struct err *err)
 {
     if (!archive_lib_need(err))
         return false;

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The order that survives a crash: content, fsync, name, fsync of the folder.
 //
-// Whoever writes a temporary file holds its flock until it has its final name. Between creating and locking somebody
-// may sweep it: then it has no name any more, which the creator sees in the link count and tries again.
+// Whoever writes a temporary file holds its flock until it has its final name. Between creating and locking
+// somebody may sweep it: then it has no name any more, which the creator sees in the link count and tries
+// again.
 #include "fs/fresh.h"
 
 #include <dirent.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Matching by backtracking. Stars and alternatives are bounded (glob_check), and a budget of steps bounds the rest,
-// so that no pattern of a user takes long.
+// Matching by backtracking. Stars and alternatives are bounded (glob_check), and a budget of steps bounds the
+// rest, so that no pattern of a user takes long.
 #include "fs/glob.h"
 
 enum { STEPS_MAX = 100000 };
@@ -23,7 +23,8 @@ bool glob_check(struct str p, struct err *err)
         if (p.p[i] == '[') {
             size_t n = str_find((struct str){p.p + i, p.n - i}, ']');
             if (i + n == p.n || n < 2)
-                return ERR(err, ERR_INVALID, "pattern \"%.*s\" has \"[\" without \"]\"; write [[] for the bracket itself",
+                return ERR(err, ERR_INVALID,
+                           "pattern \"%.*s\" has \"[\" without \"]\"; write [[] for the bracket itself",
                            STR_ARG(p));
             i += n;
         } else if (p.p[i] == '{') {
@@ -36,12 +37,13 @@ bool glob_check(struct str p, struct err *err)
     if (open > 0)
         return ERR(err, ERR_INVALID, "pattern \"%.*s\" has \"{\" without \"}\"", STR_ARG(p));
     if (stars > GLOB_STARS_MAX || braces > GLOB_BRACES_MAX)
-        return ERR(err, ERR_INVALID, "a pattern must have at most %d stars and %d braces", (int)GLOB_STARS_MAX,
-                   (int)GLOB_BRACES_MAX);
+        return ERR(err, ERR_INVALID, "a pattern must have at most %d stars and %d braces",
+                   (int)GLOB_STARS_MAX, (int)GLOB_BRACES_MAX);
     return true;
 }
 
-// One character against [..]; *p stands on the bracket and is moved behind its end. n is at least 2 by glob_check.
+// One character against [..]; *p stands on the bracket and is moved behind its end. n is at least 2 by
+// glob_check.
 static bool match_set(struct str *p, char c)
 {
     size_t end = str_find(*p, ']');
@@ -58,10 +60,7 @@ static bool match_set(struct str *p, char c)
     return found != inverse && c != '/';
 }
 
-static struct str behind(struct str s, size_t n)
-{
-    return (struct str){s.p + n, s.n - n};
-}
+static struct str behind(struct str s, size_t n) { return (struct str){s.p + n, s.n - n}; }
 
 static bool match(struct str p, struct str s, int *steps);
 

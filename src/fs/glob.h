@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Patterns of file names: * and ? within a name, [a-z] and [!a-z], ** for any number of folders, {a,b} for either.
-// Bytes are compared; a pattern without a slash is about the name alone, one with a slash about the whole path.
+// Patterns of file names: * and ? within a name, [a-z] and [!a-z], ** for any number of folders, {a,b} for
+// either. Bytes are compared; a pattern without a slash is about the name alone, one with a slash about the
+// whole path.
 #ifndef FS_GLOB_H
 #define FS_GLOB_H
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // openat2 below a root, and the walk that stands for it on older kernels: every part is opened by itself with
-// O_NOFOLLOW, relative to the one before, so that a part that was exchanged for a link is refused, not followed.
+// O_NOFOLLOW, relative to the one before, so that a part that was exchanged for a link is refused, not
+// followed.
 #include "fs/root.h"
 
 #include <errno.h>
@@ -16,10 +17,7 @@ enum { SHOWN_MAX = 160, AGAIN_MAX = 64, FOLDER_MODE = 0777 };
 
 static _Atomic bool openat2_off;
 
-void root_openat2_switch(bool on)
-{
-    atomic_store(&openat2_off, !on);
-}
+void root_openat2_switch(bool on) { atomic_store(&openat2_off, !on); }
 
 // ---- errors ----
 
@@ -29,21 +27,58 @@ bool fs_error(struct err *err, const char *what, struct str path)
     enum err_code code = ERR_IO;
     const char *reason = NULL;
     switch (native) {
-    case ENOENT: code = ERR_NOT_FOUND; reason = "it does not exist"; break;
-    case EEXIST: code = ERR_CONFLICT; reason = "it exists already; set overwrite to replace it"; break;
+    case ENOENT:
+        code = ERR_NOT_FOUND;
+        reason = "it does not exist";
+        break;
+    case EEXIST:
+        code = ERR_CONFLICT;
+        reason = "it exists already; set overwrite to replace it";
+        break;
     case EACCES:
-    case EPERM: code = ERR_DENIED; reason = "the user that the server runs as may not do that"; break;
-    case EROFS: code = ERR_DENIED; reason = "the file system is read-only"; break;
+    case EPERM:
+        code = ERR_DENIED;
+        reason = "the user that the server runs as may not do that";
+        break;
+    case EROFS:
+        code = ERR_DENIED;
+        reason = "the file system is read-only";
+        break;
     case EXDEV:
-    case ELOOP: code = ERR_DENIED; reason = "a link on the way leads out of the allowed folders (setting files.roots)"; break;
-    case ENOTDIR: code = ERR_CONFLICT; reason = "a part of the path is no folder"; break;
-    case EISDIR: code = ERR_CONFLICT; reason = "it is a folder"; break;
-    case ENOTEMPTY: code = ERR_CONFLICT; reason = "the folder is not empty; set recursive"; break;
-    case ENAMETOOLONG: code = ERR_INVALID; reason = "a name in it is longer than the file system allows"; break;
-    case ENOSPC: code = ERR_FULL; reason = "no space is left on the device; free some or write elsewhere"; break;
-    case EDQUOT: code = ERR_FULL; reason = "the quota of the server's user is used up"; break;
-    case EFBIG: code = ERR_FULL; reason = "the file is larger than the system allows"; break;
-    default: break;
+    case ELOOP:
+        code = ERR_DENIED;
+        reason = "a link on the way leads out of the allowed folders (setting files.roots)";
+        break;
+    case ENOTDIR:
+        code = ERR_CONFLICT;
+        reason = "a part of the path is no folder";
+        break;
+    case EISDIR:
+        code = ERR_CONFLICT;
+        reason = "it is a folder";
+        break;
+    case ENOTEMPTY:
+        code = ERR_CONFLICT;
+        reason = "the folder is not empty; set recursive";
+        break;
+    case ENAMETOOLONG:
+        code = ERR_INVALID;
+        reason = "a name in it is longer than the file system allows";
+        break;
+    case ENOSPC:
+        code = ERR_FULL;
+        reason = "no space is left on the device; free some or write elsewhere";
+        break;
+    case EDQUOT:
+        code = ERR_FULL;
+        reason = "the quota of the server's user is used up";
+        break;
+    case EFBIG:
+        code = ERR_FULL;
+        reason = "the file is larger than the system allows";
+        break;
+    default:
+        break;
     }
     int shown = (int)str_utf8_cut(path, SHOWN_MAX);
     char buf[ERR_FIELD_MAX];
@@ -108,14 +143,15 @@ static bool find_absolute(const struct strs *roots, struct str path, size_t *ret
         }
     }
     if (best < 0)
-        return ERR(err, ERR_DENIED, "is outside the allowed folders; write a path below one of them or add its folder "
+        return ERR(err, ERR_DENIED,
+                   "is outside the allowed folders; write a path below one of them or add its folder "
                    "to the setting files.roots");
     *ret_rel = (struct str){path.p + best, path.n - (size_t)best};
     return true;
 }
 
-bool root_find(const struct strs *roots, struct str path, size_t *ret_root, struct str *ret_rel, struct arena *a,
-               struct err *err)
+bool root_find(const struct strs *roots, struct str path, size_t *ret_root, struct str *ret_rel,
+               struct arena *a, struct err *err)
 {
     if (path.n == 0 || path.n >= FS_PATH_MAX)
         return ERR(err, ERR_INVALID, "must have 1 to %d bytes", (int)FS_PATH_MAX - 1);
@@ -183,22 +219,23 @@ bool place_find(const struct roots *r, struct str path, struct place *ret, struc
         char why[ERR_TEXT_MAX];
         (void)snprintf(why, sizeof why, "%s", err->text);
         bool cut = path.n > SHOWN_MAX;
-        err_set(err, code, __FILE__, __LINE__, "path \"%.*s\"%s %.*s", (int)str_utf8_cut(path, SHOWN_MAX), path.p,
-                cut ? "…" : "", (int)sizeof why - SHOWN_MAX, why);
+        err_set(err, code, __FILE__, __LINE__, "path \"%.*s\"%s %.*s", (int)str_utf8_cut(path, SHOWN_MAX),
+                path.p, cut ? "…" : "", (int)sizeof why - SHOWN_MAX, why);
         return false;
     }
     *ret = (struct place){&r->v[root], rel, path};
     return true;
 }
 
-bool place_below(const struct place *folder, struct str rel, struct place *ret, struct arena *a, struct err *err)
+bool place_below(const struct place *folder, struct str rel, struct place *ret, struct arena *a,
+                 struct err *err)
 {
     const char *between = folder->rel.n > 0 && rel.n > 0 ? "/" : "";
     const char *shown_between = folder->shown.n > 0 && folder->shown.p[folder->shown.n - 1] != '/' ? "/" : "";
-    struct place p = {folder->root,
-                      arena_fmt(a, "%.*s%s%.*s", STR_ARG(folder->rel), between, STR_ARG(rel)),
-                      rel.n == 0 ? folder->shown
-                                 : arena_fmt(a, "%.*s%s%.*s", STR_ARG(folder->shown), shown_between, STR_ARG(rel))};
+    struct place p = {folder->root, arena_fmt(a, "%.*s%s%.*s", STR_ARG(folder->rel), between, STR_ARG(rel)),
+                      rel.n == 0
+                          ? folder->shown
+                          : arena_fmt(a, "%.*s%s%.*s", STR_ARG(folder->shown), shown_between, STR_ARG(rel))};
     if (!p.rel.p || !p.shown.p)
         return ERR(err, ERR_TOO_LARGE, "no memory for the paths of files");
     if (p.rel.n >= FS_PATH_MAX) {
@@ -232,8 +269,8 @@ static int open_by_walk(int root, const char *rel, int flags)
         }
         memcpy(part, n > 0 ? rel : ".", n > 0 ? n : 1);
         part[n > 0 ? n : 1] = '\0';
-        int next = openat(at, part, last ? flags | O_NOFOLLOW | O_CLOEXEC
-                                         : O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        int next = openat(
+            at, part, last ? flags | O_NOFOLLOW | O_CLOEXEC : O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         int why = errno;
         (void)close(at);
         at = next;
@@ -254,7 +291,8 @@ static int open_beneath(int root, const char *rel, int flags)
     struct open_how how = {.flags = (uint64_t)(flags | O_CLOEXEC),
                            .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS};
     if (!atomic_load_explicit(&openat2_off, memory_order_relaxed)) {
-        // EAGAIN: something above was renamed meanwhile and the kernel cannot promise that ".." of a link stayed below.
+        // EAGAIN: something above was renamed meanwhile and the kernel cannot promise that ".." of a link
+        // stayed below.
         for (int i = 0; i < AGAIN_MAX; i++) {
             long fd = syscall(SYS_openat2, root, rel[0] ? rel : ".", &how, sizeof how);
             if (fd >= 0 || (errno != EAGAIN && errno != EINTR && errno != ENOSYS))
@@ -291,8 +329,8 @@ static bool take_file(int fd, struct str shown, int *ret_fd, struct stat *ret_st
         errno = EISDIR;
         (void)fs_error(err, "read", shown);
     } else {
-        (void)ERR(err, ERR_DENIED, "cannot read \"%.*s\": it is no regular file", (int)str_utf8_cut(shown, SHOWN_MAX),
-                  shown.p);
+        (void)ERR(err, ERR_DENIED, "cannot read \"%.*s\": it is no regular file",
+                  (int)str_utf8_cut(shown, SHOWN_MAX), shown.p);
         err->native = EINVAL;
     }
     (void)close(fd);
@@ -309,10 +347,12 @@ bool place_open_file(const struct place *p, int *ret_fd, struct stat *ret_st, st
     if (!take_file(looked, p->shown, &looked, &st, err))
         return false;
     (void)close(looked);
-    return place_open(p, O_RDONLY | O_NONBLOCK | O_NOCTTY, &fd, err) && take_file(fd, p->shown, ret_fd, ret_st, err);
+    return place_open(p, O_RDONLY | O_NONBLOCK | O_NOCTTY, &fd, err) &&
+           take_file(fd, p->shown, ret_fd, ret_st, err);
 }
 
-bool entry_open_file(int dir, const char *name, struct str shown, int *ret_fd, struct stat *ret_st, struct err *err)
+bool entry_open_file(int dir, const char *name, struct str shown, int *ret_fd, struct stat *ret_st,
+                     struct err *err)
 {
     int fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
     if (fd < 0)
@@ -358,8 +398,10 @@ static bool open_folder(const struct place *p, bool create, int *ret_fd, struct 
 {
     int fd = open_beneath(p->root->fd, p->rel.p, O_PATH | O_DIRECTORY);
     if (fd < 0 && errno == ENOENT && !create) {
-        (void)ERR(err, ERR_NOT_FOUND, "cannot reach \"%.*s\": its folder does not exist; make it or set "
-                  "createDirectories", (int)str_utf8_cut(p->shown, SHOWN_MAX), p->shown.p);
+        (void)ERR(err, ERR_NOT_FOUND,
+                  "cannot reach \"%.*s\": its folder does not exist; make it or set "
+                  "createDirectories",
+                  (int)str_utf8_cut(p->shown, SHOWN_MAX), p->shown.p);
         err->native = ENOENT;
         return false;
     }

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Folders below which jobs may work, and places below them that nobody can bend to somewhere else.
 //
-// A path is looked at as text once (root_find) and walked by the kernel once (openat2, RESOLVE_BENEATH); what comes
-// after is done relative to the descriptor of the folder found. Links on the way are followed as long as they stay
-// below the root; a kernel without openat2 follows none. Nothing of /proc's magic links is ever followed.
-// Functions that fail name the path as the user wrote it, with errno in err->native.
+// A path is looked at as text once (root_find) and walked by the kernel once (openat2, RESOLVE_BENEATH); what
+// comes after is done relative to the descriptor of the folder found. Links on the way are followed as long
+// as they stay below the root; a kernel without openat2 follows none. Nothing of /proc's magic links is ever
+// followed. Functions that fail name the path as the user wrote it, with errno in err->native.
 #ifndef FS_ROOT_H
 #define FS_ROOT_H
 
@@ -35,10 +35,10 @@ struct fs_stop {
     void *ctx;
 };
 
-// Which root a path belongs to and what it is below it: absolute paths by the longest root, others by the first.
-// Text only, nothing is looked up. ERR_INVALID: "..", a NUL, too long; ERR_DENIED: below none.
-bool root_find(const struct strs *roots, struct str path, size_t *ret_root, struct str *ret_rel, struct arena *a,
-               struct err *err) __attribute__((warn_unused_result));
+// Which root a path belongs to and what it is below it: absolute paths by the longest root, others by the
+// first. Text only, nothing is looked up. ERR_INVALID: "..", a NUL, too long; ERR_DENIED: below none.
+bool root_find(const struct strs *roots, struct str path, size_t *ret_root, struct str *ret_rel,
+               struct arena *a, struct err *err) __attribute__((warn_unused_result));
 
 // Opens the folders; roots_close ends it. The paths of roots are trusted: they may be links.
 bool roots_open(const struct strs *paths, struct roots *ret, struct arena *a, struct err *err)
@@ -48,14 +48,15 @@ void roots_close(struct roots *r);
 bool place_find(const struct roots *r, struct str path, struct place *ret, struct arena *a, struct err *err)
     __attribute__((warn_unused_result));
 // The place that is called rel below a folder. rel comes from a walk: no "..", no slash in front.
-bool place_below(const struct place *folder, struct str rel, struct place *ret, struct arena *a, struct err *err)
-    __attribute__((warn_unused_result));
+bool place_below(const struct place *folder, struct str rel, struct place *ret, struct arena *a,
+                 struct err *err) __attribute__((warn_unused_result));
 // The last part of its name; "" for a root.
 struct str place_name(const struct place *p);
 
-// Opens what is there; its last part is followed too when it is a link that stays below the root, unless flags hold
-// O_NOFOLLOW. Owner of *ret_fd: the caller.
-bool place_open(const struct place *p, int flags, int *ret_fd, struct err *err) __attribute__((warn_unused_result));
+// Opens what is there; its last part is followed too when it is a link that stays below the root, unless
+// flags hold O_NOFOLLOW. Owner of *ret_fd: the caller.
+bool place_open(const struct place *p, int flags, int *ret_fd, struct err *err)
+    __attribute__((warn_unused_result));
 // A regular file to read: never a pipe, a device or a folder, and never blocks.
 bool place_open_file(const struct place *p, int *ret_fd, struct stat *ret_st, struct err *err)
     __attribute__((warn_unused_result));
@@ -71,8 +72,8 @@ bool place_stat(const struct place *p, bool *ret_there, struct stat *ret_st, str
     __attribute__((warn_unused_result));
 
 // A regular file in an open folder, as place_open_file; links are not followed.
-bool entry_open_file(int dir, const char *name, struct str shown, int *ret_fd, struct stat *ret_st, struct err *err)
-    __attribute__((warn_unused_result));
+bool entry_open_file(int dir, const char *name, struct str shown, int *ret_fd, struct stat *ret_st,
+                     struct err *err) __attribute__((warn_unused_result));
 // Fills *err by errno: what was tried on which path, and what helps. Returns false.
 bool fs_error(struct err *err, const char *what, struct str path);
 // ERR_TIMEOUT with ECANCELED, when it is asked for.

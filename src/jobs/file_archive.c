@@ -10,9 +10,12 @@ static const char *const endings[] = {".zip", ".tar", ".tar.gz", ".tar.zst", ".g
 
 static int format_word(struct str s)
 {
-    static const struct { const char *word; enum archive_format format; } others[] = {
-        {"GZ", ARCHIVE_GZIP}, {"ZST", ARCHIVE_ZSTD}, {"TGZ", ARCHIVE_TAR_GZ}, {"TAR_GZ", ARCHIVE_TAR_GZ},
-        {"TAR_ZST", ARCHIVE_TAR_ZST}, {"TAR_ZSTD", ARCHIVE_TAR_ZST}, {"TAR_GZIP", ARCHIVE_TAR_GZ}};
+    static const struct {
+        const char *word;
+        enum archive_format format;
+    } others[] = {{"GZ", ARCHIVE_GZIP},        {"ZST", ARCHIVE_ZSTD},        {"TGZ", ARCHIVE_TAR_GZ},
+                  {"TAR_GZ", ARCHIVE_TAR_GZ},  {"TAR_ZST", ARCHIVE_TAR_ZST}, {"TAR_ZSTD", ARCHIVE_TAR_ZST},
+                  {"TAR_GZIP", ARCHIVE_TAR_GZ}};
     int found = field_enum_find(archive_format_names, s);
     for (size_t i = 0; found < 0 && i < sizeof others / sizeof others[0]; i++)
         if (str_eq_nocase(s, str_of(others[i].word)))
@@ -48,7 +51,8 @@ static bool pack_file(struct file_job *j, const struct tree_entry *e, void *ctx,
     struct stat st;
     CLEANUP(cleanup_fd) int fd = -1;
     int64_t bytes = e->st.st_size;
-    if (!S_ISREG(e->st.st_mode) || (p->old_there && p->old.st_ino == e->st.st_ino && p->old.st_dev == e->st.st_dev)) {
+    if (!S_ISREG(e->st.st_mode) ||
+        (p->old_there && p->old.st_ino == e->st.st_ino && p->old.st_dev == e->st.st_dev)) {
         file_say(j, "left out \"%.*s\": %s", STR_ARG(e->path),
                  S_ISREG(e->st.st_mode) ? "it is the archive itself" : "it is no regular file");
         j->skipped++;
@@ -91,8 +95,8 @@ static bool pack(struct file_job *j, struct packing *p, const struct file_select
     return s->single ? pack_single(j, p, &s->base, err) : file_each(j, s, &v, err);
 }
 
-static bool pack_target(struct file_job *j, const struct file_selection *s, enum archive_format f, struct place *ret,
-                        struct err *err)
+static bool pack_target(struct file_job *j, const struct file_selection *s, enum archive_format f,
+                        struct place *ret, struct err *err)
 {
     struct str name = place_name(&s->base);
     if (name.n == 0)
@@ -101,7 +105,8 @@ static bool pack_target(struct file_job *j, const struct file_selection *s, enum
         return file_target(j, arena_fmt(&j->a->arena, "%.*s%s", STR_ARG(name), endings[f]), ret, err);
     struct str path = arena_fmt(&j->a->arena, "%.*s%s", STR_ARG(s->base.shown), endings[f]);
     if (s->picks || !place_find(&j->roots, path, ret, &j->a->arena, err))
-        return s->picks ? ERR(err, ERR_INVALID, "COMPRESS with a pattern needs targetPath; say where the archive goes")
+        return s->picks ? ERR(err, ERR_INVALID,
+                              "COMPRESS with a pattern needs targetPath; say where the archive goes")
                         : false;
     file_sweep(j, ret);
     return true;
@@ -157,7 +162,8 @@ bool file_extract(struct file_job *j, struct err *err)
     if (!place_find(&j->roots, j->p->target_path, &to.folder, &j->a->arena, err))
         return false;
     bool one = f >= 0 && archive_is_single((enum archive_format)f);
-    if (one ? !file_target(j, single, &to.single, err) : !place_below(&to.folder, single, &to.single, &j->a->arena, err))
+    if (one ? !file_target(j, single, &to.single, err)
+            : !place_below(&to.folder, single, &to.single, &j->a->arena, err))
         return false;
     if (j->params.dry_run) {
         file_say(j, "would unpack \"%.*s\" to \"%.*s\"", STR_ARG(from.shown), STR_ARG(j->p->target_path));

@@ -49,8 +49,8 @@ static bool would_fit(struct file_job *j, const struct transfer *t, const struct
 
 // ---- SYNC: what is the same already ----
 
-static bool same_content(struct file_job *j, int from, const struct stat *st, const struct place *to, bool *ret,
-                         struct err *err)
+static bool same_content(struct file_job *j, int from, const struct stat *st, const struct place *to,
+                         bool *ret, struct err *err)
 {
     CLEANUP(cleanup_fd) int fd = -1;
     char a[DIGEST_TEXT_MAX], b[DIGEST_TEXT_MAX];
@@ -63,7 +63,8 @@ static bool same_content(struct file_job *j, int from, const struct stat *st, co
                other.st_mtim.tv_nsec == st->st_mtim.tv_nsec;
         return true;
     }
-    if (!digest_file(from, to->shown, &j->stop, a, &n, err) || !digest_file(fd, to->shown, &j->stop, b, &n, err))
+    if (!digest_file(from, to->shown, &j->stop, a, &n, err) ||
+        !digest_file(fd, to->shown, &j->stop, b, &n, err))
         return false;
     *ret = strcmp(a, b) == 0;
     return true;
@@ -82,8 +83,8 @@ static bool is_same(struct file_job *j, int from, const struct stat *st, const s
 
 // ---- one thing ----
 
-static bool one_file(struct file_job *j, const struct transfer *t, int fd, const struct stat *st, struct str shown,
-                     const struct place *to, struct err *err)
+static bool one_file(struct file_job *j, const struct transfer *t, int fd, const struct stat *st,
+                     struct str shown, const struct place *to, struct err *err)
 {
     int64_t bytes = st->st_size;
     bool same = false;
@@ -91,7 +92,8 @@ static bool one_file(struct file_job *j, const struct transfer *t, int fd, const
         return false;
     if (same)
         return true;
-    if (j->params.dry_run ? !would_fit(j, t, to, err) : !copy_file(fd, to, &t->options, &j->stop, &bytes, err))
+    if (j->params.dry_run ? !would_fit(j, t, to, err)
+                          : !copy_file(fd, to, &t->options, &j->stop, &bytes, err))
         return false;
     say_done(j, shown, to);
     j->files++;
@@ -99,8 +101,8 @@ static bool one_file(struct file_job *j, const struct transfer *t, int fd, const
     return true;
 }
 
-static bool link_done(struct file_job *j, const struct transfer *t, const struct tree_entry *e, const struct place *to,
-                      struct err *err)
+static bool link_done(struct file_job *j, const struct transfer *t, const struct tree_entry *e,
+                      const struct place *to, struct err *err)
 {
     if (j->params.dry_run ? !would_fit(j, t, to, err) : !copy_link(e->dir, e->name, to, &t->options, err))
         return false;
@@ -109,7 +111,8 @@ static bool link_done(struct file_job *j, const struct transfer *t, const struct
     return true;
 }
 
-static bool remove_source(struct file_job *j, const struct transfer *t, const struct tree_entry *e, struct err *err)
+static bool remove_source(struct file_job *j, const struct transfer *t, const struct tree_entry *e,
+                          struct err *err)
 {
     if (!t->remove || j->params.dry_run || unlinkat(e->dir, e->name, 0) == 0 || errno == ENOENT)
         return true;
@@ -121,7 +124,8 @@ static bool entry_renamed(struct file_job *j, const struct transfer *t, const st
                           const struct place *to, bool *ret_done, struct err *err)
 {
     bool other_device = false;
-    *ret_done = t->remove && !j->params.dry_run && move_entry(e->dir, e->name, to, &t->options, &other_device, err);
+    *ret_done =
+        t->remove && !j->params.dry_run && move_entry(e->dir, e->name, to, &t->options, &other_device, err);
     if (*ret_done) {
         say_done(j, e->path, to);
         j->files++;
@@ -152,11 +156,17 @@ static bool on_file(struct file_job *j, const struct tree_entry *e, void *ctx, s
            one_file(j, t, fd, &st, e->path, &to, err) && remove_source(j, t, e, err);
 }
 
+// By its path, before anything is made; and by what it is, as links may lead there another way.
 static bool inside_itself(const struct transfer *t, const struct stat *st, struct err *err)
 {
-    if (!t->to_there || st->st_dev != t->to_st.st_dev || st->st_ino != t->to_st.st_ino)
+    const struct str from = t->from->base.rel, to = t->to.rel;
+    bool below = t->from->base.root == t->to.root && str_starts(to, from) &&
+                 (from.n == 0 || to.n == from.n || to.p[from.n] == '/') && !t->from->picks;
+    bool same = t->to_there && st->st_dev == t->to_st.st_dev && st->st_ino == t->to_st.st_ino;
+    if (!below && !same)
         return false;
-    (void)ERR(err, ERR_CONFLICT, "the target \"%.*s\" is in the folder that is copied; choose one outside of it",
+    (void)ERR(err, ERR_CONFLICT,
+              "the target \"%.*s\" is in the folder that is copied; choose one outside of it",
               (int)str_utf8_cut(t->to.shown, FS_NAME_MAX / 2), t->to.shown.p);
     return true;
 }
@@ -212,13 +222,15 @@ static bool target_made(struct file_job *j, struct transfer *t, struct err *err)
 
 static bool folder_transfer(struct file_job *j, struct transfer *t, struct err *err)
 {
-    const struct file_visitor v = {on_file, t->from->picks ? NULL : on_folder, t->from->picks ? NULL : on_folder_end, t};
+    const struct file_visitor v = {on_file, t->from->picks ? NULL : on_folder,
+                                   t->from->picks ? NULL : on_folder_end, t};
     CLEANUP(cleanup_fd) int fd = -1;
     CLEANUP(cleanup_fd) int from = -1;
     if (!t->from->recursive && !t->from->picks)
         return ERR(err, ERR_INVALID, "\"%.*s\" is a folder; set the parameter recursive, or a pattern",
                    (int)str_utf8_cut(t->from->base.shown, FS_NAME_MAX / 2), t->from->base.shown.p);
-    if (!file_target_folder(j, &t->to, err) || !target_made(j, t, err) || inside_itself(t, &t->from->st, err))
+    if (!file_target_folder(j, &t->to, err) || inside_itself(t, &t->from->st, err) ||
+        !target_made(j, t, err) || (!t->from->picks && inside_itself(t, &t->from->st, err)))
         return false;
     t->options.create_dirs = true; // those of the source, below the target
     if (!file_each(j, t->from, &v, err))
@@ -241,13 +253,15 @@ static bool single_copy(struct file_job *j, struct transfer *t, struct err *err)
     CLEANUP(cleanup_fd) int fd = -1;
     struct stat st;
     return file_target(j, place_name(&t->from->base), &t->to, err) &&
-           place_open_file(&t->from->base, &fd, &st, err) && one_file(j, t, fd, &st, t->from->base.shown, &t->to, err);
+           place_open_file(&t->from->base, &fd, &st, err) &&
+           one_file(j, t, fd, &st, t->from->base.shown, &t->to, err);
 }
 
 bool file_copy(struct file_job *j, struct err *err)
 {
     struct file_selection from;
-    struct transfer t = {.options = {j->p->overwrite, j->p->create_directories, j->params.preserve}, .from = &from};
+    struct transfer t = {.options = {j->p->overwrite, j->p->create_directories, j->params.preserve},
+                         .from = &from};
     if (!file_select(j, true, &from, err))
         return gone_is_fine(j, err);
     return from.single ? single_copy(j, &t, err) : folder_transfer(j, &t, err);
@@ -265,7 +279,8 @@ static bool whole_copy_and_remove(struct file_job *j, struct transfer *t, int pa
         if (!folder_transfer(j, t, err))
             return false;
     } else if (S_ISLNK(t->from->st.st_mode)) {
-        const struct tree_entry e = {.dir = parent, .name = name, .path = t->from->base.shown, .st = t->from->st};
+        const struct tree_entry e = {
+            .dir = parent, .name = name, .path = t->from->base.shown, .st = t->from->st};
         if (!link_done(j, t, &e, &t->to, err))
             return false;
     } else if (!single_copy(j, t, err)) {
@@ -296,7 +311,8 @@ static bool whole_move(struct file_job *j, struct transfer *t, struct err *err)
 bool file_move(struct file_job *j, struct err *err)
 {
     struct file_selection from;
-    struct transfer t = {.options = {j->p->overwrite, j->p->create_directories, true}, .remove = true, .from = &from};
+    struct transfer t = {
+        .options = {j->p->overwrite, j->p->create_directories, true}, .remove = true, .from = &from};
     if (!file_select(j, false, &from, err))
         return gone_is_fine(j, err);
     return from.picks && !from.single ? folder_transfer(j, &t, err) : whole_move(j, &t, err);
@@ -318,7 +334,8 @@ static bool extra_remove(struct file_job *j, const struct tree_entry *e, void *c
     struct stat st;
     bool there;
     int64_t n = 0;
-    if (!place_below(&t->from->base, e->path, &source, &j->scratch, err) || !place_stat(&source, &there, &st, err))
+    if (!place_below(&t->from->base, e->path, &source, &j->scratch, err) ||
+        !place_stat(&source, &there, &st, err))
         return false;
     if (there)
         return true;

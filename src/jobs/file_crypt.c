@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // PROCESS with ENCRYPT, DECRYPT, CHECKSUM and VERIFY.
 //
-// A checksum file has one line a file, as sha256sum writes and reads it; its paths are below the folder that was
-// summed up, so the folder may be checked somewhere else.
+// A checksum file has one line a file, as sha256sum writes and reads it; its paths are below the folder that
+// was summed up, so the folder may be checked somewhere else.
 #include <errno.h>
 #include <unistd.h>
 
@@ -39,15 +39,9 @@ static bool crypt_with(struct file_job *j, bool encrypt, struct err *err)
     return true;
 }
 
-bool file_encrypt(struct file_job *j, struct err *err)
-{
-    return crypt_with(j, true, err);
-}
+bool file_encrypt(struct file_job *j, struct err *err) { return crypt_with(j, true, err); }
 
-bool file_decrypt(struct file_job *j, struct err *err)
-{
-    return crypt_with(j, false, err);
-}
+bool file_decrypt(struct file_job *j, struct err *err) { return crypt_with(j, false, err); }
 
 // ---- checksums ----
 
@@ -129,7 +123,8 @@ struct verifying {
     int64_t wrong, missing;
 };
 
-static bool line_verify(struct file_job *j, struct verifying *v, struct str hex, struct str path, struct err *err)
+static bool line_verify(struct file_job *j, struct verifying *v, struct str hex, struct str path,
+                        struct err *err)
 {
     char now[DIGEST_TEXT_MAX];
     struct place p;
@@ -171,7 +166,8 @@ static bool baseline_verify(struct file_job *j, struct verifying *v, struct str 
             continue;
         arena_reset(&j->scratch);
         if (!digest_line_parse(line, &hex, &path))
-            return ERR(err, ERR_CORRUPT, "the baseline has a line that is no checksum; write it anew with CHECKSUM");
+            return ERR(err, ERR_CORRUPT,
+                       "the baseline has a line that is no checksum; write it anew with CHECKSUM");
         if (!line_verify(j, v, hex, path, err))
             return false;
     }
@@ -183,14 +179,15 @@ static bool baseline_read(struct file_job *j, struct arena *a, struct str *ret, 
     struct place p;
     struct stat st;
     CLEANUP(cleanup_fd) int fd = -1;
-    if (!place_find(&j->roots, j->params.baseline, &p, &j->a->arena, err) || !place_open_file(&p, &fd, &st, err))
+    if (!place_find(&j->roots, j->params.baseline, &p, &j->a->arena, err) ||
+        !place_open_file(&p, &fd, &st, err))
         return false;
     char *text = st.st_size <= BASELINE_MAX ? arena_alloc(a, (size_t)st.st_size + 1) : NULL;
     if (!text)
         return ERR(err, ERR_TOO_LARGE, "the baseline is larger than %d bytes; check fewer files at once",
                    (int)BASELINE_MAX);
     size_t n = 0;
-    for (ssize_t got = 1; got != 0 && n < (size_t)st.st_size; n += got > 0 ? (size_t)got : 0)
+    for (ssize_t got = 1; got != 0 && n<(size_t)st.st_size; n += got> 0 ? (size_t)got : 0)
         if ((got = read(fd, text + n, (size_t)st.st_size - n)) < 0 && errno != EINTR)
             return fs_error(err, "read", p.shown);
     *ret = (struct str){text, n};
@@ -204,11 +201,13 @@ bool file_verify(struct file_job *j, struct err *err)
     struct arena a;
     struct str text = STR_NONE;
     arena_init(&a, BASELINE_MAX + 1);
-    bool ok = file_select(j, true, &sel, err) && baseline_read(j, &a, &text, err) && baseline_verify(j, &v, text, err);
+    bool ok = file_select(j, true, &sel, err) && baseline_read(j, &a, &text, err) &&
+              baseline_verify(j, &v, text, err);
     arena_release(&a);
     if (!ok || v.wrong + v.missing == 0)
         return ok;
     j->error_code = "CHECKSUM_MISMATCH";
-    return ERR(err, ERR_CORRUPT, "%lld files differ from the baseline and %lld are missing; the run's log names them",
+    return ERR(err, ERR_CORRUPT,
+               "%lld files differ from the baseline and %lld are missing; the run's log names them",
                (long long)v.wrong, (long long)v.missing);
 }

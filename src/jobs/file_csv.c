@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // PROCESS with CSV_TRANSFORM: picks and renames columns, keeps the records that a filter lets through.
 //
-//     filter = condition { " and " condition }      condition = column op value      op = = != < <= > >= contains
+//     filter = condition { " and " condition }      condition = column op value      op = = != < <= > >=
+//     contains
 //
-// Where both sides are numbers they are compared as numbers. Columns of a file without header are called 1, 2, 3, …
+// Where both sides are numbers they are compared as numbers. Columns of a file without header are called 1,
+// 2, 3, …
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
@@ -59,8 +61,10 @@ static bool condition_parse(struct str text, struct condition *ret, struct err *
     }
     if (first && ret->column.n > 0)
         return true;
-    return ERR(err, ERR_INVALID, "filter has no condition in \"%.*s\"; write column = value, with = != < <= > >= or "
-               "contains", STR_ARG(text));
+    return ERR(err, ERR_INVALID,
+               "filter has no condition in \"%.*s\"; write column = value, with = != < <= > >= or "
+               "contains",
+               STR_ARG(text));
 }
 
 static bool filter_parse(struct transform *t, struct str text, struct err *err)
@@ -96,7 +100,8 @@ static bool holds(const struct condition *c, struct str value)
     double a, b;
     if (c->op == OP_CONTAINS)
         return c->value.n == 0 || str_contains(value, c->value);
-    int order = number_of(value, &a) && number_of(c->value, &b) ? (a > b) - (a < b) : str_cmp(value, c->value);
+    int order =
+        number_of(value, &a) && number_of(c->value, &b) ? (a > b) - (a < b) : str_cmp(value, c->value);
     switch (c->op) {
     case OP_NE:
         return order != 0;
@@ -125,7 +130,8 @@ static bool passes(const struct transform *t, const struct strs *record)
 
 // ---- columns ----
 
-static bool column_find(struct transform *t, const struct strs *names, struct str name, size_t *ret, struct err *err)
+static bool column_find(struct transform *t, const struct strs *names, struct str name, size_t *ret,
+                        struct err *err)
 {
     int64_t number;
     for (size_t i = 0; t->job->params.header && i < names->n; i++)
@@ -139,7 +145,8 @@ static bool column_find(struct transform *t, const struct strs *names, struct st
     }
     t->job->error_code = "NO_SUCH_COLUMN";
     return ERR(err, ERR_INVALID, "the file has no column \"%.*s\"; %s", STR_ARG(name),
-               t->job->params.header ? "its first line names those it has" : "without a header they are called 1, 2, 3, …");
+               t->job->params.header ? "its first line names those it has"
+                                     : "without a header they are called 1, 2, 3, …");
 }
 
 static bool columns_find(struct transform *t, const struct strs *names, struct err *err)
@@ -252,7 +259,8 @@ static bool transform(struct file_job *j, struct transform *t, struct err *err)
     if (!fresh_open(&to, &o, &fresh, err) || !transform_file(t, fd, from.shown, &fresh, err) ||
         !fresh_commit(&fresh, err))
         return false;
-    file_say(j, "wrote \"%.*s\": %lld of %lld records", STR_ARG(to.shown), (long long)t->kept, (long long)t->records);
+    file_say(j, "wrote \"%.*s\": %lld of %lld records", STR_ARG(to.shown), (long long)t->kept,
+             (long long)t->records);
     j->files++;
     j->bytes += st.st_size;
     return true;

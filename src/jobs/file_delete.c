@@ -7,10 +7,7 @@
 #include "base/sync.h"
 #include "jobs/file_system.h"
 
-static const char *verb(const struct file_job *j)
-{
-    return j->params.dry_run ? "would remove" : "removed";
-}
+static const char *verb(const struct file_job *j) { return j->params.dry_run ? "would remove" : "removed"; }
 
 static bool entry_remove(struct file_job *j, const struct tree_entry *e, void *ctx, struct err *err)
 {
@@ -32,9 +29,9 @@ static bool whole_remove(struct file_job *j, const struct file_selection *s, str
     const char *name = place_name(&s->base).p;
     if (j->params.dry_run)
         n = 1;
-    else if (s->single || s->recursive ? !tree_remove(parent, name, s->base.shown, &j->stop, &n, err)
-                                       : unlinkat(parent, name, AT_REMOVEDIR) != 0 &&
-                                             !fs_error(err, "remove", s->base.shown))
+    else if (s->single || s->recursive
+                 ? !tree_remove(parent, name, s->base.shown, &j->stop, &n, err)
+                 : unlinkat(parent, name, AT_REMOVEDIR) != 0 && !fs_error(err, "remove", s->base.shown))
         return false;
     file_say(j, "%s \"%.*s\"", verb(j), STR_ARG(s->base.shown));
     j->files += n;
@@ -63,9 +60,8 @@ static bool old_remove(struct file_job *j, const struct tree_entry *e, void *ctx
     return !old_enough(j, &e->st) || entry_remove(j, e, ctx, err);
 }
 
-
-// Only empty folders can be removed this way; one that became empty just now was changed just now, so its age before
-// the walk counts.
+// Only empty folders can be removed this way; one that became empty just now was changed just now, so its age
+// before the walk counts.
 static bool folder_remove(struct file_job *j, const struct tree_entry *e, void *ctx, struct err *err)
 {
     (void)ctx;

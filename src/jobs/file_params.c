@@ -20,16 +20,14 @@ enum {
 };
 
 static const char *const action_names[FILE_ACTIONS] = {
-    "COPY", "MOVE", "DELETE", "COMPRESS", "READ", "WRITE", "LIST", "WATCH", "CSV_TRANSFORM", "SPLIT", "ENCRYPT",
-    "DECRYPT", "CHECKSUM", "VERIFY", "CLEANUP", "SYNC", "EXTRACT",
+    "COPY",  "MOVE",    "DELETE",  "COMPRESS", "READ",   "WRITE",   "LIST", "WATCH",   "CSV_TRANSFORM",
+    "SPLIT", "ENCRYPT", "DECRYPT", "CHECKSUM", "VERIFY", "CLEANUP", "SYNC", "EXTRACT",
 };
-static const char process_doc[] = "must be one of CSV_TRANSFORM, SPLIT, ENCRYPT, DECRYPT, CHECKSUM, VERIFY, CLEANUP, "
-                                  "SYNC, EXTRACT";
+static const char process_doc[] =
+    "must be one of CSV_TRANSFORM, SPLIT, ENCRYPT, DECRYPT, CHECKSUM, VERIFY, CLEANUP, "
+    "SYNC, EXTRACT";
 
-const char *file_action_name(enum file_action action)
-{
-    return action_names[action];
-}
+const char *file_action_name(enum file_action action) { return action_names[action]; }
 
 static struct str value_of(const struct str_map *m, const char *key)
 {
@@ -39,15 +37,14 @@ static struct str value_of(const struct str_map *m, const char *key)
     return STR_NONE;
 }
 
-static bool is_template(struct str s)
-{
-    return s.n >= 2 && memmem(s.p, s.n, "{{", 2) != NULL;
-}
+static bool is_template(struct str s) { return s.n >= 2 && memmem(s.p, s.n, "{{", 2) != NULL; }
 
 int file_action_of(const struct file_payload *p, const char **ret_wrong)
 {
-    static const struct { const char *word; enum file_action action; } others[] = {
-        {"CSV", FILE_CSV}, {"DECOMPRESS", FILE_EXTRACT}, {"UNPACK", FILE_EXTRACT}};
+    static const struct {
+        const char *word;
+        enum file_action action;
+    } others[] = {{"CSV", FILE_CSV}, {"DECOMPRESS", FILE_EXTRACT}, {"UNPACK", FILE_EXTRACT}};
     if (p->operation < FILE_CSV) // the operations stand in the same order; PROCESS is what follows
         return p->operation;
     struct str type = value_of(&p->parameters, "processingType");
@@ -113,7 +110,8 @@ static const char *take_size(struct arena *a, void *at, struct str v)
         n *= KIB;
     if (prefix)
         unit = (struct str){unit.p + 1, unit.n - 1};
-    if (!(unit.n == 0 || str_eq_nocase(unit, STR("B")) || str_eq_nocase(unit, STR("iB"))) || n < 1 || n >= 0x1p62)
+    if (!(unit.n == 0 || str_eq_nocase(unit, STR("B")) || str_eq_nocase(unit, STR("iB"))) || n < 1 ||
+        n >= 0x1p62)
         return wrong;
     *(int64_t *)at = (int64_t)n;
     return NULL;
@@ -121,8 +119,11 @@ static const char *take_size(struct arena *a, void *at, struct str v)
 
 static const char *take_duration(struct arena *a, void *at, struct str v)
 {
-    static const struct { const char *unit; double seconds; } units[] = {
-        {"", 1}, {"s", 1}, {"ms", 0.001}, {"m", 60}, {"min", 60}, {"h", 3600}, {"d", 86400}, {"w", 7 * 86400.0}};
+    static const struct {
+        const char *unit;
+        double seconds;
+    } units[] = {{"", 1},     {"s", 1},    {"ms", 0.001}, {"m", 60},
+                 {"min", 60}, {"h", 3600}, {"d", 86400},  {"w", 7 * 86400.0}};
     double n;
     struct str unit;
     (void)a;
@@ -167,7 +168,8 @@ static const char *take_list(struct arena *a, void *at, struct str v)
         json_t *item;
         if (!json_parse(v, &json, &err) || !json_is_array(json) || json_array_size(json) > most)
             return "must be a list of texts";
-        json_array_foreach(json, i, item) {
+        json_array_foreach(json, i, item)
+        {
             if (!json_is_string(item))
                 return "must be a list of texts";
             list.v[list.n++] = arena_str(a, json_str(item));
@@ -214,7 +216,8 @@ static const char *take_pairs(struct arena *a, void *at, struct str v)
     if (str_starts(v, STR("{"))) {
         if (!json_parse(v, &json, &err) || !json_is_object(json) || json_object_size(json) > most)
             return wrong;
-        json_object_foreach(json, key, item) {
+        json_object_foreach(json, key, item)
+        {
             if (!json_is_string(item))
                 return wrong;
             map.v[map.n++] = (struct str_pair){arena_str(a, str_of(key)), arena_str(a, json_str(item))};
@@ -251,7 +254,9 @@ static const char *take_key(struct arena *a, void *at, struct str v)
 {
     (void)a;
     *(struct str *)at = v;
-    return v.n >= CIPHER_PASSPHRASE_MIN ? NULL : "must be 64 hexadecimal digits or a passphrase of at least 12 bytes";
+    return v.n >= CIPHER_PASSPHRASE_MIN
+               ? NULL
+               : "must be 64 hexadecimal digits or a passphrase of at least 12 bytes";
 }
 
 static const char *take_mode(struct arena *a, void *at, struct str v)
@@ -275,7 +280,8 @@ static const char *take_compare(struct arena *a, void *at, struct str v)
 {
     (void)a;
     *(struct str *)at = v;
-    return str_eq_nocase(v, STR("TIME")) || str_eq_nocase(v, STR("CHECKSUM")) ? NULL : "must be TIME or CHECKSUM";
+    return str_eq_nocase(v, STR("TIME")) || str_eq_nocase(v, STR("CHECKSUM")) ? NULL
+                                                                              : "must be TIME or CHECKSUM";
 }
 
 static const char *take_line_ending(struct arena *a, void *at, struct str v)
@@ -288,9 +294,10 @@ static const char *take_line_ending(struct arena *a, void *at, struct str v)
 // ---- keys ----
 
 #define BIT(action) (UINT32_C(1) << FILE_##action)
-#define PICKING (BIT(COPY) | BIT(MOVE) | BIT(DELETE) | BIT(COMPRESS) | BIT(LIST) | BIT(WATCH) | BIT(CHECKSUM) |          \
-                 BIT(CLEANUP) | BIT(SYNC))
-#define CHANGING (~(BIT(READ) | BIT(LIST) | BIT(WATCH) | BIT(VERIFY)))
+#define PICKING                                                                                              \
+    (BIT(COPY) | BIT(MOVE) | BIT(DELETE) | BIT(COMPRESS) | BIT(LIST) | BIT(WATCH) | BIT(CHECKSUM) |          \
+     BIT(CLEANUP) | BIT(SYNC))
+#define CHANGING  (~(BIT(READ) | BIT(LIST) | BIT(WATCH) | BIT(VERIFY)))
 #define M(member) offsetof(struct file_params, member)
 
 static const struct key {
@@ -341,8 +348,12 @@ static const struct key {
 static void defaults(struct file_params *p, enum file_action action)
 {
     *p = (struct file_params){
-        .recursive = action == FILE_SYNC, .header = action == FILE_CSV, .include_existing = true,
-        .delimiter = STR(","), .max_ratio = EXTRACT_RATIO_DEFAULT, .settle = duration_s(SETTLE_S_DEFAULT),
+        .recursive = action == FILE_SYNC,
+        .header = action == FILE_CSV,
+        .include_existing = true,
+        .delimiter = STR(","),
+        .max_ratio = EXTRACT_RATIO_DEFAULT,
+        .settle = duration_s(SETTLE_S_DEFAULT),
         .max_bytes = action == FILE_READ ? READ_DEFAULT : (int64_t)EXTRACT_GIB_DEFAULT * KIB * KIB * KIB,
         .max_entries = action == FILE_LIST ? LIST_DEFAULT : EXTRACT_ENTRIES_DEFAULT,
     };
@@ -379,6 +390,7 @@ void file_params_read(const struct file_payload *p, enum file_action action, str
             continue; // at save nobody knows yet
         const char *wrong = k->take(a, (char *)ret + k->at, value);
         if (wrong && faults)
-            faults_add(faults, arena_fmt(faults->a, "%.*s/parameters/%.*s", STR_ARG(base), STR_ARG(name)), "%s", wrong);
+            faults_add(faults, arena_fmt(faults->a, "%.*s/parameters/%.*s", STR_ARG(base), STR_ARG(name)),
+                       "%s", wrong);
     }
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// From the words of a payload to things on disk: what a path names, what of a folder the patterns pick, where a
-// target is.
+// From the words of a payload to things on disk: what a path names, what of a folder the patterns pick, where
+// a target is.
 #include <errno.h>
 #include <fcntl.h>
 #include <unistd.h>
@@ -10,10 +10,7 @@
 #include "fs/glob.h"
 #include "jobs/file_system.h"
 
-static bool ends_in_slash(struct str path)
-{
-    return path.n > 0 && path.p[path.n - 1] == '/';
-}
+static bool ends_in_slash(struct str path) { return path.n > 0 && path.p[path.n - 1] == '/'; }
 
 // "in/2024/*.csv" is the pattern "*.csv" in the folder "in/2024".
 static void cut_pattern(struct str path, struct str *ret_folder, struct str *ret_pattern)
@@ -69,7 +66,8 @@ bool file_select(struct file_job *j, bool follow, struct file_selection *ret, st
 {
     struct file_selection s = {.patterns = j->params.patterns};
     bool there;
-    if (!place_find(&j->roots, j->p->path, &s.base, &j->a->arena, err) || !place_stat(&s.base, &there, &s.st, err))
+    if (!place_find(&j->roots, j->p->path, &s.base, &j->a->arena, err) ||
+        !place_stat(&s.base, &there, &s.st, err))
         return false;
     if (!there && !glob_is(j->p->path))
         return missing(&s.base, err);
@@ -126,7 +124,8 @@ static bool on_leave(void *ctx, const struct tree_entry *e, struct err *err)
            x->v->folder_end(x->job, e, x->v->ctx, err);
 }
 
-bool file_each(struct file_job *j, const struct file_selection *s, const struct file_visitor *v, struct err *err)
+bool file_each(struct file_job *j, const struct file_selection *s, const struct file_visitor *v,
+               struct err *err)
 {
     CLEANUP(cleanup_fd) int fd = -1;
     struct each x = {j, s, v};
@@ -138,8 +137,8 @@ bool file_each(struct file_job *j, const struct file_selection *s, const struct 
 
 bool file_needs_target(struct file_job *j, struct err *err)
 {
-    return j->p->target_path.n > 0 ||
-           ERR(err, ERR_INVALID, "%s needs targetPath; say where the result goes", file_action_name(j->action));
+    return j->p->target_path.n > 0 || ERR(err, ERR_INVALID, "%s needs targetPath; say where the result goes",
+                                          file_action_name(j->action));
 }
 
 static void sweep(struct file_job *j, const struct place *folder)
@@ -191,5 +190,6 @@ bool file_target_folder(struct file_job *j, struct place *ret, struct err *err)
 
 bool file_source(struct file_job *j, struct place *ret, int *ret_fd, struct stat *ret_st, struct err *err)
 {
-    return place_find(&j->roots, j->p->path, ret, &j->a->arena, err) && place_open_file(ret, ret_fd, ret_st, err);
+    return place_find(&j->roots, j->p->path, ret, &j->a->arena, err) &&
+           place_open_file(ret, ret_fd, ret_st, err);
 }

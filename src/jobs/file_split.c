@@ -31,12 +31,13 @@ struct splitting {
 static bool part_open(struct splitting *s, struct err *err)
 {
     struct place to;
-    const struct fresh_options o = {.overwrite = s->job->p->overwrite, .create_dirs = s->job->p->create_directories};
+    const struct fresh_options o = {.overwrite = s->job->p->overwrite,
+                                    .create_dirs = s->job->p->create_directories};
     arena_reset(&s->job->scratch);
     if (++s->parts > PARTS_MAX)
         return ERR(err, ERR_TOO_LARGE, "the file has more than %d parts; make them larger", (int)PARTS_MAX);
-    int n = snprintf(s->part_name, sizeof s->part_name, "%.*s-%04lld%.*s", STR_ARG(s->stem), (long long)s->parts,
-                     STR_ARG(s->ending));
+    int n = snprintf(s->part_name, sizeof s->part_name, "%.*s-%04lld%.*s", STR_ARG(s->stem),
+                     (long long)s->parts, STR_ARG(s->ending));
     if (n >= (int)sizeof s->part_name) {
         errno = ENAMETOOLONG;
         return fs_error(err, "split", s->from.shown);
@@ -56,7 +57,8 @@ static bool part_close(struct splitting *s, struct err *err)
     int64_t bytes;
     if (s->part.fd < 0)
         return true;
-    if (!digest_file(s->part.fd, str_of(s->part_name), &s->job->stop, hex, &bytes, err) || !fresh_commit(&s->part, err))
+    if (!digest_file(s->part.fd, str_of(s->part_name), &s->job->stop, hex, &bytes, err) ||
+        !fresh_commit(&s->part, err))
         return false;
     sbuf_puts(&s->manifest, s->parts > 1 ? ",\n  {\"name\":" : "\n  {\"name\":");
     sbuf_json(&s->manifest, str_of(s->part_name));
@@ -127,7 +129,8 @@ static bool all_split(struct splitting *s, struct err *err)
         ssize_t n = pread(s->fd, s->buffer, BUFFER, s->at);
         if (n < 0 && errno != EINTR)
             return fs_error(err, "read", s->from.shown);
-        if (fs_stopped(&s->job->stop, err) || (n > 0 && !bytes_split(s, (struct str){s->buffer, (size_t)n}, err)))
+        if (fs_stopped(&s->job->stop, err) ||
+            (n > 0 && !bytes_split(s, (struct str){s->buffer, (size_t)n}, err)))
             return false;
         if (n == 0)
             break;
@@ -167,7 +170,8 @@ static bool split(struct splitting *s, struct err *err)
     s->stem = (struct str){name.p, stem};
     s->ending = (struct str){name.p + stem, name.n - stem};
     if (s->job->params.dry_run) {
-        file_say(s->job, "would split \"%.*s\" into \"%.*s\"", STR_ARG(s->from.shown), STR_ARG(s->folder.shown));
+        file_say(s->job, "would split \"%.*s\" into \"%.*s\"", STR_ARG(s->from.shown),
+                 STR_ARG(s->folder.shown));
         return true;
     }
     sbuf_puts(&s->manifest, "{\"source\":");

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// FILE_SYSTEM: copies, moves, deletes, packs, reads, writes, lists, waits for and processes files below the allowed
-// folders (setting files.roots).
+// FILE_SYSTEM: copies, moves, deletes, packs, reads, writes, lists, waits for and processes files below the
+// allowed folders (setting files.roots).
 //
 // Every path is checked as text when the job is saved, and walked by the kernel below its root when it runs
-// (fs/root.h), so that links made or exchanged meanwhile lead nowhere else. A failure is FILE_ERROR with the system's
-// name for it as error code (ENOSPC, EACCES, …). What is written appears whole or not at all.
+// (fs/root.h), so that links made or exchanged meanwhile lead nowhere else. A failure is FILE_ERROR with the
+// system's name for it as error code (ENOSPC, EACCES, …). What is written appears whole or not at all.
 #include "jobs/file_system.h"
 
 #include <errno.h>
@@ -14,24 +14,35 @@
 #include "jobs/blocking.h"
 #include "jobs/services.h"
 
-enum { PARAMETERS_MAX = 200, SAID_MAX = 1000, TEXT_MAX = 2048, SCRATCH_BUDGET = 256 * 1024, IGNORED_MAX = 2048,
-       FOLDER_MODE = 0700 };
+enum {
+    PARAMETERS_MAX = 200,
+    SAID_MAX = 1000,
+    TEXT_MAX = 2048,
+    SCRATCH_BUDGET = 256 * 1024,
+    IGNORED_MAX = 2048,
+    FOLDER_MODE = 0700
+};
 
-static const char *const operation_names[] = {"COPY", "MOVE",  "DELETE", "COMPRESS", "READ",
+static const char *const operation_names[] = {"COPY",  "MOVE", "DELETE", "COMPRESS", "READ",
                                               "WRITE", "LIST", "WATCH",  "PROCESS",  NULL};
 
 #define T struct file_payload
 static const struct field file_rows[] = {
     FIELD_ENUM(T, operation, "operation", operation_names, .flags = FIELD_REQUIRED, .doc = "What to do."),
-    FIELD_STR(T, path, "path", FIELD_ALIASES("sourcePath"), .flags = FIELD_REQUIRED, .min = 1, .max = FS_PATH_MAX,
-              .doc = "What to do it with: absolute below an allowed folder, or relative to the first of them. The last "
+    FIELD_STR(T, path, "path", FIELD_ALIASES("sourcePath"), .flags = FIELD_REQUIRED, .min = 1,
+              .max = FS_PATH_MAX,
+              .doc = "What to do it with: absolute below an allowed folder, or relative to the first of "
+                     "them. The last "
                      "parts may be a pattern (*.csv, **/*.log)."),
     FIELD_STR(T, target_path, "targetPath", .max = FS_PATH_MAX, .doc = "Where the result goes."),
     FIELD_STR(T, content, "content", .max = JOB_PAYLOAD_MAX, .doc = "What WRITE writes."),
     FIELD_BOOL(T, create_directories, "createDirectories", .doc = "Make missing folders above the target."),
-    FIELD_BOOL(T, overwrite, "overwrite", FIELD_ALIASES("overwriteExisting"), .doc = "Replace what is there already."),
-    FIELD_MAP(T, parameters, "parameters", .flags = FIELD_NESTED, .max = PARAMETERS_MAX,
-              .doc = "More wishes: processingType, dryRun, recursive, pattern, exclude and those of each operation."),
+    FIELD_BOOL(T, overwrite, "overwrite", FIELD_ALIASES("overwriteExisting"),
+               .doc = "Replace what is there already."),
+    FIELD_MAP(
+        T, parameters, "parameters", .flags = FIELD_NESTED, .max = PARAMETERS_MAX,
+        .doc =
+            "More wishes: processingType, dryRun, recursive, pattern, exclude and those of each operation."),
 };
 #undef T
 static const struct fields file_fields = FIELDS("FileSystemPayload", struct file_payload, file_rows,
@@ -49,12 +60,10 @@ static struct strs root_paths(const struct job_settings *s, struct arena *a)
     return one.v ? one : (struct strs){0};
 }
 
-static bool is_template(struct str s)
-{
-    return s.n >= 2 && memmem(s.p, s.n, "{{", 2) != NULL;
-}
+static bool is_template(struct str s) { return s.n >= 2 && memmem(s.p, s.n, "{{", 2) != NULL; }
 
-static void path_check(struct str path, const char *name, struct str base, struct faults *faults, struct arena *a)
+static void path_check(struct str path, const char *name, struct str base, struct faults *faults,
+                       struct arena *a)
 {
     struct err err;
     size_t root;
@@ -68,12 +77,14 @@ static void path_check(struct str path, const char *name, struct str base, struc
 }
 
 // What the action cannot do without, and what two fields say against each other.
-static void needs_check(const struct file_payload *p, enum file_action action, const struct file_params *params,
-                        struct str base, struct faults *faults)
+static void needs_check(const struct file_payload *p, enum file_action action,
+                        const struct file_params *params, struct str base, struct faults *faults)
 {
     static const uint32_t with_target = 1u << FILE_COPY | 1u << FILE_MOVE | 1u << FILE_SYNC | 1u << FILE_CSV |
-                                        1u << FILE_ENCRYPT | 1u << FILE_DECRYPT | 1u << FILE_EXTRACT | 1u << FILE_SPLIT;
-#define FAULT(where, ...) faults_add(faults, arena_fmt(faults->a, "%.*s/%s", STR_ARG(base), where), __VA_ARGS__)
+                                        1u << FILE_ENCRYPT | 1u << FILE_DECRYPT | 1u << FILE_EXTRACT |
+                                        1u << FILE_SPLIT;
+#define FAULT(where, ...)                                                                                    \
+    faults_add(faults, arena_fmt(faults->a, "%.*s/%s", STR_ARG(base), where), __VA_ARGS__)
     if ((with_target >> action & 1) && p->target_path.n == 0)
         FAULT("targetPath", "is needed for %s: say where the result goes", file_action_name(action));
     if (action == FILE_WRITE && !p->content.p)
@@ -106,7 +117,8 @@ static void file_check(const void *payload, struct str base, struct faults *faul
     path_check(p->target_path, "targetPath", base, faults, scratch);
     int action = file_action_of(p, &wrong);
     if (wrong)
-        faults_add(faults, arena_fmt(faults->a, "%.*s/parameters/processingType", STR_ARG(base)), "%s", wrong);
+        faults_add(faults, arena_fmt(faults->a, "%.*s/parameters/processingType", STR_ARG(base)), "%s",
+                   wrong);
     if (action < 0)
         return;
     file_params_read(p, (enum file_action)action, &params, NULL, base, faults, scratch);
@@ -128,7 +140,8 @@ void file_say(struct file_job *j, const char *fmt, ...)
     va_list args;
     if (j->said++ >= SAID_MAX) {
         if (j->said == SAID_MAX + 1)
-            attempt_log(j->a, LOG_LINE_INFO, STREAM_SYSTEM, STR("more of these lines are left out"), STR_NONE);
+            attempt_log(j->a, LOG_LINE_INFO, STREAM_SYSTEM, STR("more of these lines are left out"),
+                        STR_NONE);
         return;
     }
     va_start(args, fmt);
@@ -145,18 +158,17 @@ static void sum_up(struct file_job *j)
     (void)snprintf(text, sizeof text, "%s%s: %lld files, %lld folders, %lld bytes, %lld left out",
                    file_action_name(j->action), j->params.dry_run ? " (dry run, nothing was changed)" : "",
                    (long long)j->files, (long long)j->folders, (long long)j->bytes, (long long)j->skipped);
-    (void)snprintf(context, sizeof context, "{\"files\":%lld,\"folders\":%lld,\"bytes\":%lld,\"skipped\":%lld,"
-                   "\"dryRun\":%s}", (long long)j->files, (long long)j->folders, (long long)j->bytes,
-                   (long long)j->skipped, j->params.dry_run ? "true" : "false");
+    (void)snprintf(context, sizeof context,
+                   "{\"files\":%lld,\"folders\":%lld,\"bytes\":%lld,\"skipped\":%lld,"
+                   "\"dryRun\":%s}",
+                   (long long)j->files, (long long)j->folders, (long long)j->bytes, (long long)j->skipped,
+                   j->params.dry_run ? "true" : "false");
     attempt_log(j->a, LOG_LINE_INFO, STREAM_SYSTEM, str_of(text), str_of(context));
 }
 
 // ---- running ----
 
-static bool stop_asked(void *ctx)
-{
-    return attempt_cancel_asked(ctx) >= 0;
-}
+static bool stop_asked(void *ctx) { return attempt_cancel_asked(ctx) >= 0; }
 
 static bool roots_ready(struct file_job *j, struct err *err)
 {
@@ -194,18 +206,19 @@ static bool params_ready(struct file_job *j, struct err *err)
     if (ignored.n > 0)
         attempt_log(j->a, LOG_LINE_WARN, STREAM_SYSTEM,
                     arena_fmt(&j->a->arena, "parameters without meaning for %s are ignored: %.*s",
-                              file_action_name(j->action), STR_ARG(sbuf_str(&ignored))), STR_NONE);
+                              file_action_name(j->action), STR_ARG(sbuf_str(&ignored))),
+                    STR_NONE);
     return true;
 }
 
 static bool act(struct file_job *j, bool *ret_ended, struct err *err)
 {
-    static bool (*const actions[FILE_ACTIONS])(struct file_job *j, struct err *err) = {
-        [FILE_COPY] = file_copy,         [FILE_MOVE] = file_move,         [FILE_DELETE] = file_delete,
-        [FILE_COMPRESS] = file_compress, [FILE_READ] = file_read_text,    [FILE_WRITE] = file_write_text,
-        [FILE_LIST] = file_list,         [FILE_CSV] = file_csv,           [FILE_SPLIT] = file_split,
-        [FILE_ENCRYPT] = file_encrypt,   [FILE_DECRYPT] = file_decrypt,   [FILE_CHECKSUM] = file_checksum,
-        [FILE_VERIFY] = file_verify,     [FILE_CLEANUP] = file_cleanup,   [FILE_SYNC] = file_sync,
+    static bool (*const actions[FILE_ACTIONS])(struct file_job * j, struct err * err) = {
+        [FILE_COPY] = file_copy,         [FILE_MOVE] = file_move,       [FILE_DELETE] = file_delete,
+        [FILE_COMPRESS] = file_compress, [FILE_READ] = file_read_text,  [FILE_WRITE] = file_write_text,
+        [FILE_LIST] = file_list,         [FILE_CSV] = file_csv,         [FILE_SPLIT] = file_split,
+        [FILE_ENCRYPT] = file_encrypt,   [FILE_DECRYPT] = file_decrypt, [FILE_CHECKSUM] = file_checksum,
+        [FILE_VERIFY] = file_verify,     [FILE_CLEANUP] = file_cleanup, [FILE_SYNC] = file_sync,
         [FILE_EXTRACT] = file_extract,
     };
     return j->action == FILE_WATCH ? file_watch(j, ret_ended, err) : actions[j->action](j, err);
@@ -239,10 +252,7 @@ static void file_body(struct attempt *a)
     attempt_succeed(a, FIELD_ABSENT);
 }
 
-static void file_start(struct attempt *a)
-{
-    attempt_block(a, file_body);
-}
+static void file_start(struct attempt *a) { attempt_block(a, file_body); }
 
 const struct job_type job_type_file_system = {
     .name = "FILE_SYSTEM",

@@ -10,8 +10,15 @@
 #include "fs/fresh.h"
 #include "jobs/file_system.h"
 
-enum { READ_MOST = 1024 * 1024, BASE64_BYTES = 57, BASE64_LINE = 80, PERMISSIONS = 07777, OCTAL = 8,
-       LIST_MOST = 100000, LIST_BUDGET = 64 * 1024 * 1024 };
+enum {
+    READ_MOST = 1024 * 1024,
+    BASE64_BYTES = 57,
+    BASE64_LINE = 80,
+    PERMISSIONS = 07777,
+    OCTAL = 8,
+    LIST_MOST = 100000,
+    LIST_BUDGET = 64 * 1024 * 1024
+};
 
 // ---- READ ----
 
@@ -20,7 +27,8 @@ static void put_base64(struct file_job *j, const char *bytes, size_t n)
     char line[BASE64_LINE];
     for (size_t i = 0; i < n; i += BASE64_BYTES) {
         size_t take = n - i < BASE64_BYTES ? n - i : BASE64_BYTES;
-        sodium_bin2base64(line, sizeof line, (const unsigned char *)bytes + i, take, sodium_base64_VARIANT_ORIGINAL);
+        sodium_bin2base64(line, sizeof line, (const unsigned char *)bytes + i, take,
+                          sodium_base64_VARIANT_ORIGINAL);
         file_output(j, str_of(line), STR_NONE);
     }
 }
@@ -70,8 +78,9 @@ bool file_read_text(struct file_job *j, struct err *err)
     if (!ok)
         return false;
     if (n > most)
-        file_say(j, "\"%.*s\" has %lld bytes, the first %zu are shown; raise maxBytes (at most 1 MiB) to see more",
-                 STR_ARG(p.shown), (long long)st.st_size, most);
+        file_say(
+            j, "\"%.*s\" has %lld bytes, the first %zu are shown; raise maxBytes (at most 1 MiB) to see more",
+            STR_ARG(p.shown), (long long)st.st_size, most);
     j->files++;
     j->bytes += (int64_t)shown;
     return true;
@@ -119,7 +128,8 @@ static bool write_whole(struct file_job *j, const struct place *p, struct str by
     const struct fresh_options o = {j->p->overwrite, j->p->create_directories, 0};
     struct stat was;
     bool there;
-    if (!fresh_open(p, &o, &f, err) || !place_stat(p, &there, &was, err) || !fresh_write(&f, bytes.p, bytes.n, err))
+    if (!fresh_open(p, &o, &f, err) || !place_stat(p, &there, &was, err) ||
+        !fresh_write(&f, bytes.p, bytes.n, err))
         return false;
     if (j->params.mode.p)
         (void)fchmod(f.fd, mode_of(j));
@@ -158,7 +168,8 @@ static bool append(struct file_job *j, const struct place *p, struct str bytes, 
     if (!S_ISREG(st.st_mode))
         return ERR(err, ERR_DENIED, "cannot write \"%.*s\": it is no regular file",
                    (int)str_utf8_cut(p->shown, FS_NAME_MAX / 2), p->shown.p);
-    return place_open(p, O_WRONLY | O_APPEND | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, &fd, err) && append_to(fd, p, bytes, err);
+    return place_open(p, O_WRONLY | O_APPEND | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, &fd, err) &&
+           append_to(fd, p, bytes, err);
 }
 
 bool file_write_text(struct file_job *j, struct err *err)
@@ -180,7 +191,8 @@ bool file_write_text(struct file_job *j, struct err *err)
     } else if (!(j->params.append ? append(j, &p, bytes, err) : write_whole(j, &p, bytes, err))) {
         return false;
     }
-    file_say(j, "%s %zu bytes to \"%.*s\"", j->params.dry_run ? "would write" : "wrote", bytes.n, STR_ARG(p.shown));
+    file_say(j, "%s %zu bytes to \"%.*s\"", j->params.dry_run ? "would write" : "wrote", bytes.n,
+             STR_ARG(p.shown));
     j->files++;
     j->bytes += (int64_t)bytes.n;
     return true;
@@ -224,7 +236,10 @@ static int by_path(const void *a, const void *b)
 static void put_listed(struct file_job *j, const struct listed *l)
 {
     char time[INSTANT_TEXT_MAX];
-    const char *type = S_ISDIR(l->mode) ? "FOLDER" : S_ISLNK(l->mode) ? "LINK" : S_ISREG(l->mode) ? "FILE" : "OTHER";
+    const char *type = S_ISDIR(l->mode)   ? "FOLDER"
+                       : S_ISLNK(l->mode) ? "LINK"
+                       : S_ISREG(l->mode) ? "FILE"
+                                          : "OTHER";
     struct sbuf context;
     arena_reset(&j->scratch);
     sbuf_init(&context, &j->scratch, FIELD_MAX_DEFAULT);
@@ -240,7 +255,8 @@ bool file_list(struct file_job *j, struct err *err)
     struct file_selection s;
     if (!file_select(j, true, &s, err))
         return false;
-    struct listing l = {.max = (size_t)(j->params.max_entries < LIST_MOST ? j->params.max_entries : LIST_MOST)};
+    struct listing l = {.max =
+                            (size_t)(j->params.max_entries < LIST_MOST ? j->params.max_entries : LIST_MOST)};
     const struct file_visitor v = {list_entry, list_entry, NULL, &l};
     const struct tree_entry self = {.path = s.base.shown, .st = s.st};
     arena_init(&l.arena, LIST_BUDGET);
@@ -251,8 +267,8 @@ bool file_list(struct file_job *j, struct err *err)
     for (size_t i = 0; ok && i < l.n; i++)
         put_listed(j, &l.v[i]);
     if (ok && j->skipped > 0)
-        file_say(j, "%lld more are not shown; raise maxEntries (at most %d) or set a pattern", (long long)j->skipped,
-                 (int)LIST_MOST);
+        file_say(j, "%lld more are not shown; raise maxEntries (at most %d) or set a pattern",
+                 (long long)j->skipped, (int)LIST_MOST);
     arena_release(&l.arena);
     return ok;
 }

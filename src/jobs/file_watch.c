@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// WATCH of FILE_SYSTEM: the run lasts until a matching file is new or has changed since the last run, and is quiet.
+// WATCH of FILE_SYSTEM: the run lasts until a matching file is new or has changed since the last run, and is
+// quiet.
 //
-// A file counts when its status change time (ctime) is later than the newest that an earlier run reported; that mark
-// is the job's memo. ctime cannot be set back, and moves also when a finished file is renamed into the folder. What had
-// changed when a look was taken, and has the same ctime when the settle time has passed, is quiet; all that changed
-// before it is quiet too, so that nothing older can be left behind.
-// inotify only says when to look; where it says nothing (network file systems) a look every few seconds finds it too.
+// A file counts when its status change time (ctime) is later than the newest that an earlier run reported;
+// that mark is the job's memo. ctime cannot be set back, and moves also when a finished file is renamed into
+// the folder. What had changed when a look was taken, and has the same ctime when the settle time has passed,
+// is quiet; all that changed before it is quiet too, so that nothing older can be left behind. inotify only
+// says when to look; where it says nothing (network file systems) a look every few seconds finds it too.
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -46,13 +47,13 @@ struct watching {
     struct file_job *job;
     struct place folder;
     struct strs patterns;
-    struct str only;   // one name in the folder, when the path names a file
+    struct str only; // one name in the folder, when the path names a file
     bool recursive;
-    int64_t mark;      // ctime of the newest file reported before; −1 none
-    int64_t quiet;     // what changed until then is quiet
-    int64_t looked;    // the newest ctime at the look that is waited for, taken at looked_at; −1: none
+    int64_t mark;   // ctime of the newest file reported before; −1 none
+    int64_t quiet;  // what changed until then is quiet
+    int64_t looked; // the newest ctime at the look that is waited for, taken at looked_at; −1: none
     struct mono looked_at;
-    int64_t newest;    // of the last look
+    int64_t newest;            // of the last look
     struct found v[FOUND_MAX]; // its oldest
     size_t n;
     bool cut;           // there were more
@@ -106,7 +107,8 @@ static void watch_folder(struct watching *w, int fd)
         return;
     (void)snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
     // The same folder again is the same watch.
-    if (inotify_add_watch(w->events, path, IN_CLOSE_WRITE | IN_MODIFY | IN_CREATE | IN_MOVED_TO | IN_ATTRIB) >= 0)
+    if (inotify_add_watch(w->events, path,
+                          IN_CLOSE_WRITE | IN_MODIFY | IN_CREATE | IN_MOVED_TO | IN_ATTRIB) >= 0)
         w->watches++;
 }
 
@@ -140,7 +142,8 @@ static bool take_new(struct watching *w, const struct tree_entry *e, struct err 
     if (!f)
         return true;
     *f = (struct found){arena_str(&w->names, e->path), changed, e->st.st_size};
-    return f->path.p || ERR(err, ERR_TOO_LARGE, "too many new files to remember; set a pattern that names fewer");
+    return f->path.p ||
+           ERR(err, ERR_TOO_LARGE, "too many new files to remember; set a pattern that names fewer");
 }
 
 static enum tree_next on_entry(void *ctx, const struct tree_entry *e, struct err *err)
@@ -208,7 +211,8 @@ static bool wait_for_files(struct watching *w, bool *ret_timed_out, struct err *
 {
     const struct clock *c = w->job->a->clock;
     const struct file_params *p = &w->job->params;
-    struct duration settle = p->settle.us > SETTLE_LEAST_MS * US_PER_MS ? p->settle : duration_ms(SETTLE_LEAST_MS);
+    struct duration settle =
+        p->settle.us > SETTLE_LEAST_MS * US_PER_MS ? p->settle : duration_ms(SETTLE_LEAST_MS);
     struct mono end = mono_add(clock_mono(c), p->wait);
     for (;;) {
         if (fs_stopped(&w->job->stop, err) || !look(w, err))
@@ -224,7 +228,8 @@ static bool wait_for_files(struct watching *w, bool *ret_timed_out, struct err *
             *ret_timed_out = true;
             return false;
         }
-        int64_t ms = LOOK_EVERY_MS, left = w->looked >= 0 ? ms_until(now, mono_add(w->looked_at, settle)) : ms;
+        int64_t ms = LOOK_EVERY_MS,
+                left = w->looked >= 0 ? ms_until(now, mono_add(w->looked_at, settle)) : ms;
         ms = left < ms ? left : ms;
         if (p->wait.us > 0 && ms_until(now, end) < ms)
             ms = ms_until(now, end);
@@ -237,7 +242,8 @@ static bool wait_for_files(struct watching *w, bool *ret_timed_out, struct err *
 static int by_change(const void *a, const void *b)
 {
     const struct found *x = a, *y = b;
-    return x->changed != y->changed ? (x->changed > y->changed) - (x->changed < y->changed) : str_cmp(x->path, y->path);
+    return x->changed != y->changed ? (x->changed > y->changed) - (x->changed < y->changed)
+                                    : str_cmp(x->path, y->path);
 }
 
 static struct str shown(struct watching *w, struct str path, struct arena *a)
@@ -334,7 +340,8 @@ static bool skip_existing(struct watching *w, struct err *err)
 
 static bool watch(struct watching *w, bool *ret_timed_out, struct err *err)
 {
-    if (!place_to_watch(w, err) || !mark_get(w, err) || !skip_existing(w, err) || !wait_for_files(w, ret_timed_out, err))
+    if (!place_to_watch(w, err) || !mark_get(w, err) || !skip_existing(w, err) ||
+        !wait_for_files(w, ret_timed_out, err))
         return false;
     qsort(w->v, w->n, sizeof w->v[0], by_change);
     // The next run takes what was cut off, those of the same moment once more.
@@ -351,7 +358,8 @@ bool file_watch(struct file_job *j, bool *ret_ended, struct err *err)
     w->looked = -1;
     arena_init(&w->names, NAMES_BUDGET);
     w->wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    w->events = inotify_init1(IN_NONBLOCK | IN_CLOEXEC); // −1 where there are too many: looks find files as well
+    w->events =
+        inotify_init1(IN_NONBLOCK | IN_CLOEXEC); // −1 where there are too many: looks find files as well
     must(w->wake >= 0);
     attempt_interruptible(j->a, wake, w);
     bool ok = watch(w, &timed_out, err);
@@ -362,7 +370,8 @@ bool file_watch(struct file_job *j, bool *ret_ended, struct err *err)
     mem_free(w);
     if (!timed_out)
         return ok;
-    attempt_timed_out(j->a, "no matching file came within %lld s", (long long)(j->params.wait.us / US_PER_S));
+    attempt_timed_out(j->a, "no matching file came within %g s",
+                      (double)j->params.wait.us / (double)US_PER_S);
     *ret_ended = true;
     return false;
 }
