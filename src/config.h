@@ -55,7 +55,7 @@ struct setting {
     const char *doc;          // sentences without a full stop at the end
 };
 
-enum { CONFIG_SETTINGS = 58 };
+enum { CONFIG_SETTINGS = 59 };
 extern const struct setting config_settings[CONFIG_SETTINGS];
 
 struct config {
@@ -88,6 +88,7 @@ struct config {
     int script_sandbox; // enum config_sandbox
     int64_t runner_threads, runner_blocking_threads, net_loops;
     struct str secrets_key; // absent = not given
+    bool core_dumps;
     struct strs files_roots;
     struct str mail_url, mail_user, mail_password, mail_from; // absent = not given
     struct strs egress_deny, egress_allow;

@@ -163,6 +163,8 @@ const struct setting config_settings[CONFIG_SETTINGS] = {
         "Key that secrets are encrypted with, the same on every node of a cluster: at least 32 characters by chance; "
         "\"new, old\" while secrets of an old one are carried over. Default: made once and kept in the data folder",
         .flags = CONFIG_SECRET),
+    ROW("core.dumps", CONFIG_BOOL, core_dumps, "false", 0, 0,
+        "Whether a crash may write the memory of the server, with keys and secrets in it, into a file"),
     ROW("files.roots", CONFIG_LIST, files_roots, "", 0, TEXT_MAX,
         "Folders below which jobs may read and write files. Default: the folder \"files\" in the data folder"),
     ROW("mail.url", CONFIG_STR, mail_url, NULL, 1, TEXT_MAX,

@@ -33,7 +33,7 @@ void attempt_fail(struct attempt *a, const char *error_class, const char *fmt, .
     va_list args;
     va_start(args, fmt);
     a->result.status = RUN_FAILED;
-    a->result.error_class = str_of(error_class);
+    a->result.error_class = a->secret_missing ? STR("SECRET_ERROR") : str_of(error_class);
     a->result.error_message = sentence(a, fmt, args);
     va_end(args);
     attempt_end(a);

@@ -144,6 +144,7 @@ struct reading {
     struct faults *faults;
 };
 
+static const struct template_names any_name;
 static bool has_template(struct str s) { return s.n >= 2 && memmem(s.p, s.n, "{{", 2) != NULL; }
 
 // The text of a value that holds a template: expanded, or checked and left.
@@ -153,7 +154,7 @@ static void fill(struct reading *r, json_t *holder, const char *key, struct str 
     struct one_text one = {text};
     if (!r->a) {
         struct str parent = {pointer.p, pointer.n};
-        template_check(&one_fields, &one, parent, r->faults);
+        template_check(&one_fields, &one, parent, &any_name, r->faults);
     } else if (database_text_expand(r->a, &text, &err)) {
         (void)json_object_set_new(holder, key, json_stringn(text.p, text.n));
     } else {

@@ -3,11 +3,9 @@
 #include "jobs/definitions.h"
 
 #include "base/mem.h"
-#include "jobs/mask.h"
 #include "jobs/payload.h"
 #include "jobs/runner.h"
-#include "jobs/services.h"
-#include "jobs/template.h"
+#include "model/parameter.h"
 
 struct definition {
     struct ulid job_id;
@@ -155,53 +153,13 @@ static bool parameters_default(struct attempt *a, struct faults *scratch, struct
     return parameters_fill(&p, a->inputs, &a->inputs, &a->arena, err);
 }
 
-// The secrets of an attempt: its memory is wiped, and what it says is masked.
-struct secret_use {
-    struct attempt *attempt;
-    bool failed;
-};
-
-static bool secret_get(void *ctx, struct str name, struct str *ret, struct arena *a, struct err *err)
+static bool templates_fill(struct attempt *a, struct faults *scratch, struct err *err)
 {
-    struct secret_use *u = ctx;
-    const struct job_services *s = u->attempt->env ? u->attempt->env->services : NULL;
-    a->wipe = true;
-    u->failed = true;
-    if (!s || !s->secret)
-        return ERR(err, ERR_UNAVAILABLE, "secret \"%.*s\": there are no secrets on this server", STR_ARG(name));
-    if (!s->secret(s->ctx, name, &u->attempt->job, ret, a, err))
-        return false;
-    if (!u->attempt->mask)
-        u->attempt->mask = mask_new();
-    if (!mask_add(u->attempt->mask, *ret))
-        return ERR(err, ERR_TOO_LARGE, "the job uses more than %d secrets", MASK_SECRETS_MAX);
-    u->failed = false;
-    return true;
+    return parameters_default(a, scratch, err) && attempt_expand(a, a->type->payload, a->payload, err);
 }
 
-static bool templates_fill(struct attempt *a, struct faults *scratch, const char **ret_class, struct err *err)
+bool definition_load(struct definitions *d, struct attempt *a, struct str text, struct err *err)
 {
-    json_t *inputs CLEANUP_JSON = NULL;
-    struct secret_use use = {.attempt = a};
-    if (!parameters_default(a, scratch, err))
-        return false;
-    if (a->inputs.n > 0 && !json_parse(a->inputs, &inputs, err))
-        return err_wrap(err, "the run's parameters");
-    struct template_values values = {
-        .run_id = a->run_id, .run_key = a->run_key, .job_id = a->job_id, .job_name = a->job.name,
-        .scheduled = a->scheduled, .attempt = a->number, .inputs = inputs,
-        .secret = secret_get, .secret_ctx = &use,
-    };
-    if (template_expand(a->type->payload, a->payload, &values, &a->arena, err))
-        return true;
-    if (use.failed)
-        *ret_class = "SECRET_ERROR";
-    return false;
-}
-
-bool definition_load(struct definitions *d, struct attempt *a, struct str text, const char **ret_class, struct err *err)
-{
-    *ret_class = "DEFINITION_ERROR";
     struct definition *e = map_get(&d->by_job, a->job_id);
     if (e && str_eq(e->text, text)) {
         d->hits++;
@@ -210,7 +168,7 @@ bool definition_load(struct definitions *d, struct attempt *a, struct str text, 
         a->type = e->type;
         if (!copy(&a->job, &a->payload, e->type, &e->job, e->payload, &a->arena))
             return ERR(err, ERR_TOO_LARGE, "the job's definition is too large");
-        return templates_fill(a, &d->faults, ret_class, err);
+        return templates_fill(a, &d->faults, err);
     }
     d->misses++;
     if (e)
@@ -218,5 +176,5 @@ bool definition_load(struct definitions *d, struct attempt *a, struct str text, 
     if (!payload_decode(a, text, &d->faults, err))
         return false;
     remember(d, a, text);
-    return templates_fill(a, &d->faults, ret_class, err);
+    return templates_fill(a, &d->faults, err);
 }

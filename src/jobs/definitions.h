@@ -31,9 +31,9 @@ struct definitions *definitions_new(size_t bytes_max);
 void definitions_free(struct definitions *d);
 
 // Fills a->job, a->type and a->payload from the text of a definition, templates expanded. ERR_CORRUPT: the text or
-// a field of it is bad; ERR_INVALID: unknown type, or a template that cannot be filled. *ret_class: the run's
-// class of failure. May wait for the store when the job uses secrets, which are never kept here.
-bool definition_load(struct definitions *d, struct attempt *a, struct str text, const char **ret_class, struct err *err)
+// a field of it is bad; ERR_INVALID: unknown type, or a template that cannot be filled. May wait for the store when
+// the job uses secrets, which are never kept here.
+bool definition_load(struct definitions *d, struct attempt *a, struct str text, struct err *err)
     __attribute__((warn_unused_result));
 
 #endif

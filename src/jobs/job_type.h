@@ -58,6 +58,7 @@ struct attempt {
     const struct clock *clock;
     // Set by the executor:
     struct mask *mask;  // hides its secrets in what it says; NULL: it has none
+    bool secret_missing; // one could not be had
     struct arena arena; // initialised by the engine with ATTEMPT_ARENA_BUDGET, released by it
     struct job job;     // decoded definition
     int64_t job_version;

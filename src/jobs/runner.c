@@ -175,6 +175,7 @@ static void runner_start(struct executor *x, struct attempt **v, size_t n)
         v[i]->executor_state = 0;
         v[i]->targets = NULL;
         v[i]->mask = NULL;
+        v[i]->secret_missing = false;
         v[i]->result = (struct attempt_result){.exit_code = FIELD_ABSENT};
         atomic_store(&v[i]->cancel, -1);
     }
@@ -206,9 +207,8 @@ static void attempt_begin(struct lane *l, struct attempt *a)
         attempt_fail(a, "LOAD_ERROR", "the job cannot be loaded: %s", err.text);
         return;
     }
-    const char *error_class;
-    if (!definition_load(l->definitions, a, definition, &error_class, &err)) {
-        attempt_fail(a, error_class, "%s", err.text);
+    if (!definition_load(l->definitions, a, definition, &err)) {
+        attempt_fail(a, "DEFINITION_ERROR", "%s", err.text);
         return;
     }
     a->started = clock_now(a->clock);

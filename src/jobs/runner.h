@@ -62,6 +62,11 @@ void attempt_log(struct attempt *a, int level, int stream, struct str message, s
 bool attempt_target(struct attempt *a, struct str target);
 // The failure that comes now means that the target could not be reached, whatever its class.
 void attempt_target_down(struct attempt *a);
+// Replaces the names in the text fields of *obj (template_expand) with the values of this attempt, the secrets of its
+// owner among them; for texts a type finds inside its payload, which itself is expanded already. May wait for the
+// store. When a secret cannot be had, the attempt fails with SECRET_ERROR, whatever class it is given.
+bool attempt_expand(struct attempt *a, const struct fields *t, void *obj, struct err *err)
+    __attribute__((warn_unused_result));
 // A text as it may leave the attempt: secrets replaced. The text itself when there are none, else one in the arena.
 struct str attempt_mask(struct attempt *a, struct str text);
 // Masks the result and forgets the secrets; for the runner.
