@@ -252,7 +252,7 @@ static void http_start(struct attempt *a)
     if (target.p && !attempt_target(a, target))
         return;
     if (c && !http_files_open(a, p, &c->files, &err)) {
-        attempt_fail(a, "FILE_ERROR", "%s", err.text);
+        attempt_fail(a, err.code == ERR_INVALID ? "DEFINITION_ERROR" : "FILE_ERROR", "%s", err.text);
         return;
     }
     if (!c || !request_make(a, p, c)) {

@@ -21,14 +21,15 @@ struct part {
 };
 #define T struct part
 static const struct field part_rows[] = {
-    FIELD_STR(T, name, "name", .flags = FIELD_REQUIRED, .min = 1, .max = NAME_CHARS_MAX,
+    FIELD_STR(T, name, "name", .flags = FIELD_REQUIRED | FIELD_NO_SECRETS, .min = 1, .max = NAME_CHARS_MAX,
               .doc = "Name in the form."),
-    FIELD_STR(T, value, "value", .max = JOB_PAYLOAD_MAX, .doc = "Text of the part."),
-    FIELD_STR(T, file, "file", .min = 1, .max = PATH_CHARS_MAX,
+    FIELD_STR(T, value, "value", .flags = FIELD_NO_SECRETS, .max = JOB_PAYLOAD_MAX, .doc = "Text of the part."),
+    FIELD_STR(T, file, "file", .flags = FIELD_NO_SECRETS, .min = 1, .max = PATH_CHARS_MAX,
               .doc = "File below files.roots to send instead."),
-    FIELD_STR(T, filename, "filename", .max = NAME_CHARS_MAX,
+    FIELD_STR(T, filename, "filename", .flags = FIELD_NO_SECRETS, .max = NAME_CHARS_MAX,
               .doc = "Name of the file as the service sees it."),
-    FIELD_STR(T, content_type, "contentType", .max = NAME_CHARS_MAX, .doc = "Media type of the part."),
+    FIELD_STR(T, content_type, "contentType", .flags = FIELD_NO_SECRETS, .max = NAME_CHARS_MAX,
+              .doc = "Media type of the part."),
 };
 #undef T
 static const struct fields part_fields =
@@ -73,6 +74,8 @@ static void part_check(const struct part *p, struct str pointer, struct faults *
     quoted_check(p->content_type, "contentType", pointer, faults);
 }
 
+static const struct template_names any_name;
+
 // The list decoded; faults are added, and NULL returned, for what is wrong.
 static struct part *parts_read(struct str multipart, struct str pointer, struct faults *faults,
                                struct arena *a, size_t *ret_n)
@@ -96,8 +99,10 @@ static struct part *parts_read(struct str multipart, struct str pointer, struct 
         struct str at = arena_fmt(faults->a, "%.*s/%zu", STR_ARG(pointer), i);
         if (!json_is_object(one))
             faults_add(faults, at, "must be an object");
-        else if (field_decode(&part_fields, one, FIELD_DECODE_STRICT, at, &v[i], a, faults))
+        else if (field_decode(&part_fields, one, FIELD_DECODE_STRICT, at, &v[i], a, faults)) {
+            template_check(&part_fields, &v[i], at, &any_name, faults);
             part_check(&v[i], at, faults);
+        }
     }
     *ret_n = json_array_size(list);
     return faults->n == before ? v : NULL;
@@ -193,13 +198,38 @@ static bool part_open(struct attempt *a, const struct part *p, struct http_part 
     return file_open(a, p->file, &ret->fd, &ret->size, err);
 }
 
+// Templates of the parts, and what they make of them checked again.
+static bool parts_expand(struct attempt *a, struct part *v, size_t n, struct faults *faults, struct err *err)
+{
+    json_t *inputs CLEANUP_JSON = NULL;
+    if (a->inputs.n > 0 && !json_parse(a->inputs, &inputs, err))
+        return err_wrap(err, "the run's parameters");
+    struct template_values values = {
+        .run_id = a->run_id,
+        .run_key = a->run_key,
+        .job_id = a->job_id,
+        .job_name = a->job.name,
+        .scheduled = a->scheduled,
+        .attempt = a->number,
+        .inputs = inputs,
+    };
+    for (size_t i = 0; i < n; i++) {
+        if (!template_expand(&part_fields, &v[i], &values, &a->arena, err))
+            return err_wrap(err, "multipart");
+        part_check(&v[i], arena_fmt(&a->arena, "multipart/%zu", i), faults);
+    }
+    return true;
+}
+
 static bool parts_open(struct attempt *a, struct str multipart, struct http_files *ret, struct err *err)
 {
     struct faults faults;
     size_t n = 0;
     faults_init(&faults, &a->arena);
     struct part *v = parts_read(multipart, STR("multipart"), &faults, &a->arena, &n);
-    if (!v)
+    if (v && !parts_expand(a, v, n, &faults, err))
+        return false;
+    if (faults.n > 0)
         return ERR(err, ERR_INVALID, "%.*s %.*s", STR_ARG(faults.v[0].pointer), STR_ARG(faults.v[0].detail));
     for (ret->parts_n = 0; ret->parts_n < n; ret->parts_n++)
         if (!part_open(a, &v[ret->parts_n], &ret->parts[ret->parts_n], err))

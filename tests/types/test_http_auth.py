@@ -402,10 +402,17 @@ def test_forms_carry_texts_and_files(server, service):
     assert b'filename="data.bin"' in parts[1] and b"application/x-test" in parts[1]
     assert parts[1].split(b"\r\n\r\n", 1)[1][:-2] == data
     assert b'filename="a.json"' in parts[2]
+    run = http_job(server, s.url, {"x": "é", "f": "data.bin"}, httpMethod="POST", multipart=[
+        {"name": "a", "value": "{{param.x}} of {{job.name}}"}, {"name": "b", "file": f"{server.root}/{{{{param.f}}}}"}])
+    assert run["status"] == "SUCCEEDED" and "é of http-".encode() in s.seen[-1]["body"] and data in s.seen[-1]["body"]
+    run = http_job(server, s.url, {"t": "a\r\nX: y"}, httpMethod="POST",
+                   multipart=[{"name": "a", "value": "", "contentType": "{{param.t}}"}])
+    assert run["errorClass"] == "DEFINITION_ERROR" and "line break" in run["errorMessage"]
+    seen = len(s.seen)  # templates that are no good never reach the service
     for file in ("/etc/passwd", f"{server.root}/missing"):
         run = http_job(server, s.url, httpMethod="POST", multipart=[{"name": "x", "file": file}])
         assert run["errorClass"] == "FILE_ERROR", run
-    assert len(s.seen) == 1
+    assert len(s.seen) == seen == 2
 
 
 @pytest.mark.parametrize("expected,body,good", [
@@ -533,6 +540,7 @@ def test_faults_are_told_at_save(server):
     for auth in ({"type": "OAUTH2", "tokenUrl": "gopher://x", "clientId": "a", "clientSecret": "b"},):
         assert set(refused(server, "HTTP", {"httpUrl": url, "auth": auth})) == {"/payload/auth/tokenUrl"}
     faults = refused(server, "HTTP", {"httpUrl": url, "httpMethod": "POST", "multipart": [
-        {"name": "a", "value": "x", "file": "/y"}, {"value": "x"}, {"name": "a\r\nX: y", "value": ""}, 7, {"name": "b", "file": "c"}]})
+        {"name": "a", "value": "x", "file": "/y"}, {"value": "x"}, {"name": "a\r\nX: y", "value": ""}, 7, {"name": "b", "file": "c"},
+        {"name": "c", "value": "{{secret.X}}"}, {"name": "d", "value": "{{nobody}}"}]})
     assert set(faults) == {"/payload/multipart/0", "/payload/multipart/1/name", "/payload/multipart/2/name",
-                           "/payload/multipart/3", "/payload/multipart/4/file"}, faults
+                           "/payload/multipart/3", "/payload/multipart/4/file", "/payload/multipart/5/value", "/payload/multipart/6/value"}, faults
