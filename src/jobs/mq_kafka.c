@@ -101,7 +101,8 @@ static bool take_one(struct mq *m, const struct kafka_message *k)
         .headers = k->headers, .key = k->key, .body = k->value, .too_large = k->too_large};
     msg.place =
         arena_fmt(&m->scratch, "%.*s-%d-%lld", STR_ARG(k->topic), (int)k->partition, (long long)k->offset);
-    msg.id = msg.place;
+    // With its time, because a topic that was deleted and made again counts from 0 again.
+    msg.id = arena_fmt(&m->scratch, "%.*s-%lld", STR_ARG(msg.place), (long long)k->at.us);
     return mq_take(m, &msg);
 }
 

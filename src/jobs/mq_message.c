@@ -185,12 +185,15 @@ static bool too_large(struct mq *m, const struct mq_message *msg)
     return mq_fail(m, "START_JOB_ERROR", "TOO_LARGE");
 }
 
+// The same whenever this job reads this message.
 static struct str key_of(struct mq *m, const struct mq_message *msg)
 {
+    char id[ULID_TEXT_MAX];
     if (msg->id.p)
-        return arena_fmt(&m->scratch, "%.*s %.*s", STR_ARG(m->p->queue), STR_ARG(msg->id));
-    char run[ULID_TEXT_MAX]; // it cannot be known again: another attempt starts the job once more
-    return arena_fmt(&m->scratch, "%s %lld", ulid_format(m->a->run_id, run), (long long)m->taken);
+        return arena_fmt(&m->scratch, "%s %.*s %.*s", ulid_format(m->a->job_id, id), STR_ARG(m->p->queue),
+                         STR_ARG(msg->id));
+    // It cannot be known again: another attempt starts the job once more.
+    return arena_fmt(&m->scratch, "%s %lld", ulid_format(m->a->run_id, id), (long long)m->taken);
 }
 
 bool mq_take_end(struct mq *m)

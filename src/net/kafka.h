@@ -37,7 +37,7 @@ struct kafka_options {
     struct str mechanism, username, password; // SASL: PLAIN, SCRAM-SHA-256, SCRAM-SHA-512
     struct str ca_file;  // PEM of the authorities; absent: the system's
     const _Atomic bool *stop; // set by another thread: waits end soon; NULL: never
-    const struct egress *egress; // judges the address of every connection, whatever a broker says its name is; NULL: all
+    const struct egress *egress; // judges the address of every connection, also those that brokers name; NULL: all
 };
 
 // Errors of these functions hold librdkafka's code in err.native.

@@ -81,7 +81,7 @@ def of_redis(store, **more):
 
 
 def of_kafka(broker, **more):
-    return {"type": "KAFKA", "bootstrapServers": broker.brokers, "waitSeconds": 2, **more}
+    return {"type": "KAFKA", "bootstrapServers": broker.brokers, "waitSeconds": 1, **more}
 
 
 def cancel(server, run_id):
@@ -344,6 +344,67 @@ def test_kafka_failures_have_their_classes(server, broker):
         failed(queue(server, operation, "q", {**good, "bootstrapServers": f"127.0.0.1:{free_port()}"}, **more),
                "CONNECTION_ERROR")
     failed(queue(server, "PURGE", "q", {**good, "bootstrapServers": "169.254.169.254:9092"}), "EGRESS_DENIED")
+
+
+# ---- handing over to another job ----
+
+def again(server, job):
+    """One more run of a job."""
+    answer = server.call("POST", f"/jobs/{job}:run-now", {})
+    assert answer.status == 202, answer.body
+    return end(server, answer.json["id"])
+
+
+def copying(server, store, stream, body):
+    """A job that adds its parameters to a stream, so that each start leaves a trace."""
+    return server.create(name=f"copy-to-{stream}", type="MESSAGE_QUEUE", schedule={"scheduleType": "MANUAL"},
+                         payload={"operationType": "PRODUCE", "queueName": stream, "messageBody": body,
+                                  "queueConfig": of_redis(store)})["id"]
+
+
+def consuming(server, queue_name, config):
+    return server.create(name=f"consume-{queue_name}", type="MESSAGE_QUEUE", schedule={"scheduleType": "MANUAL"},
+                         payload={"operationType": "CONSUME", "queueName": queue_name, "queueConfig": config})["id"]
+
+
+def bodies(store, stream):
+    lines = store.ask("XRANGE", stream, "-", "+").splitlines()
+    return sorted(lines[i + 1] for i, line in enumerate(lines) if line == "body")
+
+
+@pytest.mark.parametrize("name", ["store", "rabbit", "broker"])
+def test_each_message_starts_a_job_once(server, store, name, request):
+    target = request.getfixturevalue(name)
+    config = {"rabbit": of_rabbit, "store": of_redis, "broker": of_kafka}[name](target, group="starters", waitSeconds=1)
+    copies = f"copies:{name}"
+    job = copying(server, store, copies, "{{param.body}} of {{param.queue}}")
+    consumer = consuming(server, "handed", {**config, "startJob": job})
+    succeeded(queue(server, "PRODUCE", "handed", {**config, "createQueue": True}, messages=["a", "b"]))
+    succeeded(again(server, consumer))
+    wait_until(lambda: bodies(store, copies) == ["a of handed", "b of handed"], what="the started jobs")
+    if name == "store":  # all of it once more: nothing is started
+        store.ask("XGROUP", "SETID", "handed", "starters", "0")
+        assert output(succeeded(again(server, consumer))) == ["a", "b"]
+        assert len(server.runs(job)) == 2
+
+
+def test_a_batch_starts_one_job(server, store):
+    job = copying(server, store, "copies:batch", "{{param.count}}: {{param.messages}}")
+    succeeded(queue(server, "PRODUCE", "batched", of_redis(store), messages=["a", "b", "c"]))
+    succeeded(queue(server, "CONSUME", "batched", of_redis(store, startJob=job, startPer="BATCH")))
+    (text,) = wait_until(lambda: bodies(store, "copies:batch"), what="the started job")
+    count, messages = text.split(": ", 1)
+    assert count == "3" and [m["body"] for m in json.loads(messages)] == ["a", "b", "c"]
+
+
+def test_what_cannot_be_handed_over_is_not_acknowledged(server, store):
+    succeeded(queue(server, "PRODUCE", "unhanded", of_redis(store), messages=["a", "b"]))
+    config = of_redis(store, group="g", startJob="01JD0000000000000000000000")
+    failed(queue(server, "CONSUME", "unhanded", config), "START_JOB_ERROR", "does not exist")
+    assert store.ask("XPENDING", "unhanded", "g").splitlines()[0] != "0"
+    job = copying(server, store, "copies:unhanded", "{{param.body}}")
+    succeeded(queue(server, "CONSUME", "unhanded", {**config, "startJob": job}, batchSize=1))
+    wait_until(lambda: bodies(store, "copies:unhanded") == ["a"], what="the started job")
 
 
 # ---- all of them ----
