@@ -15,6 +15,7 @@
 #include "app/breaker.h"
 #include "app/cluster.h"
 #include "app/job_services.h"
+#include "app/report.h"
 #include "app/setup.h"
 #include "base/file.h"
 #include "base/procid.h"
@@ -195,6 +196,7 @@ static bool open_jobs(struct server *s, struct err *err)
     s->breakers = breakers_new(s->clock, s->store->exclusive ? NULL : &s->breaker_share);
     app_set_breakers(&s->app, s->breakers);
     app_job_services(&s->app, &s->job_services);
+    s->job_services.report = app_report;
     s->env = (struct job_env){.loops = s->loops,
                               .loop_count = s->n_loops,
                               .http = s->http,

@@ -106,7 +106,7 @@ static bool pages_walk(struct paging *p, struct err *err)
     return true;
 }
 
-bool app_report(struct app *app, const struct job *j, const struct report_query *q, struct report_sink *sink,
+bool app_report(void *app, const struct job *j, const struct report_query *q, struct report_sink *sink,
                 struct err *err)
 {
     static const enum action actions[] = {ACTION_RUN_READ, ACTION_JOB_READ, ACTION_DLQ_READ};

@@ -6,9 +6,9 @@
 #include "app/app.h"
 #include "jobs/report.h"
 
-// As job_services.report; of the job its id is enough. The owner must still be there and enabled: ERR_DENIED. Pages through the store; a run is
-// told to the sink once, those that are written meanwhile perhaps not.
-bool app_report(struct app *app, const struct job *j, const struct report_query *q, struct report_sink *sink,
+// job_services.report, with the app as its context; of the job its id is enough. The owner must still be there and
+// enabled: ERR_DENIED. Pages through the store; a run is told once, those that are written meanwhile perhaps not.
+bool app_report(void *app, const struct job *j, const struct report_query *q, struct report_sink *sink,
                 struct err *err) __attribute__((warn_unused_result));
 
 #endif

@@ -7,11 +7,12 @@
 
 #include <unistd.h>
 
+#include "base/file.h"
 #include "jobs/mail_template.h"
 #include "jobs/services.h"
 #include "jobs/template.h"
 
-enum { HOST_MAX = 64, RUN_HEADERS = 5, CONFIG_TEXT_MAX = 1024 };
+enum { HOST_MAX = 64, RUN_HEADERS = 5, CONFIG_TEXT_MAX = 1024, FOLDER_MODE = 0750 };
 
 #define T struct smtp_config
 static const struct field smtp_config_rows[] = {
@@ -149,7 +150,10 @@ bool mailing_roots_open(struct attempt *a, struct roots *ret, struct err *err)
     const struct job_settings *set = a->env->settings;
     struct str own = arena_fmt(&a->arena, "%.*s/files", STR_ARG(set ? set->data_dir : STR_NONE));
     struct strs paths = {&own, set && set->data_dir.n > 0 ? 1 : 0};
-    return roots_open(set && set->file_roots.n > 0 ? &set->file_roots : &paths, ret, &a->arena, err);
+    bool given = set && set->file_roots.n > 0;
+    if (!given && paths.n > 0 && (!own.p || !dir_make(own.p, FOLDER_MODE, err)))
+        return false;
+    return roots_open(given ? &set->file_roots : &paths, ret, &a->arena, err);
 }
 
 // ---- templates ----
@@ -236,12 +240,14 @@ static void fail_with(struct attempt *a, const struct mail_result *r)
     case MAIL_BAD_MESSAGE:
         attempt_fail(a, "DEFINITION_ERROR", "%s", r->sentence);
         break;
+    case MAIL_EGRESS_DENIED:
+        attempt_fail(a, "EGRESS_DENIED", "%s", r->sentence);
+        break;
     case MAIL_CLIENT_ERROR:
         attempt_fail(a, "INTERNAL_ERROR", "%s", r->sentence);
         break;
     case MAIL_CONNECTION_ERROR:
     case MAIL_TLS_ERROR:
-    case MAIL_EGRESS_DENIED:
         a->result.error_code = str_of(mail_error_names[r->error]);
         attempt_fail(a, "CONNECTION_ERROR", "%s", r->sentence);
         break;

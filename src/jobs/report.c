@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "base/sync.h"
+#include "jobs/database_link.h"
 #include "jobs/mail_template.h"
 #include "jobs/report_job.h"
 #include "jobs/services.h"
@@ -116,6 +117,20 @@ void report_settings_read(const struct report_payload *p, struct instant now, st
     *ret = s;
 }
 
+// The query, as far as it can be known without its database.
+static void check_query(const struct report_settings *s, struct str base, struct faults *faults, struct arena *scratch)
+{
+    struct query_text text;
+    struct err err;
+    int kind = -1;
+    if (s->database_url.n > 0)
+        database_url_check(s->database_url, arena_fmt(faults->a, "%.*s/parameters/databaseUrl", STR_ARG(base)), &kind,
+                           faults);
+    if (kind >= 0 && s->query.n > 0 && !template_uses(s->query, "") &&
+        !report_query_read(s->query, (enum query_kind)kind, &text, scratch, &err))
+        faults_add(faults, arena_fmt(faults->a, "%.*s/parameters/query", STR_ARG(base)), "%s", err.text);
+}
+
 static void report_check(const void *payload, struct str base, struct faults *faults, struct arena *scratch)
 {
     const struct report_payload *p = payload;
@@ -123,6 +138,8 @@ static void report_check(const void *payload, struct str base, struct faults *fa
     json_t *data CLEANUP_JSON = NULL;
     struct err err;
     report_settings_read(p, instant_s(DAYS_MAX * S_PER_DAY), &s, base, faults, scratch);
+    if (p->type == REPORT_OF_QUERY)
+        check_query(&s, base, faults, scratch);
     mailing_check_addresses(p->recipients, base, "recipients", faults, scratch);
     mailing_check_config(&p->smtp, base, faults, scratch);
     if (p->recipients.n == 0 && p->target_path.n == 0)
@@ -235,11 +252,8 @@ static void finish(struct report_run *r, bool ok)
         return;
     else if (r->err.code == ERR_TIMEOUT)
         attempt_timed_out(a, "%s", r->err.text);
-    else {
-        if (r->error_code)
-            a->result.error_code = arena_str(&a->arena, str_of(r->error_code));
+    else
         attempt_fail(a, r->error_class, "%s", r->err.text);
-    }
 }
 
 static void report_body(struct attempt *a)

@@ -3,6 +3,7 @@
 #ifndef JOBS_REPORT_JOB_H
 #define JOBS_REPORT_JOB_H
 
+#include "db/query.h"
 #include "document/document.h"
 #include "jobs/mailing.h"
 #include "jobs/report.h"
@@ -36,7 +37,7 @@ struct report_run {
     int64_t rows;      // of the first table
     bool cut;          // rows_max was reached
     struct err err;    // of what failed
-    const char *error_class, *error_code; // of what failed; error_code may be NULL
+    const char *error_class; // of what failed
     bool ended;        // the attempt has been ended already
 };
 
@@ -47,6 +48,9 @@ void report_settings_read(const struct report_payload *p, struct instant now, st
 // Writes the content into r->doc. False: r->err says why, or the attempt has ended.
 bool report_tables(struct report_run *r);
 bool report_query_table(struct report_run *r);
+// One statement that reads, or ERR_INVALID.
+bool report_query_read(struct str text, enum query_kind kind, struct query_text *ret, struct arena *a,
+                       struct err *err);
 
 // A file without a name, in the data folder.
 bool report_file_new(const struct attempt *a, int *ret_fd, struct err *err);

@@ -211,7 +211,7 @@ def test_egress_rules_hold_for_mail(tmp_path, post):
     try:
         made.login()
         run = attempt(made, "EMAIL", {"to": "ann@example.com", "subject": "s", "text": "t"})
-        assert (run["status"], run["errorClass"]) == ("FAILED", "CONNECTION_ERROR") and "egress" in run["errorMessage"], run
+        assert (run["status"], run["errorClass"]) == ("FAILED", "EGRESS_DENIED") and "egress" in run["errorMessage"], run
     finally:
         made.stop()
 

@@ -217,10 +217,13 @@ def test_queries_have_parameters_and_read_only(server, roots):
                   query="SELECT a, b, c, a AS a FROM t WHERE a >= :low ORDER BY a")
     assert table(path) == [{"a": 2, "b": None, "c": 1.5, "a_4": 2}, {"a": 3, "b": "x", "c": 2.5, "a_4": 3}]
     assert len(table(report(server, roots, "QUERY", "JSON", databaseUrl="sqlite:q.db", query="SELECT a FROM t", maxRows=2))) == 2
-    for query, word in (("DELETE FROM t", "reads"), ("SELECT 1; SELECT 2", "one statement"), ("SELECT :x", "\"x\"")):
-        run = attempt(server, "REPORT", {"reportType": "QUERY", "targetPath": "x.pdf",
-                                         "parameters": {"databaseUrl": "sqlite:q.db", "query": query}})
-        assert run["errorClass"] == "DEFINITION_ERROR" and word in run["errorMessage"], run
+    for query, word in (("DELETE FROM t", "reads"), ("SELECT 1; SELECT 2", "one statement"), ("SELECT 'x", "")):
+        faults = refused(server, "REPORT", {"reportType": "QUERY", "targetPath": "x.pdf",
+                                            "parameters": {"databaseUrl": "sqlite:q.db", "query": query}})
+        assert word in faults["/payload/parameters/query"]
+    run = attempt(server, "REPORT", {"reportType": "QUERY", "targetPath": "x.pdf",
+                                     "parameters": {"databaseUrl": "sqlite:q.db", "query": "SELECT :x"}})
+    assert run["errorClass"] == "DEFINITION_ERROR" and "\"x\"" in run["errorMessage"], run
     run = attempt(server, "REPORT", {"reportType": "QUERY", "targetPath": "x.pdf",
                                      "parameters": {"databaseUrl": "sqlite:q.db", "query": "SELECT nothing FROM t"}})
     assert (run["status"], run["errorClass"]) == ("FAILED", "DATABASE_ERROR"), run
