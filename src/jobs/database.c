@@ -92,7 +92,7 @@ static void database_check(const void *payload, struct str base, struct faults *
     struct err err;
     int kind;
     database_url_check(p->url, at(base, "databaseUrl", faults->a), &kind, faults);
-    bool params_fine = database_params_read(p->parameters, params_at, NULL, &params, scratch, faults);
+    bool params_fine = database_params_read(p->parameters, params_at, true, &params, scratch, faults);
     if (template_uses(p->query, "param."))
         faults_add(faults, query_at, "must not hold {{param.…}}, which would become SQL: write :name and give "
                    "\"name\": \"{{param.…}}\" in parameters");
@@ -130,7 +130,7 @@ static bool prepare(struct work *w)
         return database_link_refuse(&w->link, "DEFINITION_ERROR", "the query %s", err.text);
     statements_check(w->p, target.kind, &w->text, STR("query"), faults);
     if (!faults_any(faults) &&
-        database_params_read(w->p->parameters, STR("parameters"), a, &w->params, &a->arena, faults))
+        database_params_read(w->p->parameters, STR("parameters"), false, &w->params, &a->arena, faults))
         database_params_match(&w->params, &w->text, NULL, STR("parameters"), faults);
     return !faults_any(faults) || first_fault(w, faults);
 }

@@ -4,9 +4,6 @@
 
 #include <sodium.h>
 
-#include "jobs/runner.h"
-#include "jobs/template.h"
-
 enum { PARAMS_MAX = 1000, SHOWN_MAX = 64 };
 
 static const char *const type_words[] = {"int",   "float", "decimal", "text", "bool",      "bytes",
@@ -15,30 +12,6 @@ static const char *const type_words[] = {"int",   "float", "decimal", "text", "b
 static const enum query_type types[] = {QUERY_I64,   QUERY_F64,  QUERY_DECIMAL, QUERY_TEXT, QUERY_BOOL, QUERY_BYTES,
                                         QUERY_JSON,  QUERY_DATE, QUERY_TIME,    QUERY_TIMESTAMP, QUERY_I64,
                                         QUERY_TEXT,  QUERY_BOOL};
-
-// ---- templates ----
-
-struct one_text {
-    struct str text;
-};
-static const struct field one_rows[] = {FIELD_STR(struct one_text, text, "value", .doc = "A text.")};
-static const struct fields one_fields = FIELDS("OneText", struct one_text, one_rows, .doc = "A text.");
-
-bool database_text_expand(struct attempt *a, struct str *text, struct err *err)
-{
-    json_t *inputs CLEANUP_JSON = NULL;
-    struct one_text one = {*text};
-    if (a->inputs.n > 0 && !json_parse(a->inputs, &inputs, err))
-        return err_wrap(err, "the run's parameters");
-    struct template_values values = {
-        .run_id = a->run_id, .run_key = a->run_key, .job_id = a->job_id, .job_name = a->job.name,
-        .scheduled = a->scheduled, .attempt = a->number, .inputs = inputs,
-    };
-    if (!template_expand(&one_fields, &one, &values, &a->arena, err))
-        return false;
-    *text = one.text;
-    return true;
-}
 
 // ---- values ----
 
@@ -138,50 +111,25 @@ bool database_value_read(const json_t *json, struct query_value *ret, const char
 
 // ---- reading ----
 
-struct reading {
-    struct attempt *a; // NULL: templates stay
-    struct arena *arena;
-    struct faults *faults;
-};
-
-static const struct template_names any_name;
-static bool has_template(struct str s) { return s.n >= 2 && memmem(s.p, s.n, "{{", 2) != NULL; }
-
-// The text of a value that holds a template: expanded, or checked and left.
-static void fill(struct reading *r, json_t *holder, const char *key, struct str text, struct str pointer)
+static bool has_template(const json_t *v)
 {
-    struct err err;
-    struct one_text one = {text};
-    if (!r->a) {
-        struct str parent = {pointer.p, pointer.n};
-        template_check(&one_fields, &one, parent, &any_name, r->faults);
-    } else if (database_text_expand(r->a, &text, &err)) {
-        (void)json_object_set_new(holder, key, json_stringn(text.p, text.n));
-    } else {
-        faults_add(r->faults, pointer, "%s", err.text);
-    }
+    struct str s = json_str(v);
+    return s.n >= 2 && memmem(s.p, s.n, "{{", 2) != NULL;
 }
 
-static void read_one(struct reading *r, json_t *value, struct str pointer, struct database_param *ret)
+static void read_one(const json_t *value, struct str pointer, bool templates, struct database_param *ret,
+                     struct arena *arena, struct faults *faults)
 {
     const char *wrong;
-    json_t *holder CLEANUP_JSON = json_object();
-    (void)json_object_set(holder, "v", value);
-    struct str text = json_str(value), inner = json_str(json_object_get(value, "value"));
-    if (has_template(text))
-        fill(r, holder, "v", text, pointer);
-    else if (has_template(inner))
-        fill(r, value, "value", inner, pointer);
-    if (!r->a && has_template(inner))
+    if (templates && has_template(json_object_get(value, "value")))
         ret->v = (struct query_value){.type = QUERY_NULL}; // what it becomes is known when it runs
-    else if (!database_value_read(json_object_get(holder, "v"), &ret->v, &wrong, r->arena))
-        faults_add(r->faults, pointer, "%s", wrong);
+    else if (!database_value_read(value, &ret->v, &wrong, arena))
+        faults_add(faults, pointer, "%s", wrong);
 }
 
-bool database_params_read(struct str json, struct str pointer, struct attempt *a, struct database_params *ret,
+bool database_params_read(struct str json, struct str pointer, bool templates, struct database_params *ret,
                           struct arena *arena, struct faults *faults)
 {
-    struct reading r = {a, arena, faults};
     struct database_params p = {.n = 0};
     size_t i, before = faults->n;
     const char *key;
@@ -201,10 +149,10 @@ bool database_params_read(struct str json, struct str pointer, struct attempt *a
         return false;
     }
     json_array_foreach(root, i, v)
-        read_one(&r, v, arena_fmt(arena, "%.*s/%zu", STR_ARG(pointer), i), &p.v[p.n++]);
+        read_one(v, arena_fmt(arena, "%.*s/%zu", STR_ARG(pointer), i), templates, &p.v[p.n++], arena, faults);
     json_object_foreach(root, key, v) {
         p.v[p.n].name = arena_str(arena, str_of(key));
-        read_one(&r, v, arena_fmt(arena, "%.*s/%s", STR_ARG(pointer), key), &p.v[p.n++]);
+        read_one(v, arena_fmt(arena, "%.*s/%s", STR_ARG(pointer), key), templates, &p.v[p.n++], arena, faults);
     }
     *ret = p;
     return faults->n == before;

@@ -127,6 +127,26 @@ static struct str below(struct str base, struct str name, struct arena *a)
     return sbuf_str(&b);
 }
 
+static void value_check(const struct check *c, const struct field *f, const json_t *v, struct str pointer)
+{
+    size_t i;
+    const char *key;
+    json_t *inner;
+    text_check(c, f, json_str(v), pointer);
+    json_array_foreach(v, i, inner)
+        value_check(c, f, inner, arena_fmt(c->faults->a, "%.*s/%zu", STR_ARG(pointer), i));
+    json_object_foreach((json_t *)(uintptr_t)v, key, inner)
+        value_check(c, f, inner, below(pointer, str_of(key), c->faults->a));
+}
+
+static void json_check(const struct check *c, const struct field *f, struct str text, struct str pointer)
+{
+    json_t *v CLEANUP_JSON = NULL;
+    struct err unused; // what is no JSON was told by the field table
+    if (has_braces(text) && json_parse(text, &v, &unused))
+        value_check(c, f, v, pointer);
+}
+
 void template_check(const struct fields *t, const void *obj, struct str base, const struct template_names *names,
                     struct faults *faults)
 {
@@ -139,6 +159,8 @@ void template_check(const struct fields *t, const void *obj, struct str base, co
         const struct str_map *map = at;
         if (f->kind == FIELD_KIND_STR)
             text_check(&c, f, *(const struct str *)at, pointer);
+        if (f->kind == FIELD_KIND_JSON)
+            json_check(&c, f, *(const struct str *)at, pointer);
         for (size_t k = 0; f->kind == FIELD_KIND_STRS && k < list->n; k++)
             text_check(&c, f, list->v[k], arena_fmt(faults->a, "%.*s/%zu", STR_ARG(pointer), k));
         for (size_t k = 0; f->kind == FIELD_KIND_MAP && k < map->n; k++)
@@ -234,6 +256,63 @@ static bool text_expand(struct str *text, const struct template_values *v, struc
     return true;
 }
 
+static bool value_expand(json_t **v, const struct template_values *values, struct arena *a, struct err *err);
+static bool members_expand(json_t *v, const struct template_values *values, struct arena *a, struct err *err)
+{
+    bool ok = true;
+    const char *key;
+    void *next;
+    json_t *inner;
+    for (size_t i = 0; ok && json_is_array(v) && i < json_array_size(v); i++) {
+        inner = json_incref(json_array_get(v, i));
+        ok = value_expand(&inner, values, a, err);
+        (void)json_array_set_new(v, i, inner);
+    }
+    if (!json_is_object(v))
+        return ok;
+    json_object_foreach_safe(v, next, key, inner) {
+        inner = json_incref(inner);
+        ok = ok && value_expand(&inner, values, a, err);
+        (void)json_object_set_new(v, key, inner);
+    }
+    return ok;
+}
+
+// Takes the reference and gives one.
+static bool value_expand(json_t **v, const struct template_values *values, struct arena *a, struct err *err)
+{
+    if (!json_is_string(*v))
+        return members_expand(*v, values, a, err);
+    struct str text = json_str(*v);
+    if (!has_braces(text))
+        return true;
+    if (!text_expand(&text, values, a, err))
+        return false;
+    json_t *filled = json_stringn(text.p, text.n);
+    if (!filled)
+        return ERR(err, ERR_INVALID, "what is put into a text is not UTF-8");
+    json_decref(*v);
+    *v = filled;
+    return true;
+}
+
+// The texts inside of a JSON value; names of members stay.
+static bool json_expand(struct str *text, const struct template_values *values, struct arena *a, struct err *err)
+{
+    json_t *v CLEANUP_JSON = NULL;
+    struct sbuf out;
+    if (!has_braces(*text))
+        return true;
+    if (!json_parse(*text, &v, err) || !value_expand(&v, values, a, err))
+        return false;
+    sbuf_init(&out, a, 2 * TEMPLATE_TEXT_MAX);
+    json_write(v, &out);
+    if (!sbuf_ok(&out))
+        return ERR(err, ERR_TOO_LARGE, "a value grows past %d bytes by what is put into it", 2 * TEMPLATE_TEXT_MAX);
+    *text = sbuf_str(&out);
+    return true;
+}
+
 bool template_expand(const struct fields *t, void *obj, const struct template_values *v, struct arena *a,
                      struct err *err)
 {
@@ -245,6 +324,8 @@ bool template_expand(const struct fields *t, void *obj, const struct template_va
         const struct str_map *map = at;
         if (f->kind == FIELD_KIND_STR)
             ok = text_expand(at, v, a, err);
+        if (f->kind == FIELD_KIND_JSON)
+            ok = json_expand(at, v, a, err);
         for (size_t k = 0; ok && f->kind == FIELD_KIND_STRS && k < list->n; k++)
             ok = text_expand(&list->v[k], v, a, err);
         for (size_t k = 0; ok && f->kind == FIELD_KIND_MAP && k < map->n; k++)

@@ -4,7 +4,8 @@
 // Names: run.id run.key run.scheduledTime run.attempt job.id job.name param.NAME secret.NAME. "\{{" stands for a
 // plain "{{". Replaced text is never looked at again, so a value cannot smuggle a name in. Fields that others can see
 // while a run lasts (FIELD_NO_SECRETS) take no secrets. Values are put in as they are: quoting for JSON, URLs or
-// shells is not done here. Text fields are strings, lists of strings and the values of maps, nested objects included.
+// shells is not done here. Text fields are strings, lists of strings, the values of maps and the texts inside of
+// JSON values, nested objects included.
 #ifndef JOBS_TEMPLATE_H
 #define JOBS_TEMPLATE_H
 

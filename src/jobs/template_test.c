@@ -98,7 +98,7 @@ static void every_text_of_a_table_is_reached(void **state)
     struct str list[] = {STR("a"), STR("{{run.attempt}}")};
     struct str_pair map[] = {{STR("{{run.attempt}}"), STR("{{run.attempt}}")}};
     struct sample s = {.text = STR("{{run.attempt}}"), .list = {list, 2}, .map = {map, 1},
-                       .json = STR("\"{{run.attempt}}\""), .inner = {STR("{{run.attempt}}")}};
+                       .json = STR("{\"{{a}}\":[\"{{run.attempt}}\",{\"b\":\"x\\\"{{run.attempt}}\"}],\"n\":1.50}"), .inner = {STR("{{run.attempt}}")}};
     struct template_values v = values(NULL);
     struct err err;
     assert_true(template_expand(&sample_fields, &s, &v, &arena, &err));
@@ -107,7 +107,7 @@ static void every_text_of_a_table_is_reached(void **state)
     assert_true(str_is(s.list.v[1], "3"));
     assert_true(str_is(s.map.v[0].value, "3"));
     assert_true(str_is(s.map.v[0].key, "{{run.attempt}}")); // keys are not text
-    assert_true(str_is(s.json, "\"{{run.attempt}}\""));     // JSON is the type's own
+    assert_true(str_is(s.json, "{\"{{a}}\":[\"3\",{\"b\":\"x\\\"3\"}],\"n\":1.5}")); // texts, not names
     assert_true(str_is(s.inner.text, "3"));
 }
 
