@@ -362,3 +362,36 @@ bool query_statement_reads(const struct query_statement *s)
                                         "PRAGMA", NULL};
     return is_one_of(s->verb, verbs);
 }
+
+static void put_name(struct sbuf *b, enum query_kind kind, struct str name)
+{
+    char quote = kind == QUERY_MYSQL ? '`' : '"';
+    sbuf_putc(b, quote);
+    for (size_t i = 0; i < name.n; i++) {
+        if (name.p[i] == quote)
+            sbuf_putc(b, quote);
+        sbuf_putc(b, name.p[i]);
+    }
+    sbuf_putc(b, quote);
+}
+
+struct str query_text_in_order(struct str query, enum query_kind kind, struct str column, const char *after,
+                               bool by_position, struct arena *a)
+{
+    struct sbuf b;
+    query = str_trim(query);
+    while (query.n > 0 && query.p[query.n - 1] == ';')
+        query = str_trim(str_of_n(query.p, query.n - 1));
+    sbuf_init(&b, a, QUERY_TEXT_MAX);
+    sbuf_puts(&b, "SELECT * FROM (\n");
+    sbuf_put(&b, query);
+    sbuf_puts(&b, "\n) chronos_rows WHERE "); // on a line of its own: the query may end with a comment
+    put_name(&b, kind, column);
+    if (after)
+        sbuf_fmt(&b, " %s %s", after, by_position ? "?" : ":offset");
+    else
+        sbuf_puts(&b, " IS NOT NULL");
+    sbuf_puts(&b, " ORDER BY ");
+    put_name(&b, kind, column);
+    return sbuf_ok(&b) ? sbuf_str(&b) : STR_NONE;
+}

@@ -33,6 +33,11 @@ struct query_text {
 // ERR_INVALID: no statement, a quote or comment that does not end, both kinds of parameters, too much of something.
 bool query_text_read(struct str text, enum query_kind kind, struct query_text *ret, struct arena *a,
                      struct err *err) __attribute__((warn_unused_result));
+// The rows of a query (one statement that reads) in the order of one of its columns; with `after` (">" or ">=") only
+// those after the value of a parameter, which is :offset, or the last ? when the query has parameters by position.
+// Rows without a value in that column are left out.
+struct str query_text_in_order(struct str query, enum query_kind kind, struct str column, const char *after,
+                               bool by_position, struct arena *a);
 // Begins, ends or changes a transaction, which is not for a statement to do.
 bool query_statement_controls(const struct query_statement *s);
 // By its first word it only reads. What it really does the database knows.

@@ -151,11 +151,24 @@ static void transactions(void **state)
     assert_false(query_statement_reads(&writes));
 }
 
+static void order(void **state)
+{
+    (void)state;
+    struct str s = query_text_in_order(STR(" SELECT 1 -- x\n ; "), QUERY_POSTGRES, STR("a\"b"), ">=", false, &a);
+    assert_string_equal(s.p, "SELECT * FROM (\nSELECT 1 -- x\n) chronos_rows WHERE \"a\"\"b\" >= :offset ORDER BY "
+                             "\"a\"\"b\"");
+    s = query_text_in_order(STR("SELECT ?"), QUERY_MYSQL, STR("id"), ">", true, &a);
+    assert_string_equal(s.p, "SELECT * FROM (\nSELECT ?\n) chronos_rows WHERE `id` > ? ORDER BY `id`");
+    s = query_text_in_order(STR("SELECT 1"), QUERY_SQLITE, STR("id"), NULL, false, &a);
+    assert_string_equal(s.p, "SELECT * FROM (\nSELECT 1\n) chronos_rows WHERE \"id\" IS NOT NULL ORDER BY \"id\"");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(parameters), cmocka_unit_test(left_alone),   cmocka_unit_test(statements),
         cmocka_unit_test(refused),    cmocka_unit_test(transactions),
+        cmocka_unit_test(order),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
