@@ -5,8 +5,7 @@
 // librabbitmq is loaded when the first connection is made and stays behind this header. A connection belongs
 // to one thread; amqp_interrupt alone may be called by another. Every wait ends after `at_most`. After a
 // failure a connection is of no use any more. With TLS the library resolves the name itself: the address is
-// judged before and, with the connection made and before the sign-in, again; the TLS handshake is the one
-// wait that cannot be interrupted.
+// judged before and, with the connection made and before the sign-in, again.
 #ifndef NET_AMQP_H
 #define NET_AMQP_H
 

@@ -8,11 +8,14 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/library.h"
 #include "base/mem.h"
+#include "base/sync.h"
 #include "net/dial.h"
 
 enum { FRAME_BYTES = 128 * 1024, HEARTBEAT_S = 30, CLOSE_OK = 200, TEXT_MAX = 1024 };
@@ -175,16 +178,70 @@ static bool open_plain(struct amqp *q, const struct dial *d, struct err *err)
     return guard(q, fd, err);
 }
 
+// The library's handshake cannot be interrupted before it is over. A thread of its own makes it, and is left
+// behind with the connection when nobody waits for it any more.
+struct handshake {
+    _Atomic int users; // the thread and who waits for it
+    _Atomic bool wanted;
+    int done; // eventfd
+    amqp_connection_state_t state;
+    amqp_socket_t *socket;
+    char host[DIAL_HOST_MAX + 1];
+    int port, status;
+    struct timeval at_most;
+};
+
+static void handshake_drop(struct handshake *h)
+{
+    if (atomic_fetch_sub(&h->users, 1) > 1)
+        return;
+    if (!atomic_load(&h->wanted))
+        (void)amqp_lib.amqp_destroy_connection(h->state);
+    close(h->done);
+    mem_free(h);
+}
+
+static void *handshake_main(void *arg)
+{
+    struct handshake *h = arg;
+    h->status = amqp_lib.amqp_socket_open_noblock(h->socket, h->host, h->port, &h->at_most);
+    (void)eventfd_write(h->done, 1);
+    handshake_drop(h);
+    return NULL;
+}
+
+// Takes the connection away from q when it is given up.
+static bool handshake(struct amqp *q, amqp_socket_t *s, const struct dial *d, int *ret_status)
+{
+    struct handshake *h = mem_new(struct handshake);
+    *h = (struct handshake){.users = 2, .wanted = true, .state = q->state, .socket = s, .port = d->port};
+    h->at_most = timeval_of(q->options.at_most);
+    memcpy(h->host, d->host.p, d->host.n);
+    h->done = eventfd(0, EFD_CLOEXEC);
+    must(h->done >= 0);
+    must(pthread_detach(thread_start("handshake", handshake_main, h)) == 0);
+    struct pollfd p = {.fd = h->done, .events = POLLIN};
+    bool done = false;
+    while (!done && !atomic_load(&q->interrupted))
+        done = poll(&p, 1, DIAL_SLICE_MS) > 0;
+    if (done) {
+        *ret_status = h->status;
+    } else {
+        atomic_store(&h->wanted, false);
+        q->state = NULL;
+    }
+    handshake_drop(h);
+    return done;
+}
+
 static bool open_tls(struct amqp *q, const struct dial *d, struct err *err)
 {
-    char host[DIAL_HOST_MAX + 1], ca[TEXT_MAX], address[DIAL_ADDRESS_MAX];
+    char ca[TEXT_MAX], address[DIAL_ADDRESS_MAX];
     struct str file = q->options.ca_file.n ? q->options.ca_file : str_of(system_authorities);
-    if (!dial_address(d, address, err)) // judges the address, and the wait for it can be interrupted
+    if (!dial_address(d, address, err)) // judges the address
         return false;
     if (file.n >= sizeof ca)
         return ERR(err, ERR_INVALID, "the name of the file of authorities is too long");
-    memcpy(host, d->host.p, d->host.n);
-    host[d->host.n] = '\0';
     memcpy(ca, file.p, file.n);
     ca[file.n] = '\0';
     amqp_socket_t *s = amqp_lib.amqp_ssl_socket_new(q->state);
@@ -194,12 +251,14 @@ static bool open_tls(struct amqp *q, const struct dial *d, struct err *err)
                    ca);
     amqp_lib.amqp_ssl_socket_set_verify_peer(s, 1);
     amqp_lib.amqp_ssl_socket_set_verify_hostname(s, 1);
-    struct timeval tv = timeval_of(q->options.at_most);
-    int status = amqp_lib.amqp_socket_open_noblock(s, host, d->port, &tv);
+    int status = AMQP_STATUS_OK;
+    if (!handshake(q, s, d, &status))
+        return ERR(err, ERR_UNAVAILABLE, "rabbitmq: stopped while connecting");
     if (status != AMQP_STATUS_OK)
         return amqp_fail_status(q, status, "connect by TLS", err);
     if (!dial_peer_permitted(amqp_lib.amqp_get_sockfd(q->state), d->egress))
-        return ERR(err, ERR_DENIED, "the address of \"%s\" is refused by the egress guard", host);
+        return ERR(err, ERR_DENIED, "the address of \"%.*s\" is refused by the egress guard",
+                   STR_ARG(d->host));
     return guard(q, amqp_lib.amqp_get_sockfd(q->state), err);
 }
 

@@ -22,11 +22,33 @@ class Server(base.Server):
         super().__init__(folder)
         self.mapper = None
         self.mapper_port, self.between_nodes, self.witness_port = base.free_port(), base.free_port(), base.free_port()
+        self.tls_port = base.free_port()
+
+    @property
+    def authority(self):
+        return self.folder / "ca.pem"
+
+    def make_certificates(self):
+        def openssl(*words):
+            subprocess.run(["openssl", *words], check=True, capture_output=True, cwd=self.folder)
+
+        key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes")
+        openssl("req", "-x509", *key, "-days", "2", "-subj", "/CN=test authority", "-keyout", "ca.key", "-out", "ca.pem")
+        openssl("req", *key, "-subj", "/CN=localhost", "-keyout", "server.key", "-out", "server.csr")
+        (self.folder / "names").write_text("subjectAltName=DNS:localhost\n")
+        openssl("x509", "-req", "-in", "server.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days", "2",
+                "-extfile", "names", "-out", "server.pem")
 
     def prepare(self):
+        self.make_certificates()
         config = self.folder / "rabbitmq.conf"
         config.touch(0o600)
         config.write_text(f"""listeners.tcp.1 = 127.0.0.1:{self.port}
+listeners.ssl.1 = 127.0.0.1:{self.tls_port}
+ssl_options.cacertfile = {self.authority}
+ssl_options.certfile = {self.folder}/server.pem
+ssl_options.keyfile = {self.folder}/server.key
+ssl_options.verify = verify_none
 management.tcp.ip = 127.0.0.1
 management.tcp.port = {self.witness_port}
 default_user = {USER}

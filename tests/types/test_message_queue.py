@@ -190,6 +190,18 @@ def test_rabbitmq_failures_have_their_classes(server, rabbit):
     failed(queue(server, "PURGE", "q", {**good, "host": "169.254.169.254"}), "EGRESS_DENIED")
 
 
+def test_rabbitmq_over_tls_to_whom_it_believes(server, rabbit):
+    rabbit.declare("signed")
+    config = of_rabbit(rabbit, host="localhost", port=rabbit.tls_port, tls=True, caFile=str(rabbit.authority))
+    succeeded(queue(server, "PRODUCE", "signed", config, messageBody="x"))
+    assert len(rabbit.look("signed")) == 1
+    system = {key: value for key, value in config.items() if key != "caFile"}
+    failed(queue(server, "PRODUCE", "signed", system, messageBody="x"), "CONNECTION_ERROR")
+    failed(queue(server, "PRODUCE", "signed", {**config, "host": "127.0.0.1"}, messageBody="x"), "CONNECTION_ERROR")
+    failed(queue(server, "PRODUCE", "signed", {**config, "port": rabbit.port, "timeoutSeconds": 2}, messageBody="x"),
+           "CONNECTION_ERROR")
+
+
 # ---- Redis streams ----
 
 def test_redis_takes_consumes_and_acknowledges(server, store):
@@ -411,10 +423,11 @@ def test_what_cannot_be_handed_over_is_not_acknowledged(server, store):
 
 def systems(port):
     return [{"type": "RABBITMQ", "host": "127.0.0.1", "port": port}, {"type": "REDIS", "host": "127.0.0.1", "port": port},
-            {"type": "KAFKA", "bootstrapServers": f"127.0.0.1:{port}"}]
+            {"type": "KAFKA", "bootstrapServers": f"127.0.0.1:{port}"},
+            {"type": "RABBITMQ", "host": "127.0.0.1", "port": port, "tls": True}]
 
 
-@pytest.mark.parametrize("number", range(3))
+@pytest.mark.parametrize("number", range(4))
 def test_a_broker_that_never_answers_times_out(server, number):
     with Silent() as silent:
         config = {**systems(silent.port)[number], "timeoutSeconds": 1}
@@ -423,7 +436,7 @@ def test_a_broker_that_never_answers_times_out(server, number):
         failed(run, "TIMEOUT")
 
 
-@pytest.mark.parametrize("number", range(3))
+@pytest.mark.parametrize("number", range(4))
 def test_a_run_that_waits_for_a_broker_can_be_cancelled(server, number):
     for operation in ("PRODUCE", "CONSUME", "PURGE"):
         with Silent() as silent:
