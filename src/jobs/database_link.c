@@ -234,6 +234,7 @@ void database_url_check(struct str url, struct str pointer, int *ret_kind, struc
     struct err err;
     enum { CHECK_BUDGET = 64 * 1024 };
     *ret_kind = -1;
+    arena_init(&a, CHECK_BUDGET);
     if (url.n >= 2 && memmem(url.p, url.n, "{{", 2)) {
         static const struct {
             const char *start;
@@ -247,7 +248,6 @@ void database_url_check(struct str url, struct str pointer, int *ret_kind, struc
                 *ret_kind = (int)starts[i].kind;
         return;
     }
-    arena_init(&a, CHECK_BUDGET);
     if (query_target_parse(url, &t, &a, &err))
         *ret_kind = (int)t.kind;
     else
