@@ -36,6 +36,7 @@ struct archive_bounds {
 struct archive_target {
     struct place folder; // for archives; made when missing
     struct place single; // for one compressed file without a name
+    bool is_single;      // that is what it is, whatever its content looks like
     bool overwrite;
 };
 struct archive_totals {

@@ -34,8 +34,8 @@
     F(archive_read_open_fd)                                                                                  \
     F(archive_read_next_header)                                                                              \
     F(archive_read_data)                                                                                     \
+    F(archive_filter_code)                                                                                   \
     F(archive_filter_bytes)                                                                                  \
-    F(archive_format)                                                                                        \
     F(archive_error_string)                                                                                  \
     F(archive_errno)                                                                                         \
     F(archive_entry_new)                                                                                     \

@@ -28,14 +28,20 @@ static bool pack(enum archive_format f, const char *to)
     return ok && fresh_commit(&fresh, &world.err);
 }
 
-static bool unpack(const char *from, const struct archive_bounds *b, struct archive_totals *totals)
+static bool unpack_as(const char *from, bool single, const struct archive_bounds *b,
+                      struct archive_totals *totals)
 {
     struct place source = place(from);
-    struct archive_target to = {.folder = place("out"), .single = place("out/single")};
+    struct archive_target to = {.folder = place("out"), .single = place("out/single"), .is_single = single};
     struct stat st;
     CLEANUP(cleanup_fd) int fd = -1;
     return place_open_file(&source, &fd, &st, &world.err) &&
            archive_extract(fd, source.shown, &to, b, NULL, totals, &world.err);
+}
+
+static bool unpack(const char *from, const struct archive_bounds *b, struct archive_totals *totals)
+{
+    return unpack_as(from, false, b, totals);
 }
 
 static void every_format_comes_back(void **state)
@@ -47,9 +53,9 @@ static void every_format_comes_back(void **state)
         make_dir("root/in");
         make_file("root/in/ä b.txt", STR("some text, some text, some text"));
         assert_true(pack((enum archive_format)f, "packed"));
-        if (!unpack("packed", &wide, &t))
-            fail_msg("%s: %s", archive_format_names[f], world.err.text);
         bool single = archive_is_single((enum archive_format)f);
+        if (!unpack_as("packed", single, &wide, &t))
+            fail_msg("%s: %s", archive_format_names[f], world.err.text);
         assert_true(str_is(text_of(single ? "root/out/single" : "root/out/deep/ä b.txt"),
                            "some text, some text, some text"));
         assert_int_equal(t.files, 1);
@@ -129,6 +135,10 @@ static void damaged_archives_are_refused(void **state)
     make_file("root/cut", (struct str){whole.p, whole.n / 2});
     assert_false(unpack("cut", &wide, &t));
     assert_int_equal(world.err.code, ERR_CORRUPT);
+    make_file("root/plain", STR("no archive at all"));
+    assert_false(unpack("plain", &wide, &t));
+    assert_false(unpack_as("plain", true, &wide, &t));
+    assert_false(exists("root/out/single"));
 }
 
 int main(void)

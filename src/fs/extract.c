@@ -105,7 +105,10 @@ static bool entry_extract(struct extraction *x, struct archive_entry *e, struct 
 {
     struct place to;
     unsigned mode = archive_lib.archive_entry_perm(e) & PERMISSIONS;
-    if ((archive_lib.archive_format(x->archive) & ARCHIVE_FORMAT_BASE_MASK) == ARCHIVE_FORMAT_RAW)
+    if (x->to->is_single && archive_lib.archive_filter_code(x->archive, 0) == ARCHIVE_FILTER_NONE)
+        return ERR(err, ERR_CORRUPT, "\"%.*s\" is neither gzip nor zstd",
+                   (int)str_utf8_cut(x->shown, SHOWN_MAX), x->shown.p);
+    if (x->to->is_single)
         return file_extract(x, &x->to->single, 0, err);
     const char *name = archive_lib.archive_entry_pathname(e);
     arena_reset(&x->names);
@@ -130,11 +133,13 @@ static bool entries_extract(struct extraction *x, int fd, struct err *err)
 {
     struct archive_entry *e;
     struct archive *a = x->archive;
-    bool opened = archive_lib.archive_read_support_filter_gzip(a) == ARCHIVE_OK &&
+    // Zeros alone would be an empty tar, and a damaged zip would be plain bytes: each only where it is
+    // expected.
+    bool known = x->to->is_single ? archive_lib.archive_read_support_format_raw(a) == ARCHIVE_OK
+                                  : archive_lib.archive_read_support_format_zip(a) == ARCHIVE_OK &&
+                                        archive_lib.archive_read_support_format_tar(a) == ARCHIVE_OK;
+    bool opened = known && archive_lib.archive_read_support_filter_gzip(a) == ARCHIVE_OK &&
                   archive_lib.archive_read_support_filter_zstd(a) == ARCHIVE_OK &&
-                  archive_lib.archive_read_support_format_zip(a) == ARCHIVE_OK &&
-                  archive_lib.archive_read_support_format_tar(a) == ARCHIVE_OK &&
-                  archive_lib.archive_read_support_format_raw(a) == ARCHIVE_OK &&
                   archive_lib.archive_read_open_fd(a, fd, BLOCK) == ARCHIVE_OK;
     if (!opened)
         return unreadable(x, err);

@@ -162,8 +162,8 @@ bool file_extract(struct file_job *j, struct err *err)
     if (!place_find(&j->roots, j->p->target_path, &to.folder, &j->a->arena, err))
         return false;
     bool one = f >= 0 && archive_is_single((enum archive_format)f);
-    if (one ? !file_target(j, single, &to.single, err)
-            : !place_below(&to.folder, single, &to.single, &j->a->arena, err))
+    to.is_single = one;
+    if (one && !file_target(j, single, &to.single, err))
         return false;
     if (j->params.dry_run) {
         file_say(j, "would unpack \"%.*s\" to \"%.*s\"", STR_ARG(from.shown), STR_ARG(j->p->target_path));

@@ -217,6 +217,8 @@ static bool target_made(struct file_job *j, struct transfer *t, struct err *err)
     if (!place_make_dir(&t->to, err) || !place_open_dir(&t->to, &fd, err))
         return false;
     t->to_there = fstat(fd, &t->to_st) == 0;
+    j->own = t->to_st;
+    j->own_there = t->to_there && t->from->picks;
     return true;
 }
 

@@ -96,6 +96,8 @@ struct each {
 
 static bool excluded(const struct file_job *j, const struct tree_entry *e)
 {
+    if (j->own_there && e->st.st_ino == j->own.st_ino && e->st.st_dev == j->own.st_dev)
+        return true;
     return j->params.exclude.n > 0 && glob_any(&j->params.exclude, e->path);
 }
 

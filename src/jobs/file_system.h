@@ -60,6 +60,8 @@ struct file_job {
     struct fs_stop stop;
     struct arena scratch; // of one entry of a walk
     int64_t files, folders, bytes, skipped, said;
+    struct stat own;        // a folder that walks leave out, when own_there: where their result goes
+    bool own_there;
     const char *error_code; // of a failure that is no system error
 };
 
