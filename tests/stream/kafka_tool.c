@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // kafka_tool BROKERS consume TOPIC…: prints every message from the oldest on as a line of JSON, until it is ended.
 // kafka_tool BROKERS produce TOPIC:  sends lines of standard input, "key TAB value"; ends when all are acknowledged.
+// kafka_tool BROKERS create TOPIC name=value…: makes a topic of one partition with these settings.
 //
 // Written against librdkafka alone, so that a mistake of ours in src/net/kafka cannot hide itself.
 #include <jansson.h>
@@ -122,10 +123,35 @@ static int produce(rd_kafka_conf_t *conf, const char *topic)
     return failed ? 1 : 0;
 }
 
+static int create(rd_kafka_conf_t *conf, const char *topic, int n, char **settings)
+{
+    char text[256];
+    rd_kafka_t *rk = open_handle(RD_KAFKA_PRODUCER, conf);
+    rd_kafka_NewTopic_t *made = rd_kafka_NewTopic_new(topic, 1, 1, text, sizeof text);
+    for (int i = 0; i < n; i++) {
+        char *value = strchr(settings[i], '=');
+        *value = '\0';
+        rd_kafka_NewTopic_set_config(made, settings[i], value + 1);
+    }
+    rd_kafka_queue_t *queue = rd_kafka_queue_new(rk);
+    rd_kafka_CreateTopics(rk, &made, 1, NULL, queue);
+    rd_kafka_event_t *event = rd_kafka_queue_poll(queue, FLUSH_MS);
+    size_t results = 0;
+    const rd_kafka_topic_result_t **v =
+        event ? rd_kafka_CreateTopics_result_topics(rd_kafka_event_CreateTopics_result(event), &results) : NULL;
+    failed = results != 1 || rd_kafka_topic_result_error(v[0]) != RD_KAFKA_RESP_ERR_NO_ERROR;
+    if (event)
+        rd_kafka_event_destroy(event);
+    rd_kafka_queue_destroy(queue);
+    rd_kafka_NewTopic_destroy(made);
+    rd_kafka_destroy(rk);
+    return failed;
+}
+
 int main(int argc, char **argv)
 {
     if (argc < 4) {
-        fprintf(stderr, "usage: kafka_tool BROKERS consume|produce TOPIC\n");
+        fprintf(stderr, "usage: kafka_tool BROKERS consume|produce|create TOPIC\n");
         return 2;
     }
     signal(SIGTERM, on_signal);
@@ -133,5 +159,7 @@ int main(int argc, char **argv)
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
     set(conf, "bootstrap.servers", argv[1]);
     set(conf, "reconnect.backoff.max.ms", "500");
+    if (strcmp(argv[2], "create") == 0)
+        return create(conf, argv[3], argc - 4, argv + 4);
     return strcmp(argv[2], "consume") == 0 ? consume(conf, argc - 3, argv + 3) : produce(conf, argv[3]);
 }
