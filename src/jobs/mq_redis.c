@@ -22,7 +22,8 @@ struct stream {
     struct mq *m;
     struct redis_data *r;
     struct str key, group, consumer;
-    char (*ids)[ID_MAX]; // of what was taken
+    char (*ids)[ID_MAX]; // of what the server gave us, whether taken yet or not
+    int64_t given;
 };
 
 static bool fail(struct stream *s)
@@ -170,7 +171,8 @@ static bool make_group(struct stream *s)
 static bool take_entry(struct stream *s, const struct redis_value *entry)
 {
     struct mq *m = s->m;
-    if (entry->kind != REDIS_VALUE_LIST || entry->n != 2 || entry->v[0]->kind != REDIS_VALUE_TEXT)
+    bool whole = entry->kind == REDIS_VALUE_LIST && entry->n == 2 && entry->v[0]->kind == REDIS_VALUE_TEXT;
+    if (!whole || m->taken >= m->p->batch_size)
         return ERR(&m->err, ERR_CONFLICT, "redis: the answer is none of a stream") ||
                mq_fail(m, "BROKER_ERROR", "BAD_ANSWER");
     const struct redis_value *fields = entry->v[1];
@@ -188,13 +190,17 @@ static bool take_entry(struct stream *s, const struct redis_value *entry)
         if (str_is(name, "messageGroupId"))
             msg.key = value;
     }
-    (void)snprintf(s->ids[m->taken], ID_MAX, "%.*s", STR_ARG(id));
     return mq_take(m, &msg);
 }
 
 static bool take_entries(struct stream *s, const struct redis_value *list, size_t *ret_n)
 {
     *ret_n = list->kind == REDIS_VALUE_LIST ? list->n : 0;
+    for (size_t i = 0; i < *ret_n && s->given < s->m->p->batch_size; i++) {
+        const struct redis_value *entry = list->v[i];
+        struct str id = entry->kind == REDIS_VALUE_LIST && entry->n > 0 ? entry->v[0]->text : STR_NONE;
+        (void)snprintf(s->ids[s->given++], ID_MAX, "%.*s", STR_ARG(id));
+    }
     for (size_t i = 0; i < *ret_n; i++)
         if (!take_entry(s, list->v[i]))
             return false;
@@ -290,10 +296,10 @@ static void give_back(struct stream *s)
     struct err ignored;
     size_t n;
     struct str old = number(m, visibility_ms(m));
-    if (m->safe == m->taken)
+    if (m->safe == s->given)
         return;
     arena_reset(&m->scratch);
-    for (int64_t i = m->safe; i < m->taken; i++)
+    for (int64_t i = m->safe; i < s->given; i++)
         REDIS_DATA_PUT(s->r, STR("XCLAIM"), s->key, s->group, s->consumer, STR("0"), str_of(s->ids[i]),
                        STR("IDLE"), old, STR("JUSTID"));
     if (!redis_data_run(s->r, (struct duration){0}, &unused, &n, &m->scratch, &ignored))
