@@ -33,7 +33,7 @@ struct thing {
     struct instant at;
     struct ulid id;
     struct strs tags;
-    struct str_map env;
+    struct str_map env, wishes;
     struct retry retry;
 };
 static const struct field thing_rows[] = {
@@ -54,6 +54,7 @@ static const struct field thing_rows[] = {
     FIELD_ID(struct thing, id, "id"),
     FIELD_STRS(struct thing, tags, "tags", .max = 3),
     FIELD_MAP(struct thing, env, "env", .max = 4),
+    FIELD_MAP(struct thing, wishes, "wishes", .flags = FIELD_NESTED),
     FIELD_OBJECT(struct thing, retry, "retry", struct retry, &retry_fields),
 };
 static const struct fields thing_fields = FIELDS("Thing", struct thing, thing_rows);
@@ -125,6 +126,14 @@ static void every_kind_is_taken(void **state)
     assert_true(thing.env.n == 3 && str_is(thing.env.v[0].key, "A") && str_is(thing.env.v[1].value, "2"));
     assert_true(str_is(thing.env.v[2].value, "true"));
     assert_true(thing.retry.limit == 10 && str_is(thing.retry.reason, "why"));
+}
+
+static void maps_take_lists_and_objects_where_the_row_says_so(void **state)
+{
+    (void)state;
+    assert_true(decode("{\"name\":\"x\",\"wishes\":{\"a\":[\"b\", 1],\"c\":{\"d\":\"e\"},\"f\":2}}", FIELD_DECODE_STRICT));
+    assert_true(thing.wishes.n == 3 && str_is(thing.wishes.v[0].value, "[\"b\",1]"));
+    assert_true(str_is(thing.wishes.v[1].value, "{\"d\":\"e\"}") && str_is(thing.wishes.v[2].value, "2"));
 }
 
 static void empty_lists_differ_from_absent_ones(void **state)
@@ -287,6 +296,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(defaults_fill_every_member),
         cmocka_unit_test(every_kind_is_taken),
+        cmocka_unit_test(maps_take_lists_and_objects_where_the_row_says_so),
         cmocka_unit_test(empty_lists_differ_from_absent_ones),
         cmocka_unit_test(null_means_absent),
         cmocka_unit_test(each_fault_names_its_place_and_the_remedy),
