@@ -55,7 +55,7 @@ static struct str examples_of(const struct job_type *t, struct arena *a)
 
 static struct strs classes_of(const struct job_type *t, struct arena *a)
 {
-    static const char *const of_all[] = {"TIMEOUT",    "LOST",           "DEFINITION_ERROR",
+    static const char *const of_all[] = {"TIMEOUT",    "LOST",           "DEFINITION_ERROR", "SECRET_ERROR",
                                          "LOAD_ERROR", "INTERNAL_ERROR", NULL};
     const char *const *lists[] = {t->failure_classes, of_all};
     struct strs all = {.v = arena_new_array(a, struct str, CLASSES_MAX)};
