@@ -3,6 +3,7 @@
 #include "engine/batch.h"
 
 #include "base/mem.h"
+#include "model/chain.h"
 
 enum {
     BATCH_ARENA_BUDGET = 64 * 1024 * 1024,
@@ -10,6 +11,9 @@ enum {
     LOG_BYTES_MAX = 2 * 1024 * 1024, // and their text
     CHANGES_PER_ROW = 3,
 };
+
+// Of finishes, and of the runs they start: the last finish may start CHAIN_LINKS_MAX beyond.
+static size_t changes_max(const struct batch *b) { return (CHANGES_PER_ROW + 1) * b->max + CHAIN_LINKS_MAX; }
 
 void batch_init(struct batch *b, size_t max)
 {
@@ -22,7 +26,7 @@ void batch_init(struct batch *b, size_t max)
     b->started = mem_array(max, sizeof(struct task **));
     b->claimed = mem_array(max, sizeof(struct task *));
     b->finished = mem_array(max, sizeof(struct task *));
-    b->changes = mem_array(max, CHANGES_PER_ROW * sizeof(struct change));
+    b->changes = mem_array(changes_max(b), sizeof(struct change));
     b->flush.changes = b->changes;
 }
 
@@ -46,7 +50,7 @@ void batch_clear(struct batch *b)
     b->flush.node_token = 0;
     b->flush.logs = NULL;
     b->logs = NULL;
-    b->rows = 0;
+    b->rows = b->starts = 0;
     arena_reset(&b->arena);
 }
 
@@ -63,7 +67,7 @@ bool batch_open(const struct batch *b)
 
 bool batch_open_finishes(const struct batch *b)
 {
-    return b->flush.n_finishes < b->max;
+    return b->flush.n_finishes < b->max && b->starts < b->max;
 }
 
 struct fire *batch_fire(struct batch *b, struct entry *p, size_t runs_max)
@@ -113,7 +117,7 @@ struct finish *batch_finish(struct batch *b, struct task *t)
 
 void batch_change(struct batch *b, enum change_kind kind, struct ulid subject)
 {
-    must(b->flush.n_changes < CHANGES_PER_ROW * b->max);
+    must(b->flush.n_changes < changes_max(b));
     b->changes[b->flush.n_changes++] = (struct change){.kind = (int)kind, .subject = subject};
 }
 

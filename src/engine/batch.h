@@ -13,6 +13,7 @@ struct batch {
     struct arena arena;
     struct flush flush;
     size_t max;               // fires, claims, finishes: each at most so many
+    size_t starts;            // runs of other jobs, started by finishes: closed to more finishes beyond max
     size_t rows_max, rows;    // runs written by fires: closed to more plans beyond
     // About each row, in the order of flush.fires, claims, finishes:
     struct entry **planned;
@@ -37,7 +38,7 @@ struct run *batch_fire_run(struct batch *b, const struct run *r, struct task *ta
 // The next claim or finish; the run row is zeroed. NULL when the arena is used up.
 struct claim *batch_claim(struct batch *b, struct task *t);
 struct finish *batch_finish(struct batch *b, struct task *t);
-// Tells other nodes, at most once or twice for each finish.
+// Tells other nodes, at most three times for each finish and once for each run that it starts.
 void batch_change(struct batch *b, enum change_kind kind, struct ulid subject);
 // Takes the next lines of the log within bounds of count and bytes.
 void batch_logs(struct batch *b, struct log_buffer *logs);

@@ -13,6 +13,7 @@ struct background {
     bool gone;
     struct retry_policy policy;
     struct str job_name, definition;
+    struct str on_failure;
     int64_t version;
 };
 
@@ -51,6 +52,7 @@ static void background_decode(struct background *b, struct arena *a)
         (void)field_decode(&job_fields, doc, FIELD_DECODE_STORED, STR(""), &job, a, faults);
         b->policy = job.retry_policy;
         b->job_name = job.name;
+        b->on_failure = job.on_failure;
     }
     json_decref(doc);
 }
@@ -62,6 +64,7 @@ static bool background_find(struct engine *e, const struct task *t, struct backg
     if (t->attempt_ref && !t->given_up && t->load == LOAD_DONE) {
         b.policy = t->attempt_ref->job.retry_policy;
         b.job_name = t->attempt_ref->job.name;
+        b.on_failure = t->attempt_ref->job.on_failure;
         b.definition = t->definition;
         b.version = t->definition_version;
     } else if (!b.gone) {
@@ -123,6 +126,10 @@ bool closing_decide(struct engine *e, struct task *t, struct closing *ret, struc
     struct closing c = {.then = CLOSE_DONE, .retry_due = INSTANT_NEVER};
     struct background b;
     result_correct(t);
+    if (t->result.status == RUN_SUCCEEDED && t->attempt_ref && !t->given_up) {
+        c.chain = t->attempt_ref->job.on_success;
+        c.job_name = t->attempt_ref->job.name;
+    }
     if (run_status_failed(t->result.status)) {
         if (!background_find(e, t, &b, err))
             return false;
@@ -138,6 +145,8 @@ bool closing_decide(struct engine *e, struct task *t, struct closing *ret, struc
             c.job_name = b.job_name;
             c.definition = b.definition;
             c.version = b.version;
+            if (c.then == CLOSE_DEAD)
+                c.chain = b.on_failure;
         }
     }
     *ret = c;

@@ -12,8 +12,11 @@ struct closing {
     struct instant retry_due; // RETRY
     // DEAD:
     struct str reason;
-    struct str job_name, definition; // absent when it could not be read
+    struct str definition; // absent when it could not be read
     int64_t version;
+    struct str job_name; // when DEAD or with a chain
+    // Nothing more or DEAD: onSuccess or onFailure of the job; absent: none.
+    struct str chain;
 };
 
 // Corrects the result first (handed back, job deleted, definition not readable), then decides. Strings live in the

@@ -5,6 +5,7 @@
 //   engine.c   what a tick does            poke.c     takes in what others changed
 //   plan.c     due plans → fires           claim.c    queued runs → claims; the concurrency rule
 //   finish.c   results → finishes          flush.c    one transaction, and acting on its flags
+//   chain.c    ends → runs of other jobs
 //   unknown.c  a commit nobody knows of    dispatch.c attempts → executor; deadlines
 //   recover.c  start-up                    sink.c     what attempts call, on the executor's threads
 //   rezone.c   time zone data changed   share.c    which jobs are ours, and until when

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Ended runs → finishes: what the result means, whether the occurrence is tried again, or becomes a dead letter.
+#include "engine/chain.h"
 #include "engine/closing.h"
 #include "engine/core.h"
 #include "engine/meters.h"
@@ -133,10 +134,17 @@ static bool finish_build(struct engine *e, struct task *t)
     struct dead_letter *dead = NULL;
     bool full = c.then == CLOSE_RETRY ? !(retry = retry_row(e, t, c.retry_due))
                                       : c.then == CLOSE_DEAD && !(dead = dead_letter_row(e, t, &c));
+    struct run row, *starts = NULL;
+    size_t n_starts = 0;
+    finish_row(e, t, &row);
+    full = full || !chain_make(e, t, &row, &c, &starts, &n_starts);
     struct finish *f = full ? NULL : batch_finish(e->ends.batch, t);
     if (!f)
         return false;
-    finish_row(e, t, f->run);
+    *f->run = row;
+    f->starts = starts;
+    f->n_starts = n_starts;
+    e->ends.batch->starts += n_starts;
     f->retry = retry;
     f->dead = dead;
     if (!retry)
@@ -182,6 +190,7 @@ void finish_act(struct engine *e, struct finish *f, struct task *t, struct momen
             retry_take(e, p, f->retry, now);
         if (f->dead)
             meter_dead_letter();
+        chain_act(e, f, now);
         if (!instant_is_never(f->plan_next) && instant_is_never(p->next_fire))
             p->next_fire = f->plan_next;
     } else if (t->token != 0) {

@@ -248,6 +248,8 @@ struct mono share_deadline(const struct engine *e)
 
 void share_tell(struct engine *e, const struct finish *f, const struct entry *p)
 {
+    for (size_t i = 0; e->share.clustered && i < f->n_starts; i++)
+        batch_change(e->ends.batch, CHANGE_RUN, f->starts[i].id); // by whoever its job belongs to then
     if (!p->foreign)
         return;
     batch_change(e->ends.batch, CHANGE_RUN, f->run->id);

@@ -82,6 +82,7 @@ static bool finish_resolve(struct engine *e, struct batch *b, struct finish *f, 
     if (open)
         task_queue_push(&e->ended, TAKE(*t));
     f->ret_recorded = found && !open && ended_by(&row, f->run);
+    f->ret_started = UINT32_MAX; // a run that is not there shows when it is claimed
     return true;
 }
 

@@ -79,9 +79,39 @@ struct loop *attempt_loop(const struct attempt *a)
     return a->env->loop_count ? a->env->loops[attempt_lane(a)] : NULL;
 }
 
+static bool starts_others(const struct attempt *a) { return a->job.on_success.n > 0 || a->job.on_failure.n > 0; }
+
+void attempt_output(struct attempt *a, struct str text)
+{
+    if (!starts_others(a))
+        return;
+    text = attempt_mask(a, text);
+    size_t n = text.n < ATTEMPT_OUTPUT_MAX ? text.n : ATTEMPT_OUTPUT_MAX;
+    a->result.output = arena_str(&a->arena, (struct str){text.p, str_utf8_cut(text, n)});
+}
+
+// Lines of standard output, as many as fit.
+static void output_add(struct attempt *a, int stream, struct str line)
+{
+    if (stream != STREAM_STDOUT || !starts_others(a))
+        return;
+    struct str *out = &a->result.output;
+    char *at = out->p ? (char *)out->p : arena_alloc(&a->arena, ATTEMPT_OUTPUT_MAX);
+    if (!at)
+        return;
+    out->p = at;
+    size_t room = ATTEMPT_OUTPUT_MAX - out->n;
+    if (room < line.n + 1)
+        return;
+    memcpy(at + out->n, line.p, line.n);
+    at[out->n + line.n] = '\n';
+    out->n += line.n + 1;
+}
+
 void attempt_log(struct attempt *a, int level, int stream, struct str message, struct str context)
 {
     if (!a->mask) {
+        output_add(a, stream, message);
         a->sink->log(a->sink, a, level, stream, message, context);
         return;
     }
@@ -89,6 +119,7 @@ void attempt_log(struct attempt *a, int level, int stream, struct str message, s
     sbuf_init(&masked, NULL, MASKED_MAX);
     sbuf_init(&also, NULL, MASKED_MAX);
     message = mask_text(a->mask, stream, message, &masked);
+    output_add(a, stream, message);
     a->sink->log(a->sink, a, level, stream, message, mask_text(a->mask, -1, context, &also));
 }
 

@@ -26,6 +26,7 @@ struct attempt_result {
     struct str error_message;    // one sentence
     int64_t exit_code;           // FIELD_ABSENT = none
     struct duration retry_after; // the target asked to wait this long; 0 = no word
+    struct str output;           // {{run.output}} of jobs that this end starts; kept only when there are some
 };
 
 // What the engine offers an attempt. All functions are thread-safe and copy what they are given.

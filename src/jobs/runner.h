@@ -71,6 +71,9 @@ bool attempt_expand(struct attempt *a, const struct fields *t, void *obj, struct
 struct str attempt_mask(struct attempt *a, struct str text);
 // Masks the result and forgets the secrets; for the runner.
 void attempt_unmask(struct attempt *a);
+// What {{run.output}} of jobs that this end starts stands for, its beginning; lines of standard output otherwise.
+enum { ATTEMPT_OUTPUT_MAX = 16 * 1024 };
+void attempt_output(struct attempt *a, struct str text);
 // The result is filled: gives the attempt back. attempt_succeed and its like end with it.
 void attempt_end(struct attempt *a);
 // Ends it as TIMED_OUT by a limit of the type's own.

@@ -2,6 +2,7 @@
 // Field tables of jobs and retry policies, and the rules that one job alone can break.
 #include "model/job.h"
 
+#include "model/chain.h"
 #include "model/parameter.h"
 
 const char *const priority_names[] = {"LOW", "MEDIUM", "HIGH", "CRITICAL", NULL};
@@ -57,6 +58,10 @@ static const struct field job_rows[] = {
     FIELD_ENUM(T, concurrency_policy, "concurrencyPolicy", concurrency_names,
                FIELD_DEFAULT(CONCURRENCY_ALLOW),
                .doc = "What happens when the job is due while a run of it is active."),
+    FIELD_JSON(T, on_success, "onSuccess", .max = CHAIN_BYTES_MAX,
+               .doc = "Jobs that a success starts: [{\"job\": id, \"parameters\": {name: text}}], at most 16."),
+    FIELD_JSON(T, on_failure, "onFailure", .max = CHAIN_BYTES_MAX,
+               .doc = "Jobs that are started when the last attempt has failed, as onSuccess."),
     FIELD_ID(T, owner_id, "ownerId", .flags = FIELD_READ_ONLY, .doc = "User who owns the job."),
     FIELD_ENUM(T, status, "status", job_status_names, .flags = FIELD_READ_ONLY | FIELD_INDEXED,
                FIELD_DEFAULT(JOB_PENDING), .doc = "What the job is doing now."),
@@ -105,6 +110,8 @@ void job_check(const struct job *j, struct faults *f)
     schedule_check(&j->schedule, STR("/schedule"), f);
     check_words(&j->tags, TAG_MAX, "/tags", f);
     check_words(&j->retry_policy.retry_on, TAG_MAX, "/retryPolicy/retryOn", f);
+    chain_check(j->on_success, STR("/onSuccess"), j->id, f);
+    chain_check(j->on_failure, STR("/onFailure"), j->id, f);
     const struct retry_policy *r = &j->retry_policy;
     if (r->backoff_strategy == BACKOFF_EXPONENTIAL && r->max_backoff_seconds < r->backoff_seconds)
         faults_add(f, STR("/retryPolicy/maxBackoffSeconds"), "must not be less than backoffSeconds");

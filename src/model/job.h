@@ -63,6 +63,7 @@ struct job {
     struct retry_policy retry_policy;
     int64_t timeout_seconds; // per attempt
     int concurrency_policy;
+    struct str on_success, on_failure; // lists of model/chain.h, as JSON; absent: none
     // In answers only:
     struct ulid owner_id;
     int status; // enum job_status

@@ -7,7 +7,7 @@
 const char *const run_status_names[] = {"QUEUED",    "RUNNING", "SUCCEEDED", "FAILED", "TIMED_OUT",
                                         "CANCELLED", "LOST",    "SKIPPED",   "MISSED", NULL};
 const char *const run_outcome_names[] = {"SUCCESS", "FAILURE", NULL};
-const char *const run_trigger_names[] = {"SCHEDULE", "MANUAL", "API", "RETRY", "REPLAY", "CATCH_UP", NULL};
+const char *const run_trigger_names[] = {"SCHEDULE", "MANUAL", "API", "RETRY", "REPLAY", "CATCH_UP", "CHAIN", NULL};
 const char *const log_severity_names[] = {"DEBUG", "INFO", "WARN", "ERROR", NULL};
 const char *const log_stream_names[] = {"system", "stdout", "stderr", NULL};
 

@@ -27,7 +27,8 @@ enum run_trigger {
     TRIGGER_API,
     TRIGGER_RETRY,
     TRIGGER_REPLAY,
-    TRIGGER_CATCH_UP
+    TRIGGER_CATCH_UP,
+    TRIGGER_CHAIN
 };
 
 extern const char *const run_status_names[], *const run_outcome_names[], *const run_trigger_names[];

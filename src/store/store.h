@@ -41,12 +41,17 @@ struct claim {
 };
 // Ends a RUNNING run if it still carries the token; token 0 (nobody's) ends a QUEUED run instead, which is
 // how the concurrency rule skips one. In the same transaction: the next attempt (a QUEUED run in the same
-// chain), the dead letter, and for anchor END the plan's next fire. Fires are applied first, then claims,
-// then finishes.
+// chain), the dead letter, runs of other jobs that it starts, and for anchor END the plan's next fire. Fires
+// are applied first, then claims, then finishes.
 struct finish {
     struct run *run;   // id, token, status, start, end, exit_code, error_class, error_message, job_version
     struct run *retry; // or NULL
     struct dead_letter *dead; // or NULL
+    // QUEUED runs of other jobs that this end causes, at most 32. One whose job is gone or whose id exists is left out;
+    // a bit of ret_started for each that was not.
+    struct run *starts;
+    size_t n_starts;
+    uint32_t ret_started;
     struct instant plan_next; // INSTANT_NEVER = leave; else set when the plan has no next fire
     bool ret_recorded;        // false: stale token or already final; nothing of this finish was written
 };

@@ -260,6 +260,7 @@ int main(int argc, char **argv)
         &race_cases,  &node_cases, &change_cases,   &duty_cases, &outbox_cases, &trim_cases,
         &secret_cases,
         &breaker_cases,
+        &chain_cases,
     };
     enum { GROUPS = sizeof groups / sizeof groups[0] };
     struct CMUnitTest all[256];

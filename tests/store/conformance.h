@@ -49,7 +49,8 @@ struct cases {
     size_t n;
 };
 extern const struct cases flush_cases, job_cases, job_list_cases, run_cases, dlq_cases, user_cases,
-    race_cases, node_cases, change_cases, duty_cases, outbox_cases, trim_cases, secret_cases, breaker_cases;
+    race_cases, node_cases, change_cases, duty_cases, outbox_cases, trim_cases, secret_cases, breaker_cases,
+    chain_cases;
 #define CASES(rows)                                                                                          \
     {                                                                                                        \
         (rows), sizeof(rows) / sizeof((rows)[0])                                                             \

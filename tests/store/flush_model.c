@@ -15,9 +15,10 @@ enum {
     JOBS = 25,
     FLUSHES = 250,
     EACH_MAX = 18, // fires, claims, finishes of a flush
+    STARTS_MAX = 3, // of a finish
     FIRE_RUNS_MAX = 3,
     LOGS_MAX = 20,
-    RUNS_MAX = FLUSHES * EACH_MAX * (FIRE_RUNS_MAX + 1),
+    RUNS_MAX = FLUSHES * EACH_MAX * (FIRE_RUNS_MAX + 1 + STARTS_MAX),
     EPOCH_S = 1800000000,
     STEP_S = 60,
     ARENA_BUDGET = 512 * 1024 * 1024,
@@ -34,7 +35,7 @@ struct model {
     size_t n_runs;
     int64_t tokens;
     bool clean; // of the present offer: nothing in it twice or taken, as nearly always in life
-    int won, lost, existed, recorded, refused, together;
+    int won, lost, existed, recorded, refused, started, together;
 };
 
 // What is offered, each store its own copy.
@@ -45,7 +46,7 @@ struct offer {
     struct claim claims[EACH_MAX];
     struct run claim_runs[EACH_MAX];
     struct finish finishes[EACH_MAX];
-    struct run finish_runs[EACH_MAX], retries[EACH_MAX];
+    struct run finish_runs[EACH_MAX], retries[EACH_MAX], starts[EACH_MAX][STARTS_MAX];
     struct dead_letter letters[EACH_MAX];
     struct log_line logs[LOGS_MAX];
 };
@@ -176,15 +177,39 @@ static void offer_end(struct model *m, struct run *r)
     r->error_message = one_in(m, 2) ? STR("it said \"{},[]\\\n\" ü \xF0\x9F\x95\x90") : STR_NONE;
 }
 
+// Runs of any jobs, perhaps the same one, one that is unknown, or an id that is taken.
+static void offer_starts(struct model *m, struct offer *o, size_t at)
+{
+    struct finish *f = &o->finishes[at];
+    f->starts = o->starts[at];
+    for (size_t n = one_in(m, 2) ? below(m, STARTS_MAX + 1) : 0; f->n_starts < n;) {
+        const struct run *old = m->clean || !one_in(m, 8) ? NULL : some_run(m);
+        struct run *r = &f->starts[f->n_starts++];
+        *r = run_of(m, &m->plans[below(m, JOBS)], f->run->scheduled, 1, RUN_QUEUED);
+        r->run_key = ulid_new(r->scheduled, &m->rng); // the first attempt may have its schedule's run beside it
+        r->id = run_id_of(r->job_id, r->scheduled, r->run_key, 1);
+        if (old)
+            r->id = old->id;
+        else
+            remember(m, r);
+        if (one_in(m, 10))
+            r->job_id = r->run_key;
+    }
+}
+
 static void offer_finish(struct model *m, struct offer *o)
 {
     size_t at = o->f.n_finishes;
     const struct run *some = some_run(m);
     struct run *r = &o->finish_runs[at], *retry = &o->retries[at];
     struct finish *f = &o->finishes[at];
-    for (size_t i = 0; some && m->clean && i < at; i++)
+    for (size_t i = 0; some && m->clean && i < at; i++) {
         if (ulid_eq(o->finish_runs[i].id, some->id) || ulid_eq(o->retries[i].id, some->id))
             return;
+        for (size_t k = 0; k < o->finishes[i].n_starts; k++)
+            if (ulid_eq(o->starts[i][k].id, some->id))
+                return;
+    }
     if (!some)
         return;
     *r = *some;
@@ -209,6 +234,7 @@ static void offer_finish(struct model *m, struct offer *o)
     }
     if (one_in(m, 2))
         f->plan_next = instant_add(r->end, duration_s((int64_t)below(m, STEP_S)));
+    offer_starts(m, o, at);
     o->f.n_finishes++;
 }
 
@@ -258,6 +284,7 @@ static void offer_copy(const struct offer *from, struct offer *to)
         to->claims[i].run = &to->claim_runs[i];
     for (size_t i = 0; i < to->f.n_finishes; i++) {
         to->finishes[i].run = &to->finish_runs[i];
+        to->finishes[i].starts = to->starts[i];
         to->finishes[i].retry = from->finishes[i].retry ? &to->retries[i] : NULL;
         to->finishes[i].dead = from->finishes[i].dead ? &to->letters[i] : NULL;
     }
@@ -282,6 +309,8 @@ static void compare_decisions(struct model *m, const struct offer *a, const stru
         check(m, a->claims[i].ret_won == b->claims[i].ret_won);
     for (size_t i = 0; i < a->f.n_finishes; i++) {
         check(m, a->finishes[i].ret_recorded == b->finishes[i].ret_recorded);
+        check(m, a->finishes[i].ret_started == b->finishes[i].ret_started);
+        m->started += __builtin_popcount(a->finishes[i].ret_started);
         m->recorded += a->finishes[i].ret_recorded;
         m->refused += !a->finishes[i].ret_recorded;
     }
@@ -416,11 +445,12 @@ int main(int argc, char **argv)
     m.stores[0] = store_memory_new();
     m.stores[1] = open_tested(argv[1], dir, &m.err);
     play(&m);
-    check(&m, m.won > 100 && m.lost > 100 && m.existed > 0 && m.recorded > 100 && m.refused > 100 &&
+    check(&m, m.won > 100 && m.lost > 100 && m.existed > 0 && m.recorded > 100 && m.refused > 100 && m.started > 100 &&
                   m.together > FLUSHES / 2);
     (void)printf(
-        "ok 1 - %d fires won, %d lost, %d existed; %d finishes recorded, %d refused; %d flushes clean\n",
-        m.won, m.lost, m.existed, m.recorded, m.refused, m.together);
+        "ok 1 - %d fires won, %d lost, %d existed; %d finishes recorded, %d refused, %d runs started; "
+        "%d flushes clean\n",
+        m.won, m.lost, m.existed, m.recorded, m.refused, m.started, m.together);
     for (int k = 0; k < 2; k++)
         m.stores[k]->ops->free(m.stores[k]);
     server_done();

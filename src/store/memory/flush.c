@@ -102,12 +102,24 @@ static void finish_write(struct mem *m, struct run_row *row, const struct run *r
     run_status_changed(m, row, from);
 }
 
+static void starts_put(struct mem *m, struct finish *f)
+{
+    for (size_t i = 0; i < f->n_starts; i++) {
+        struct job_row *j = job_live(m, f->starts[i].job_id);
+        if (!j || run_taken(m, f->starts[i].id))
+            continue;
+        run_chain(m, j, &f->starts[i]);
+        f->ret_started |= 1u << i;
+    }
+}
+
 static void finish_decide(struct mem *m, struct finish *f)
 {
     struct run_row *row = map_get(&m->runs, f->run->id);
     int from = f->run->token ? RUN_RUNNING : RUN_QUEUED; // token 0 is nobody's: such a run waits
     bool owned = row && row->r.status == from && row->r.token == f->run->token;
     f->ret_recorded = row && (m->weak.no_token || owned);
+    f->ret_started = 0;
     if (!f->ret_recorded)
         return;
     finish_write(m, row, f->run);
@@ -117,6 +129,7 @@ static void finish_decide(struct mem *m, struct finish *f)
         run_chain(m, j, f->retry);
     if (f->dead)
         dead_letter_put(m, f->dead);
+    starts_put(m, f);
     if (j && !instant_is_never(f->plan_next) && instant_is_never(j->plan.next_fire) &&
         j->plan.schedule.kind == SCHEDULE_INTERVAL && j->plan.schedule.anchor == ANCHOR_END)
         j->plan.next_fire = f->plan_next;
@@ -158,8 +171,10 @@ static void flags_clear(struct flush *f)
         f->fires[i].ret_won = f->fires[i].ret_exists = false;
     for (size_t i = 0; i < f->n_claims; i++)
         f->claims[i].ret_won = false;
-    for (size_t i = 0; i < f->n_finishes; i++)
+    for (size_t i = 0; i < f->n_finishes; i++) {
         f->finishes[i].ret_recorded = false;
+        f->finishes[i].ret_started = 0;
+    }
 }
 
 static bool flush_decide(struct mem *m, struct flush *f, struct err *err)

@@ -254,7 +254,7 @@ bool run_read(struct db_stmt *s, struct run *ret, struct arena *a, struct err *e
     if (!columns_read(&run_columns, s, &r, a))
         return no_room(err);
     bool sound = !ulid_is_zero(r.id) && !ulid_is_zero(r.job_id) && r.status >= RUN_QUEUED &&
-                 r.status <= RUN_MISSED && r.trigger >= TRIGGER_SCHEDULE && r.trigger <= TRIGGER_CATCH_UP &&
+                 r.status <= RUN_MISSED && r.trigger >= TRIGGER_SCHEDULE && r.trigger <= TRIGGER_CHAIN &&
                  r.priority >= PRIORITY_LOW && r.priority <= PRIORITY_CRITICAL && r.attempt >= 0;
     if (!sound)
         return ERR(err, ERR_CORRUPT, "a stored run cannot be read: restore a backup or delete its row");

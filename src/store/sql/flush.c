@@ -227,14 +227,27 @@ static bool retry_write(struct store *st, struct db *d, struct run *r, struct er
     return !put || events_put_runs(st, d, &r->id, 1, err);
 }
 
+static bool starts_write(struct store *st, struct db *d, struct finish *f, struct err *err)
+{
+    bool job, put;
+    for (size_t i = 0; i < f->n_starts; i++) {
+        if (!run_put_first(d, &f->starts[i], &job, &put, err) ||
+            (put && !events_put_runs(st, d, &f->starts[i].id, 1, err)))
+            return false;
+        f->ret_started |= (uint32_t)put << i;
+    }
+    return true;
+}
+
 static bool finish_write(struct store *st, struct db *d, struct finish *f, struct err *err)
 {
+    f->ret_started = 0;
     if (!finish_update(d, f, err))
         return false;
     if (!f->ret_recorded)
         return true;
     return events_put_runs(st, d, &f->run->id, 1, err) && (!f->retry || retry_write(st, d, f->retry, err)) &&
-           (!f->dead || letter_put(d, f->dead, err)) &&
+           (!f->dead || letter_put(d, f->dead, err)) && starts_write(st, d, f, err) &&
            (instant_is_never(f->plan_next) || set_plan_next(d, f, err));
 }
 
@@ -311,8 +324,10 @@ static void flags_clear(struct flush *f)
         f->fires[i].ret_won = f->fires[i].ret_exists = false;
     for (size_t i = 0; i < f->n_claims; i++)
         f->claims[i].ret_won = false;
-    for (size_t i = 0; i < f->n_finishes; i++)
+    for (size_t i = 0; i < f->n_finishes; i++) {
         f->finishes[i].ret_recorded = false;
+        f->finishes[i].ret_started = 0;
+    }
 }
 
 bool sql_flush(struct store *s, struct flush *f, struct err *err)

@@ -177,8 +177,10 @@ static bool finishes_decide(struct work *w, const size_t *places, size_t n, bool
     bool ok = successes && w->hopeful
                   ? rows_change_all(w, STORE_SUCCEED_ALL_ROWS, cells, columns, rows, n, err)
                   : rows_decide(w, successes ? &of_successes : &of_finishes, cells, columns, rows, n, false, err);
-    for (size_t i = 0; i < n && ok; i++)
+    for (size_t i = 0; i < n && ok; i++) {
         w->f->finishes[rows[i].of].ret_recorded = rows[i].won;
+        w->f->finishes[rows[i].of].ret_started = 0;
+    }
     return ok && rows_tell(w, rows, n, w->f->n_finishes, err);
 }
 
@@ -198,19 +200,33 @@ static bool finishes_record(struct work *w, struct err *err)
     return finishes_decide(w, first, successes, true, err) && finishes_decide(w, rest, others, false, err);
 }
 
-static const struct run *retry_of(const struct finish *f) { return f->ret_recorded ? f->retry : NULL; }
+// What the end of a run puts in front of chains: its next attempt, and runs of other jobs that it starts.
+static size_t followers(const struct finish *f) { return f->ret_recorded ? (f->retry != NULL) + f->n_starts : 0; }
+static struct run *follower(const struct finish *f, size_t i)
+{
+    size_t retries = f->retry != NULL;
+    return i < retries ? f->retry : &f->starts[i - retries];
+}
 
-// The heads of the chains that retries stand in front of, locked; each job once.
-static bool heads(struct work *w, struct row **ret_rows, size_t *ret_n, struct err *err)
+static size_t followers_of_all(const struct work *w)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < w->f->n_finishes; i++)
+        n += followers(&w->f->finishes[i]);
+    return n;
+}
+
+// The heads of the chains that n followers stand in front of, locked; each job once.
+static bool heads(struct work *w, size_t n, struct row **ret_rows, size_t *ret_n, struct err *err)
 {
     struct row *rows;
     struct db_cell *cells;
-    size_t n = 0, once = 0;
-    if (!rows_make(w, w->f->n_finishes, 1, &rows, &cells, err))
+    size_t at = 0, once = 0;
+    if (!rows_make(w, n, 1, &rows, &cells, err))
         return false;
     for (size_t i = 0; i < w->f->n_finishes; i++)
-        if (retry_of(&w->f->finishes[i]))
-            rows[n++] = (struct row){.key = w->f->finishes[i].retry->job_id};
+        for (size_t k = 0; k < followers(&w->f->finishes[i]); k++)
+            rows[at++] = (struct row){.key = follower(&w->f->finishes[i], k)->job_id};
     qsort(rows, n, sizeof *rows, rows_by_key);
     for (size_t i = 0; i < n; i++)
         if (i == 0 || !ulid_eq(rows[once - 1].key, rows[i].key))
@@ -219,7 +235,7 @@ static bool heads(struct work *w, struct row **ret_rows, size_t *ret_n, struct e
         cells[i] = cell_id(&rows[i].key);
     *ret_rows = rows;
     *ret_n = once;
-    return once == 0 || rows_ask(w, STORE_CHAIN_HEAD_ROWS, cells, 1, rows, once, true, err);
+    return rows_ask(w, STORE_CHAIN_HEAD_ROWS, cells, 1, rows, once, true, err);
 }
 
 static bool chains_advance(struct work *w, const struct row *jobs, const int64_t *counts, size_t n,
@@ -240,32 +256,35 @@ static bool chains_advance(struct work *w, const struct row *jobs, const int64_t
 }
 
 // Several may stand in one chain, and behind the runs that fires of this flush put there. A job that is gone
-// has no chain: nothing is tried again.
-static bool retries_write(struct work *w, struct err *err)
+// has no chain: nothing is tried again, nothing started.
+static bool followers_write(struct work *w, struct err *err)
 {
     struct row *jobs;
     struct new_runs runs;
-    size_t n;
-    if (!heads(w, &jobs, &n, err))
-        return false;
-    if (n == 0)
+    size_t n, all = followers_of_all(w);
+    if (all == 0)
         return true;
+    if (!heads(w, all, &jobs, &n, err))
+        return false;
     int64_t *counts = arena_new_array(&w->a, int64_t, n);
     if (!counts)
         return flush_no_memory(err);
-    if (!new_runs_make(w, w->f->n_finishes, &runs, err))
+    if (!new_runs_make(w, all, &runs, err))
         return false;
     for (size_t i = 0; i < w->f->n_finishes; i++) {
-        if (!retry_of(&w->f->finishes[i]))
-            continue;
-        struct run *r = w->f->finishes[i].retry;
-        struct row *job = rows_find(jobs, n, r->job_id);
-        if (!job->won)
-            continue;
-        r->prev_run = job->more;
-        job->more = r->id;
-        counts[job - jobs]++;
-        new_runs_add(w, &runs, r);
+        struct finish *f = &w->f->finishes[i];
+        for (size_t k = 0; k < followers(f); k++) {
+            struct run *r = follower(f, k);
+            struct row *job = rows_find(jobs, n, r->job_id);
+            if (!job->won)
+                continue;
+            r->prev_run = job->more;
+            job->more = r->id;
+            counts[job - jobs]++;
+            new_runs_add(w, &runs, r);
+            if (r != f->retry)
+                f->ret_started |= 1u << (r - f->starts);
+        }
     }
     return new_runs_put(w, &runs, err) && chains_advance(w, jobs, counts, n, err);
 }
@@ -344,7 +363,7 @@ static bool finishes_write(struct work *w, struct err *err)
 {
     if (w->f->n_finishes == 0)
         return true;
-    if (!finishes_record(w, err) || !retries_write(w, err))
+    if (!finishes_record(w, err) || !followers_write(w, err))
         return false;
     for (size_t i = 0; i < w->f->n_finishes; i++) {
         const struct finish *f = &w->f->finishes[i];
@@ -397,12 +416,16 @@ static bool are_apart(const struct flush *f, struct ulid key(const struct flush 
 }
 
 // Whether a finish ends a run that another one brings.
-static bool ends_its_retry(const struct flush *f)
+static bool ends_its_follower(const struct flush *f)
 {
     bool ends = false;
     struct row *rows = rows_sorted(f, finish_key, f->n_finishes);
-    for (size_t i = 0; !ends && i < f->n_finishes; i++)
-        ends = f->finishes[i].retry && rows_find(rows, f->n_finishes, f->finishes[i].retry->id);
+    for (size_t i = 0; !ends && i < f->n_finishes; i++) {
+        const struct finish *v = &f->finishes[i];
+        ends = v->retry && rows_find(rows, f->n_finishes, v->retry->id);
+        for (size_t k = 0; !ends && k < v->n_starts; k++)
+            ends = rows_find(rows, f->n_finishes, v->starts[k].id) != NULL;
+    }
     mem_free(rows);
     return ends;
 }
@@ -411,7 +434,7 @@ bool flush_fits_rows(struct db *d, const struct flush *f)
 {
     return db_takes_rows(d) && sql_has(d, STORE_FIRE_ROWS) && are_apart(f, fire_key, f->n_fires) &&
            are_apart(f, claim_key, f->n_claims) && are_apart(f, finish_key, f->n_finishes) &&
-           !ends_its_retry(f);
+           !ends_its_follower(f);
 }
 
 bool flush_rows(struct store *st, struct db *d, struct flush *f, bool each, struct err *err)
