@@ -131,7 +131,8 @@ static void every_kind_is_taken(void **state)
 static void maps_take_lists_and_objects_where_the_row_says_so(void **state)
 {
     (void)state;
-    assert_true(decode("{\"name\":\"x\",\"wishes\":{\"a\":[\"b\", 1],\"c\":{\"d\":\"e\"},\"f\":2}}", FIELD_DECODE_STRICT));
+    assert_true(decode("{\"name\":\"x\",\"wishes\":{\"a\":[\"b\", 1],\"c\":{\"d\":\"e\"},\"f\":2}}",
+                       FIELD_DECODE_STRICT));
     assert_true(thing.wishes.n == 3 && str_is(thing.wishes.v[0].value, "[\"b\",1]"));
     assert_true(str_is(thing.wishes.v[1].value, "{\"d\":\"e\"}") && str_is(thing.wishes.v[2].value, "2"));
 }
