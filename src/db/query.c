@@ -78,14 +78,18 @@ bool query_begin(struct query *q, enum query_isolation isolation, struct query_e
 
 bool query_commit(struct query *q, struct query_err *err) { return q->ops->commit(q, err); }
 
-bool query_start(struct query *q, struct str sql, const struct query_value *v, size_t n, struct query_err *err)
+bool query_start(struct query *q, struct str sql, const struct query_value *v, size_t n,
+                 struct query_err *err)
 {
     query_columns_free(q);
     q->affected = -1;
     return q->ops->start(q, sql, v, n, err);
 }
 
-bool query_next(struct query *q, bool *ret_row, struct query_err *err) { return q->ops->next(q, ret_row, err); }
+bool query_next(struct query *q, bool *ret_row, struct query_err *err)
+{
+    return q->ops->next(q, ret_row, err);
+}
 
 struct query_value query_value(struct query *q, size_t column)
 {

@@ -6,10 +6,10 @@
 #include "db/query.h"
 
 enum {
-    QUERY_SLICE_MS = 100,       // how often a waiting call looks whether it is still wanted
+    QUERY_SLICE_MS = 100,         // how often a waiting call looks whether it is still wanted
     QUERY_CANCEL_EVERY_MS = 1000, // the server is asked again to stop
-    QUERY_CANCEL_MS = 3000,     // then the connection is given up
-    QUERY_GRACE_MS = 5000,      // a server that should have stopped by itself gets this much longer
+    QUERY_CANCEL_MS = 3000,       // then the connection is given up
+    QUERY_GRACE_MS = 5000,        // a server that should have stopped by itself gets this much longer
     QUERY_ROW_BYTES_MAX = 64 * 1024 * 1024, // of one row or value, where the engine can be told
 };
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Addresses of users' databases. One table says which parameters mean something to us, each in the spelling of the
-// driver that knows it. The folder's rule holds: no text shows any part of an address that may be mistyped.
+// Addresses of users' databases. One table says which parameters mean something to us, each in the spelling
+// of the driver that knows it. The folder's rule holds: no text shows any part of an address that may be
+// mistyped.
 #include "db/query_target.h"
 
 #include "base/sbuf.h"
@@ -23,18 +24,28 @@ static bool take_tls(struct reading *r, struct str v)
         const char *word;
         enum query_tls tls;
     } words[] = {
-        {"off", QUERY_TLS_OFF},           {"disable", QUERY_TLS_OFF},     {"disabled", QUERY_TLS_OFF},
-        {"prefer", QUERY_TLS_PREFER},     {"allow", QUERY_TLS_PREFER},    {"preferred", QUERY_TLS_PREFER},
-        {"require", QUERY_TLS_REQUIRE},   {"required", QUERY_TLS_REQUIRE}, {"trust", QUERY_TLS_REQUIRE},
-        {"verify-ca", QUERY_TLS_CA},      {"verify_ca", QUERY_TLS_CA},    {"verify", QUERY_TLS_VERIFY},
-        {"verify-full", QUERY_TLS_VERIFY}, {"verify_identity", QUERY_TLS_VERIFY},
+        {"off", QUERY_TLS_OFF},
+        {"disable", QUERY_TLS_OFF},
+        {"disabled", QUERY_TLS_OFF},
+        {"prefer", QUERY_TLS_PREFER},
+        {"allow", QUERY_TLS_PREFER},
+        {"preferred", QUERY_TLS_PREFER},
+        {"require", QUERY_TLS_REQUIRE},
+        {"required", QUERY_TLS_REQUIRE},
+        {"trust", QUERY_TLS_REQUIRE},
+        {"verify-ca", QUERY_TLS_CA},
+        {"verify_ca", QUERY_TLS_CA},
+        {"verify", QUERY_TLS_VERIFY},
+        {"verify-full", QUERY_TLS_VERIFY},
+        {"verify_identity", QUERY_TLS_VERIFY},
     };
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
         if (str_eq_nocase(v, str_of(words[i].word))) {
             r->t->tls = words[i].tls;
             return true;
         }
-    return ERR(r->err, ERR_CONFIG, "the database address asks for TLS in an unknown way: write sslmode=disable, "
+    return ERR(r->err, ERR_CONFIG,
+               "the database address asks for TLS in an unknown way: write sslmode=disable, "
                "prefer, require, verify-ca or verify-full");
 }
 
@@ -94,7 +105,10 @@ static bool take_time(struct reading *r, struct str v, struct duration *ret)
     return true;
 }
 
-static bool take_connect_time(struct reading *r, struct str v) { return take_time(r, v, &r->t->connect_time); }
+static bool take_connect_time(struct reading *r, struct str v)
+{
+    return take_time(r, v, &r->t->connect_time);
+}
 static bool take_answer_time(struct reading *r, struct str v) { return take_time(r, v, &r->t->answer_time); }
 static bool take_nothing(struct reading *r, struct str v) { return r && v.p; }
 
@@ -128,7 +142,8 @@ static const struct known {
 
 static bool utf8_asked(struct str name, struct str value)
 {
-    bool encoding = str_is(name, "characterEncoding") || str_is(name, "charset") || str_is(name, "client_encoding");
+    bool encoding =
+        str_is(name, "characterEncoding") || str_is(name, "charset") || str_is(name, "client_encoding");
     return encoding && (str_eq_nocase(value, STR("UTF-8")) || str_eq_nocase(value, STR("UTF8")) ||
                         str_eq_nocase(value, STR("utf8mb4")));
 }
@@ -152,7 +167,8 @@ static bool server_parse(struct str text, struct query_target *t, struct arena *
     if (!db_url_parse(text, &t->url, a, err))
         return false;
     if (str_starts(t->url.host, STR("/")))
-        return ERR(err, ERR_CONFIG, "the database address names a socket: a job reaches databases by host and port");
+        return ERR(err, ERR_CONFIG,
+                   "the database address names a socket: a job reaches databases by host and port");
     if (t->url.port == 0)
         t->url.port = t->kind == QUERY_POSTGRES ? PORT_POSTGRES : PORT_MYSQL;
     sbuf_init(&r.ignored, a, IGNORED_TEXT_MAX);
@@ -192,8 +208,11 @@ bool query_target_parse(struct str text, struct query_target *ret, struct arena 
     static const struct {
         const char *scheme;
         enum query_kind kind;
-    } schemes[] = {{"sqlite", QUERY_SQLITE}, {"postgresql", QUERY_POSTGRES}, {"postgres", QUERY_POSTGRES},
-                   {"mysql", QUERY_MYSQL},   {"mariadb", QUERY_MYSQL}};
+    } schemes[] = {{"sqlite", QUERY_SQLITE},
+                   {"postgresql", QUERY_POSTGRES},
+                   {"postgres", QUERY_POSTGRES},
+                   {"mysql", QUERY_MYSQL},
+                   {"mariadb", QUERY_MYSQL}};
     struct query_target t = {.tls = QUERY_TLS_PREFER};
     struct str scheme = db_url_scheme(text, a);
     for (size_t i = 0; i < sizeof schemes / sizeof schemes[0]; i++) {
@@ -207,7 +226,8 @@ bool query_target_parse(struct str text, struct query_target *ret, struct arena 
         *ret = t;
         return true;
     }
-    return ERR(err, ERR_CONFIG, "the database address begins with none of mysql:, mariadb:, postgresql: and sqlite: "
+    return ERR(err, ERR_CONFIG,
+               "the database address begins with none of mysql:, mariadb:, postgresql: and sqlite: "
                "(or jdbc: in front of them)");
 }
 

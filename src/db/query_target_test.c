@@ -45,8 +45,9 @@ static const char *bad(const char *text)
 static void servers(void **state)
 {
     (void)state;
-    struct query_target t = good("jdbc:mysql://bob:x@db.example.com/jobs?useSSL=true&connectTimeout=5000&"
-                                 "socketTimeout=30000&serverTimezone=UTC&characterEncoding=UTF-8&autoReconnect=true");
+    struct query_target t =
+        good("jdbc:mysql://bob:x@db.example.com/jobs?useSSL=true&connectTimeout=5000&"
+             "socketTimeout=30000&serverTimezone=UTC&characterEncoding=UTF-8&autoReconnect=true");
     assert_int_equal(t.kind, QUERY_MYSQL);
     assert_int_equal(t.url.port, 3306);
     assert_int_equal(t.tls, QUERY_TLS_REQUIRE);
@@ -84,8 +85,9 @@ static void files(void **state)
 static void refused(void **state)
 {
     (void)state;
-    static const char kinds[] = "the database address begins with none of mysql:, mariadb:, postgresql: and sqlite: "
-                                "(or jdbc: in front of them)";
+    static const char kinds[] =
+        "the database address begins with none of mysql:, mariadb:, postgresql: and sqlite: "
+        "(or jdbc: in front of them)";
     assert_string_equal(bad("oracle:thin:@h"), kinds);
     assert_string_equal(bad("jdbc:sqlserver://h"), kinds);
     assert_string_equal(bad("nothing"), kinds);

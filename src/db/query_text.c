@@ -23,7 +23,8 @@ struct scan {
 
 static bool word_char(char c)
 {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || (c & 0x80);
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+           (c & 0x80);
 }
 
 static bool digit(char c) { return c >= '0' && c <= '9'; }
@@ -85,7 +86,8 @@ static bool take_comment(struct scan *s)
     int depth = 1;
     char third = s->p + 2 < s->end ? s->p[2] : ' ';
     if (s->kind == QUERY_MYSQL && (third == '!' || third == 'M'))
-        return ERR(s->err, ERR_INVALID, "has a comment at character %lld that the server would run: write its content",
+        return ERR(s->err, ERR_INVALID,
+                   "has a comment at character %lld that the server would run: write its content",
                    place_of(s, s->p));
     for (const char *q = s->p + 2; q + 1 < s->end; q++) {
         bool closes = q[0] == '*' && q[1] == '/', opens = q[0] == '/' && q[1] == '*';
@@ -179,8 +181,8 @@ static bool take_sigil(struct scan *s)
     bool numbered = s->kind == QUERY_POSTGRES && *s->p == '$' && digit(next);
     bool named = s->kind == QUERY_SQLITE && word_char(next);
     if ((numbered || named) && (s->p == s->start || !word_char(s->p[-1])))
-        return ERR(s->err, ERR_INVALID, "has a parameter %c%c… at character %lld: write ? or :name", *s->p, next,
-                   place_of(s, s->p));
+        return ERR(s->err, ERR_INVALID, "has a parameter %c%c… at character %lld: write ? or :name", *s->p,
+                   next, place_of(s, s->p));
     copy(s, s->p + 1);
     return true;
 }
@@ -210,8 +212,8 @@ static bool statement_end(struct scan *s)
     return true;
 }
 
-// The body of a routine or trigger goes from BEGIN to its END; CASE ends with END too, IF and loops with END and
-// their own word.
+// The body of a routine or trigger goes from BEGIN to its END; CASE ends with END too, IF and loops with END
+// and their own word.
 static void count_blocks(struct scan *s, struct str word)
 {
     static const char *const routines[] = {"TRIGGER", "PROCEDURE", "FUNCTION", "EVENT", "PACKAGE", NULL};
@@ -265,7 +267,8 @@ static bool take_one(struct scan *s)
     }
     if (c == '/' && next == '*')
         return take_comment(s);
-    if (c == '\'' || c == '"' || (c == '`' && s->kind != QUERY_POSTGRES) || (c == '[' && s->kind == QUERY_SQLITE))
+    if (c == '\'' || c == '"' || (c == '`' && s->kind != QUERY_POSTGRES) ||
+        (c == '[' && s->kind == QUERY_SQLITE))
         return take_quoted(s);
     if (c == '$' && s->kind == QUERY_POSTGRES && !take_dollars(s, &taken))
         return false;
@@ -306,7 +309,8 @@ bool query_text_read(struct str text, enum query_kind kind, struct query_text *r
     if (s.text.n == 0)
         return ERR(err, ERR_INVALID, "holds no statement");
     if (s.text.named && s.text.positions > 0)
-        return ERR(err, ERR_INVALID, "has parameters by name and by position: use one kind; a plain ? is written ??");
+        return ERR(err, ERR_INVALID,
+                   "has parameters by name and by position: use one kind; a plain ? is written ??");
     *ret = s.text;
     return !a->exhausted || ERR(err, ERR_TOO_LARGE, "is too large to be handled");
 }
@@ -339,12 +343,14 @@ static bool mentions(struct str sql, const char *const *words)
 
 bool query_statement_controls(const struct query_statement *s)
 {
-    static const char *const verbs[] = {"BEGIN", "COMMIT", "ROLLBACK", "END", "ABORT", "SAVEPOINT", "RELEASE", "XA",
-                                        NULL};
-    static const char *const settings[] = {"TRANSACTION", "AUTOCOMMIT", "SESSION_AUTHORIZATION",
-                                           "transaction_read_only", "tx_read_only", "transaction_isolation",
-                                           "tx_isolation", "default_transaction_read_only", "statement_timeout",
-                                           "max_statement_time", "max_execution_time", NULL};
+    static const char *const verbs[] = {"BEGIN",     "COMMIT",  "ROLLBACK", "END", "ABORT",
+                                        "SAVEPOINT", "RELEASE", "XA",       NULL};
+    static const char *const settings[] = {"TRANSACTION",           "AUTOCOMMIT",
+                                           "SESSION_AUTHORIZATION", "transaction_read_only",
+                                           "tx_read_only",          "transaction_isolation",
+                                           "tx_isolation",          "default_transaction_read_only",
+                                           "statement_timeout",     "max_statement_time",
+                                           "max_execution_time",    NULL};
     struct str second = second_word(s);
     if (is_one_of(s->verb, verbs))
         return true;
@@ -358,8 +364,8 @@ bool query_statement_controls(const struct query_statement *s)
 
 bool query_statement_reads(const struct query_statement *s)
 {
-    static const char *const verbs[] = {"SELECT", "WITH", "VALUES", "TABLE", "SHOW", "DESCRIBE", "DESC", "EXPLAIN",
-                                        "PRAGMA", NULL};
+    static const char *const verbs[] = {"SELECT",   "WITH", "VALUES",  "TABLE",  "SHOW",
+                                        "DESCRIBE", "DESC", "EXPLAIN", "PRAGMA", NULL};
     return is_one_of(s->verb, verbs);
 }
 

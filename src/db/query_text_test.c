@@ -90,13 +90,16 @@ static void statements(void **state)
     (void)state;
     EXPECT(QUERY_SQLITE, " ;; SELECT 1 ;\n -- end\n", "SELECT 1{}");
     EXPECT(QUERY_SQLITE,
-           "CREATE TRIGGER x AFTER INSERT ON t BEGIN UPDATE t SET a = CASE WHEN 1 THEN 2 END; SELECT 1; END; SELECT 2",
+           "CREATE TRIGGER x AFTER INSERT ON t BEGIN UPDATE t SET a = CASE WHEN 1 THEN 2 END; SELECT 1; END; "
+           "SELECT 2",
            "CREATE TRIGGER x AFTER INSERT ON t BEGIN UPDATE t SET a = CASE WHEN 1 THEN 2 END; SELECT 1; END{}"
            "|SELECT 2{}");
-    EXPECT(QUERY_MYSQL, "CREATE PROCEDURE p() BEGIN IF 1 THEN SELECT 1; END IF; CASE 1 WHEN 1 THEN SELECT 2; END CASE; "
-           "END; CALL p()",
-           "CREATE PROCEDURE p() BEGIN IF 1 THEN SELECT 1; END IF; CASE 1 WHEN 1 THEN SELECT 2; END CASE; END{}"
-           "|CALL p(){}");
+    EXPECT(
+        QUERY_MYSQL,
+        "CREATE PROCEDURE p() BEGIN IF 1 THEN SELECT 1; END IF; CASE 1 WHEN 1 THEN SELECT 2; END CASE; "
+        "END; CALL p()",
+        "CREATE PROCEDURE p() BEGIN IF 1 THEN SELECT 1; END IF; CASE 1 WHEN 1 THEN SELECT 2; END CASE; END{}"
+        "|CALL p(){}");
 }
 
 static void refused(void **state)
@@ -129,12 +132,25 @@ static void transactions(void **state)
 {
     (void)state;
     static const char *const control[] = {
-        "begin", "/* x */ COMMIT", "ROLLBACK", "START TRANSACTION", "SET TRANSACTION READ WRITE", "XA START 'a'",
-        "SET SESSION TRANSACTION READ WRITE", "SET transaction_read_only = off", "SET autocommit = 1",
-        "LOCK TABLES t READ", "PREPARE TRANSACTION 'a'", "RESET statement_timeout",
+        "begin",
+        "/* x */ COMMIT",
+        "ROLLBACK",
+        "START TRANSACTION",
+        "SET TRANSACTION READ WRITE",
+        "XA START 'a'",
+        "SET SESSION TRANSACTION READ WRITE",
+        "SET transaction_read_only = off",
+        "SET autocommit = 1",
+        "LOCK TABLES t READ",
+        "PREPARE TRANSACTION 'a'",
+        "RESET statement_timeout",
     };
-    static const char *const other[] = {"SELECT 1", "SET @a = 1", "LOCK TABLE t", "SET search_path = a",
-                                        "UPDATE transaction SET a = 1", "PREPARE s AS SELECT 1"};
+    static const char *const other[] = {"SELECT 1",
+                                        "SET @a = 1",
+                                        "LOCK TABLE t",
+                                        "SET search_path = a",
+                                        "UPDATE transaction SET a = 1",
+                                        "PREPARE s AS SELECT 1"};
     for (size_t i = 0; i < sizeof control / sizeof control[0]; i++) {
         struct query_statement s = one(control[i], QUERY_MYSQL);
         if (!query_statement_controls(&s))
@@ -154,21 +170,23 @@ static void transactions(void **state)
 static void order(void **state)
 {
     (void)state;
-    struct str s = query_text_in_order(STR(" SELECT 1 -- x\n ; "), QUERY_POSTGRES, STR("a\"b"), ">=", false, &a);
-    assert_string_equal(s.p, "SELECT * FROM (\nSELECT 1 -- x\n) chronos_rows WHERE \"a\"\"b\" >= :offset ORDER BY "
-                             "\"a\"\"b\"");
+    struct str s =
+        query_text_in_order(STR(" SELECT 1 -- x\n ; "), QUERY_POSTGRES, STR("a\"b"), ">=", false, &a);
+    assert_string_equal(s.p,
+                        "SELECT * FROM (\nSELECT 1 -- x\n) chronos_rows WHERE \"a\"\"b\" >= :offset ORDER BY "
+                        "\"a\"\"b\"");
     s = query_text_in_order(STR("SELECT ?"), QUERY_MYSQL, STR("id"), ">", true, &a);
     assert_string_equal(s.p, "SELECT * FROM (\nSELECT ?\n) chronos_rows WHERE `id` > ? ORDER BY `id`");
     s = query_text_in_order(STR("SELECT 1"), QUERY_SQLITE, STR("id"), NULL, false, &a);
-    assert_string_equal(s.p, "SELECT * FROM (\nSELECT 1\n) chronos_rows WHERE \"id\" IS NOT NULL ORDER BY \"id\"");
+    assert_string_equal(s.p,
+                        "SELECT * FROM (\nSELECT 1\n) chronos_rows WHERE \"id\" IS NOT NULL ORDER BY \"id\"");
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(parameters), cmocka_unit_test(left_alone),   cmocka_unit_test(statements),
-        cmocka_unit_test(refused),    cmocka_unit_test(transactions),
-        cmocka_unit_test(order),
+        cmocka_unit_test(refused),    cmocka_unit_test(transactions), cmocka_unit_test(order),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

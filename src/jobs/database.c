@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // DATABASE: runs statements of SQL on MariaDB, MySQL, PostgreSQL or a file of SQLite, in one transaction.
 //
-// Values come as parameters, never as a part of the text: templates with run-time parameters are refused there.
-// Rows are read one by one; the first maxRows of them are written into the log.
+// Values come as parameters, never as a part of the text: templates with run-time parameters are refused
+// there. Rows are read one by one; the first maxRows of them are written into the log.
 #include "jobs/database_link.h"
 #include "jobs/database_params.h"
 #include "jobs/database_table.h"
@@ -24,18 +24,19 @@ struct database_payload {
     bool read_only;
 };
 
-static const char *const isolation_words[] = {"DEFAULT", "READ_UNCOMMITTED", "READ_COMMITTED", "REPEATABLE_READ",
-                                              "SERIALIZABLE", NULL};
+static const char *const isolation_words[] = {"DEFAULT",         "READ_UNCOMMITTED", "READ_COMMITTED",
+                                              "REPEATABLE_READ", "SERIALIZABLE",     NULL};
 
 #define T struct database_payload
 static const struct field database_rows[] = {
-    FIELD_STR(T, url, "databaseUrl", FIELD_ALIASES("url", "jdbcUrl"), .flags = FIELD_REQUIRED, .min = 1, .max = URL_MAX,
-              .doc = "mysql:, mariadb:, postgresql: or sqlite:, also with jdbc: in front."),
+    FIELD_STR(T, url, "databaseUrl", FIELD_ALIASES("url", "jdbcUrl"), .flags = FIELD_REQUIRED, .min = 1,
+              .max = URL_MAX, .doc = "mysql:, mariadb:, postgresql: or sqlite:, also with jdbc: in front."),
     FIELD_STR(T, username, "username", FIELD_ALIASES("databaseUsername", "user"), .max = ACCOUNT_MAX,
               .doc = "Who signs in; else as databaseUrl says."),
-    FIELD_STR(T, password, "password", FIELD_ALIASES("databasePassword"), .flags = FIELD_SECRET, .max = ACCOUNT_MAX,
-              .doc = "Of the user; use {{secret.NAME}}."),
-    FIELD_STR(T, query, "query", FIELD_ALIASES("sql"), .flags = FIELD_REQUIRED, .min = 1, .max = JOB_PAYLOAD_MAX,
+    FIELD_STR(T, password, "password", FIELD_ALIASES("databasePassword"), .flags = FIELD_SECRET,
+              .max = ACCOUNT_MAX, .doc = "Of the user; use {{secret.NAME}}."),
+    FIELD_STR(T, query, "query", FIELD_ALIASES("sql"), .flags = FIELD_REQUIRED, .min = 1,
+              .max = JOB_PAYLOAD_MAX,
               .doc = "One or several statements, with :name or ? where a parameter goes."),
     FIELD_JSON(T, parameters, "parameters", .max = PARAMETERS_BYTES_MAX,
                .doc = "Values by name, or a list of values in order."),
@@ -45,13 +46,14 @@ static const struct field database_rows[] = {
               .doc = "Longest time of each statement; the server ends it."),
     FIELD_I64(T, max_rows, "maxRows", .min = 0, .max = MAX_ROWS_MAX, FIELD_DEFAULT(MAX_ROWS_DEFAULT),
               .doc = "Rows of each result that are written into the log; further ones are counted."),
-    FIELD_BOOL(T, read_only, "readOnly", FIELD_DEFAULT(false), .doc = "The database itself refuses every change."),
+    FIELD_BOOL(T, read_only, "readOnly", FIELD_DEFAULT(false),
+               .doc = "The database itself refuses every change."),
     FIELD_I64(T, connect_s, "connectionTimeoutSeconds", .min = 1, .max = DATABASE_CONNECT_S_MAX,
               .doc = "Longest time to connect; else as databaseUrl says, or 10."),
 };
 #undef T
-static const struct fields database_fields = FIELDS("DatabasePayload", struct database_payload, database_rows,
-                                                    .doc = "Statements for a database.");
+static const struct fields database_fields =
+    FIELDS("DatabasePayload", struct database_payload, database_rows, .doc = "Statements for a database.");
 
 struct work {
     struct database_link link;
@@ -70,14 +72,16 @@ static struct str at(struct str base, const char *name, struct arena *a)
 }
 
 // Rules of the text that hold on every engine, and those of the engine when it is known.
-static void statements_check(const struct database_payload *p, enum query_kind kind, const struct query_text *t,
-                             struct str pointer, struct faults *faults)
+static void statements_check(const struct database_payload *p, enum query_kind kind,
+                             const struct query_text *t, struct str pointer, struct faults *faults)
 {
     for (size_t i = 0; i < t->n; i++) {
         const struct query_statement *s = &t->v[i];
         if (query_statement_controls(s))
-            faults_add(faults, pointer, "must not hold %.*s …: all statements run in one transaction of the job's own; "
-                       "see transactionIsolation, readOnly and queryTimeoutSeconds", STR_ARG(s->verb));
+            faults_add(faults, pointer,
+                       "must not hold %.*s …: all statements run in one transaction of the job's own; "
+                       "see transactionIsolation, readOnly and queryTimeoutSeconds",
+                       STR_ARG(s->verb));
         else if (p->read_only && kind == QUERY_MYSQL && !query_statement_reads(s))
             faults_add(faults, pointer, "must not hold %.*s … while readOnly is set", STR_ARG(s->verb));
     }
@@ -94,7 +98,8 @@ static void database_check(const void *payload, struct str base, struct faults *
     database_url_check(p->url, at(base, "databaseUrl", faults->a), &kind, faults);
     bool params_fine = database_params_read(p->parameters, params_at, true, &params, scratch, faults);
     if (template_uses(p->query, "param."))
-        faults_add(faults, query_at, "must not hold {{param.…}}, which would become SQL: write :name and give "
+        faults_add(faults, query_at,
+                   "must not hold {{param.…}}, which would become SQL: write :name and give "
                    "\"name\": \"{{param.…}}\" in parameters");
     else if (kind >= 0 && !template_uses(p->query, "")) {
         if (!query_text_read(p->query, (enum query_kind)kind, &text, scratch, &err)) {
@@ -204,7 +209,8 @@ static bool run(struct work *w)
     struct database_link *l = &w->link;
     struct query_err err = {.code = ""};
     const struct database_login login = {p->url, p->username, p->password, p->connect_s};
-    const struct query_session session = {duration_s(p->timeout_s == FIELD_ABSENT ? 0 : p->timeout_s), p->read_only};
+    const struct query_session session = {duration_s(p->timeout_s == FIELD_ABSENT ? 0 : p->timeout_s),
+                                          p->read_only};
     bool transaction = w->text.n > 1 || p->read_only || p->isolation != QUERY_ISOLATION_DEFAULT;
     if (!database_link_open(l, &login, &session))
         return false;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Opening: address → breaker → egress guard → connection of the pool or a new one → session. A file of SQLite is found
-// below the allowed folders, and is never the server's own.
+// Opening: address → breaker → egress guard → connection of the pool or a new one → session. A file of SQLite
+// is found below the allowed folders, and is never the server's own.
 #include "jobs/database_link.h"
 
 #include <stdarg.h>
@@ -72,9 +72,10 @@ static void set_query(struct database_link *l, struct query *q)
 static struct ulid key_of(const struct query_target *t, struct arena *a)
 {
     const struct db_url *u = &t->url;
-    struct str text = arena_fmt(a, "%d\n%.*s\n%lld\n%.*s\n%.*s\n%.*s\n%d\n%.*s\n%.*s\n%lld", (int)t->kind, STR_ARG(u->host),
-                                (long long)u->port, STR_ARG(u->name), STR_ARG(u->user), STR_ARG(u->password), (int)t->tls,
-                                STR_ARG(t->ca), STR_ARG(t->schema), (long long)t->answer_time.us);
+    struct str text =
+        arena_fmt(a, "%d\n%.*s\n%lld\n%.*s\n%.*s\n%.*s\n%d\n%.*s\n%.*s\n%lld", (int)t->kind, STR_ARG(u->host),
+                  (long long)u->port, STR_ARG(u->name), STR_ARG(u->user), STR_ARG(u->password), (int)t->tls,
+                  STR_ARG(t->ca), STR_ARG(t->schema), (long long)t->answer_time.us);
     return map_key(text.p ? text.p : "", text.n);
 }
 
@@ -91,8 +92,10 @@ static bool target_read(struct database_link *l, const struct database_login *lo
         t->url.password = login->password;
     if (t->ignored.p)
         attempt_log(a, LOG_LINE_WARN, STREAM_SYSTEM,
-                    arena_fmt(&a->arena, "parameters of the database address without meaning here are ignored: %.*s",
-                              STR_ARG(t->ignored)), STR_NONE);
+                    arena_fmt(&a->arena,
+                              "parameters of the database address without meaning here are ignored: %.*s",
+                              STR_ARG(t->ignored)),
+                    STR_NONE);
     l->key = key_of(t, &a->arena);
     struct duration d = login->connect_s != FIELD_ABSENT ? duration_s(login->connect_s) : t->connect_time;
     l->options = (struct query_options){
@@ -102,7 +105,8 @@ static bool target_read(struct database_link *l, const struct database_login *lo
         .stop = &l->stop,
         .folder = -1,
     };
-    return !a->arena.exhausted || database_link_refuse(l, "DEFINITION_ERROR", "the database address is too long");
+    return !a->arena.exhausted ||
+           database_link_refuse(l, "DEFINITION_ERROR", "the database address is too long");
 }
 
 static bool roots_find(struct database_link *l, struct roots *ret, struct err *err)
@@ -147,7 +151,8 @@ static bool file_find(struct database_link *l, bool create)
     if (str_is(l->target.path, ":memory:"))
         return true;
     bool ok = roots_find(l, &roots, &err) && place_find(&roots, l->target.path, &place, &l->a->arena, &err) &&
-              (place_name(&place).n > 0 || ERR(&err, ERR_INVALID, "the database address names a folder, not a file")) &&
+              (place_name(&place).n > 0 ||
+               ERR(&err, ERR_INVALID, "the database address names a folder, not a file")) &&
               place_open_parent(&place, false, &l->folder, &err);
     if (ok) {
         l->options.folder = l->folder;
@@ -163,10 +168,15 @@ static bool address_find(struct database_link *l)
 {
     char address[DIAL_ADDRESS_MAX];
     struct err err;
-    struct dial d = {.clock = l->a->clock, .host = l->target.url.host, .port = (int)l->target.url.port,
-                     .egress = l->a->env->egress, .at_most = l->options.patience, .stop = &l->stop};
+    struct dial d = {.clock = l->a->clock,
+                     .host = l->target.url.host,
+                     .port = (int)l->target.url.port,
+                     .egress = l->a->env->egress,
+                     .at_most = l->options.patience,
+                     .stop = &l->stop};
     if (!dial_address(&d, address, &err))
-        return database_link_refuse(l, err.code == ERR_DENIED ? "EGRESS_DENIED" : "CONNECTION_ERROR", "%s", err.text);
+        return database_link_refuse(l, err.code == ERR_DENIED ? "EGRESS_DENIED" : "CONNECTION_ERROR", "%s",
+                                    err.text);
     l->options.address = arena_str(&l->a->arena, str_of(address));
     return true;
 }
@@ -195,7 +205,8 @@ static bool session_begin(struct database_link *l, const struct query_session *s
     return query_session(q, s, err) || database_link_failed(l, err);
 }
 
-bool database_link_open(struct database_link *l, const struct database_login *login, const struct query_session *s)
+bool database_link_open(struct database_link *l, const struct database_login *login,
+                        const struct query_session *s)
 {
     struct query_err err = {.code = ""};
     l->folder = -1;
@@ -239,8 +250,11 @@ void database_url_check(struct str url, struct str pointer, int *ret_kind, struc
         static const struct {
             const char *start;
             enum query_kind kind;
-        } starts[] = {{"mysql:", QUERY_MYSQL}, {"mariadb:", QUERY_MYSQL}, {"postgresql:", QUERY_POSTGRES},
-                      {"postgres:", QUERY_POSTGRES}, {"sqlite:", QUERY_SQLITE}};
+        } starts[] = {{"mysql:", QUERY_MYSQL},
+                      {"mariadb:", QUERY_MYSQL},
+                      {"postgresql:", QUERY_POSTGRES},
+                      {"postgres:", QUERY_POSTGRES},
+                      {"sqlite:", QUERY_SQLITE}};
         if (str_starts(url, STR("jdbc:")))
             (void)str_split(url, ':', &url);
         for (size_t i = 0; i < sizeof starts / sizeof starts[0]; i++)

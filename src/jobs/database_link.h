@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// One attempt's connection to a user's database: from the payload's address to an open session, and from any failure
-// to the attempt's result.
+// One attempt's connection to a user's database: from the payload's address to an open session, and from any
+// failure to the attempt's result.
 //
 //     struct database_link l = {.a = a};
 //     bool ok = database_link_open(&l, &login, &session) && work(&l);
 //     database_link_close(&l, ok);
 //     ok ? attempt_succeed(a, FIELD_ABSENT) : database_link_end(&l);
 //
-// For bodies of blocking types. While it is open a cancel interrupts what runs in the database and sets `stop`.
+// For bodies of blocking types. While it is open a cancel interrupts what runs in the database and sets
+// `stop`.
 #ifndef JOBS_DATABASE_LINK_H
 #define JOBS_DATABASE_LINK_H
 
@@ -36,8 +37,8 @@ struct database_link {
 };
 
 // False: database_link_end says why.
-bool database_link_open(struct database_link *l, const struct database_login *login, const struct query_session *s)
-    __attribute__((warn_unused_result));
+bool database_link_open(struct database_link *l, const struct database_login *login,
+                        const struct query_session *s) __attribute__((warn_unused_result));
 // keep: nothing went wrong with the connection, and it may serve another attempt.
 void database_link_close(struct database_link *l, bool keep);
 // Notes what went wrong; both return false.

@@ -6,12 +6,11 @@
 
 enum { PARAMS_MAX = 1000, SHOWN_MAX = 64 };
 
-static const char *const type_words[] = {"int",   "float", "decimal", "text", "bool",      "bytes",
-                                         "json",  "date",  "time",    "timestamp", "integer", "string",
-                                         "boolean", NULL};
-static const enum query_type types[] = {QUERY_I64,   QUERY_F64,  QUERY_DECIMAL, QUERY_TEXT, QUERY_BOOL, QUERY_BYTES,
-                                        QUERY_JSON,  QUERY_DATE, QUERY_TIME,    QUERY_TIMESTAMP, QUERY_I64,
-                                        QUERY_TEXT,  QUERY_BOOL};
+static const char *const type_words[] = {"int",  "float", "decimal",   "text",    "bool",   "bytes",   "json",
+                                         "date", "time",  "timestamp", "integer", "string", "boolean", NULL};
+static const enum query_type types[] = {QUERY_I64,   QUERY_F64,  QUERY_DECIMAL, QUERY_TEXT, QUERY_BOOL,
+                                        QUERY_BYTES, QUERY_JSON, QUERY_DATE,    QUERY_TIME, QUERY_TIMESTAMP,
+                                        QUERY_I64,   QUERY_TEXT, QUERY_BOOL};
 
 // ---- values ----
 
@@ -19,7 +18,8 @@ static bool bytes_read(struct str text, struct query_value *ret, struct arena *a
 {
     unsigned char *p = arena_alloc(arena, text.n + 1);
     size_t n;
-    if (!p || sodium_base642bin(p, text.n + 1, text.p, text.n, " \n", &n, NULL, sodium_base64_VARIANT_ORIGINAL) != 0)
+    if (!p || sodium_base642bin(p, text.n + 1, text.p, text.n, " \n", &n, NULL,
+                                sodium_base64_VARIANT_ORIGINAL) != 0)
         return false;
     ret->text = str_of_n((const char *)p, n);
     return true;
@@ -82,13 +82,15 @@ static struct str text_of(const json_t *v, struct arena *arena)
     return sbuf_str(&b);
 }
 
-bool database_value_read(const json_t *json, struct query_value *ret, const char **ret_wrong, struct arena *arena)
+bool database_value_read(const json_t *json, struct query_value *ret, const char **ret_wrong,
+                         struct arena *arena)
 {
     struct query_value v = {.type = QUERY_NULL};
     if (json_is_object(json)) {
         const json_t *value = json_object_get(json, "value");
         int at = field_enum_find(type_words, json_str(json_object_get(json, "type")));
-        *ret_wrong = "must have a type (int, float, decimal, text, bool, bytes, json, date, time, timestamp) and a value";
+        *ret_wrong = "must have a type (int, float, decimal, text, bool, bytes, json, date, time, timestamp) "
+                     "and a value";
         if (at < 0 || !value || json_object_size(json) != 2)
             return false;
         if (!json_is_null(value))
@@ -138,7 +140,8 @@ bool database_params_read(struct str json, struct str pointer, bool templates, s
     *ret = p;
     if (!json.p)
         return true;
-    if (!json_parse(json, &root, &err) || !(json_is_object(root) || json_is_array(root) || json_is_null(root))) {
+    if (!json_parse(json, &root, &err) ||
+        !(json_is_object(root) || json_is_array(root) || json_is_null(root))) {
         faults_add(faults, pointer, "must be an object of values by name, or a list of values in order");
         return false;
     }
@@ -150,9 +153,11 @@ bool database_params_read(struct str json, struct str pointer, bool templates, s
     }
     json_array_foreach(root, i, v)
         read_one(v, arena_fmt(arena, "%.*s/%zu", STR_ARG(pointer), i), templates, &p.v[p.n++], arena, faults);
-    json_object_foreach(root, key, v) {
+    json_object_foreach(root, key, v)
+    {
         p.v[p.n].name = arena_str(arena, str_of(key));
-        read_one(v, arena_fmt(arena, "%.*s/%s", STR_ARG(pointer), key), templates, &p.v[p.n++], arena, faults);
+        read_one(v, arena_fmt(arena, "%.*s/%s", STR_ARG(pointer), key), templates, &p.v[p.n++], arena,
+                 faults);
     }
     *ret = p;
     return faults->n == before;
@@ -183,7 +188,8 @@ void database_params_match(const struct database_params *p, const struct query_t
                            struct str pointer, struct faults *faults)
 {
     if (p->n > 0 && !p->v[0].name.p && p->n != t->positions) {
-        faults_add(faults, pointer, "has %zu values in order, and the query %zu question marks", p->n, t->positions);
+        faults_add(faults, pointer, "has %zu values in order, and the query %zu question marks", p->n,
+                   t->positions);
         return;
     }
     for (size_t i = 0; i < t->n; i++)
@@ -193,7 +199,8 @@ void database_params_match(const struct database_params *p, const struct query_t
             if (!known && place->name.p)
                 faults_add(faults, pointer, "has no value for :%.*s of the query", STR_ARG(place->name));
             else if (!known)
-                faults_add(faults, pointer, "has no value for question mark %zu of the query: give a list of %zu values",
+                faults_add(faults, pointer,
+                           "has no value for question mark %zu of the query: give a list of %zu values",
                            place->position + 1, t->positions);
         }
     for (size_t i = 0; i < p->n; i++)

@@ -150,7 +150,8 @@ void database_table_end(struct database_table *t)
         block_write(t);
     if (t->columns_all > t->columns)
         attempt_log(t->a, LOG_LINE_WARN, STREAM_SYSTEM,
-                    arena_fmt(&t->a->arena, "%zu further columns are not shown", t->columns_all - t->columns), STR_NONE);
+                    arena_fmt(&t->a->arena, "%zu further columns are not shown", t->columns_all - t->columns),
+                    STR_NONE);
     mem_free(t->v);
     mem_free(t->right);
     arena_release(&t->names);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A short list in the order of giving: the first is the oldest. Connections are closed outside the lock, because that
-// may wait for a server.
+// A short list in the order of giving: the first is the oldest. Connections are closed outside the lock,
+// because that may wait for a server.
 #include "jobs/db_pool.h"
 
 #include "base/clock.h"

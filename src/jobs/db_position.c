@@ -8,9 +8,10 @@
 #include "jobs/database_params.h"
 
 static const char *const type_words[] = {
-    [QUERY_NULL] = "null",  [QUERY_BOOL] = "bool",   [QUERY_I64] = "int",   [QUERY_F64] = "float",
-    [QUERY_DECIMAL] = "decimal", [QUERY_TEXT] = "text", [QUERY_BYTES] = "bytes", [QUERY_JSON] = "json",
-    [QUERY_DATE] = "date",  [QUERY_TIME] = "time",   [QUERY_TIMESTAMP] = "timestamp", NULL,
+    [QUERY_NULL] = "null",   [QUERY_BOOL] = "bool",           [QUERY_I64] = "int",
+    [QUERY_F64] = "float",   [QUERY_DECIMAL] = "decimal",     [QUERY_TEXT] = "text",
+    [QUERY_BYTES] = "bytes", [QUERY_JSON] = "json",           [QUERY_DATE] = "date",
+    [QUERY_TIME] = "time",   [QUERY_TIMESTAMP] = "timestamp", NULL,
 };
 
 void db_position_release(struct db_position *p)
@@ -140,11 +141,11 @@ bool db_position_read(struct db_position *p, struct str text, struct err *err)
     p->exact = json_array_size(rows) > 0;
     p->n = p->n_before = 0;
     p->before = mem_array(DB_POSITION_TIES_MAX, sizeof *p->before);
-    json_array_foreach(rows, i, row)
-        if (p->n < DB_POSITION_TIES_MAX) {
-            p->ties[p->n++] = hash_of(json_str(row));
-            p->before[p->n_before++] = p->ties[p->n - 1];
-        }
+    json_array_foreach(rows, i, row) if (p->n < DB_POSITION_TIES_MAX)
+    {
+        p->ties[p->n++] = hash_of(json_str(row));
+        p->before[p->n_before++] = p->ties[p->n - 1];
+    }
     json_decref(rows);
     return ok || ERR(err, ERR_CORRUPT, "the position kept of this job cannot be read");
 }

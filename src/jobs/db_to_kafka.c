@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // DB_TO_KAFKA: streams the rows of a query to a topic, in bounded memory, each at least once.
 //
-// With offsetField only rows behind the last run's are read: the query is put into one that asks for them in order,
-// unless it has :offset itself and so says where. See docs/how-to/database-to-kafka.md.
+// With offsetField only rows behind the last run's are read: the query is put into one that asks for them in
+// order, unless it has :offset itself and so says where. See docs/how-to/database-to-kafka.md.
 #include "jobs/db_to_kafka.h"
 
 #include "base/mem.h"
@@ -27,18 +27,20 @@ enum {
 
 #define T struct move_payload
 static const struct field move_rows[] = {
-    FIELD_STR(T, url, "databaseUrl", FIELD_ALIASES("jdbcUrl"), .flags = FIELD_REQUIRED, .min = 1, .max = DB_URL_BYTES_MAX,
+    FIELD_STR(T, url, "databaseUrl", FIELD_ALIASES("jdbcUrl"), .flags = FIELD_REQUIRED, .min = 1,
+              .max = DB_URL_BYTES_MAX,
               .doc = "mysql:, mariadb:, postgresql: or sqlite:, also with jdbc: in front."),
     FIELD_STR(T, username, "username", FIELD_ALIASES("databaseUsername"), .max = ACCOUNT_MAX,
               .doc = "Who signs in to the database; else as databaseUrl says."),
-    FIELD_STR(T, password, "password", FIELD_ALIASES("databasePassword"), .flags = FIELD_SECRET, .max = ACCOUNT_MAX,
-              .doc = "Of the user; use {{secret.NAME}}."),
-    FIELD_STR(T, query, "query", FIELD_ALIASES("sql"), .flags = FIELD_REQUIRED, .min = 1, .max = JOB_PAYLOAD_MAX,
+    FIELD_STR(T, password, "password", FIELD_ALIASES("databasePassword"), .flags = FIELD_SECRET,
+              .max = ACCOUNT_MAX, .doc = "Of the user; use {{secret.NAME}}."),
+    FIELD_STR(T, query, "query", FIELD_ALIASES("sql"), .flags = FIELD_REQUIRED, .min = 1,
+              .max = JOB_PAYLOAD_MAX,
               .doc = "One statement that reads, with :name or ? where a parameter goes."),
     FIELD_JSON(T, parameters, "queryParameters", FIELD_ALIASES("parameters"), .max = PARAMETERS_BYTES_MAX,
                .doc = "Values by name, or a list of values in order."),
-    FIELD_STR(T, topic, "kafkaTopic", FIELD_ALIASES("topic"), .flags = FIELD_REQUIRED, .min = 1, .max = KAFKA_TOPIC_MAX,
-              .doc = "Where the rows go."),
+    FIELD_STR(T, topic, "kafkaTopic", FIELD_ALIASES("topic"), .flags = FIELD_REQUIRED, .min = 1,
+              .max = KAFKA_TOPIC_MAX, .doc = "Where the rows go."),
     FIELD_STR(T, bootstrap_servers, "bootstrapServers", FIELD_ALIASES("brokers"), .max = BROKERS_MAX,
               .doc = "\"host:port,host:port\"; else as kafkaConfig says, or the server's own brokers."),
     FIELD_MAP(T, config, "kafkaConfig", .max = CONFIG_MAX,
@@ -74,19 +76,25 @@ static const struct fields move_fields = FIELDS("DbToKafkaPayload", struct move_
 
 #define T struct move_kafka
 static const struct field kafka_rows[] = {
-    FIELD_STR(T, brokers, "bootstrapServers", FIELD_ALIASES("brokers", "bootstrap.servers"), .min = 1, .max = BROKERS_MAX,
-              .doc = "\"host:port,host:port\"."),
-    FIELD_ENUM(T, security, "security", kafka_security_words, FIELD_ALIASES("securityProtocol", "security.protocol"),
+    FIELD_STR(T, brokers, "bootstrapServers", FIELD_ALIASES("brokers", "bootstrap.servers"), .min = 1,
+              .max = BROKERS_MAX, .doc = "\"host:port,host:port\"."),
+    FIELD_ENUM(T, security, "security", kafka_security_words,
+               FIELD_ALIASES("securityProtocol", "security.protocol"),
                .doc = "plaintext, ssl, sasl_plaintext, sasl_ssl."),
-    FIELD_STR(T, mechanism, "saslMechanism", FIELD_ALIASES("sasl.mechanism"), .max = ACCOUNT_MAX, .doc = "PLAIN, SCRAM-…."),
-    FIELD_STR(T, username, "username", FIELD_ALIASES("sasl.username"), .max = ACCOUNT_MAX, .doc = "Who signs in."),
-    FIELD_STR(T, password, "password", FIELD_ALIASES("sasl.password"), .flags = FIELD_SECRET, .max = ACCOUNT_MAX,
-              .doc = "Use {{secret.NAME}}."),
-    FIELD_STR(T, ca_file, "caFile", FIELD_ALIASES("ssl.ca.location"), .max = BROKERS_MAX, .doc = "PEM of the authorities."),
-    FIELD_BOOL(T, tls, "tls", FIELD_ALIASES("ssl"), FIELD_DEFAULT(false), .doc = "The same as security ssl or sasl_ssl."),
+    FIELD_STR(T, mechanism, "saslMechanism", FIELD_ALIASES("sasl.mechanism"), .max = ACCOUNT_MAX,
+              .doc = "PLAIN, SCRAM-…."),
+    FIELD_STR(T, username, "username", FIELD_ALIASES("sasl.username"), .max = ACCOUNT_MAX,
+              .doc = "Who signs in."),
+    FIELD_STR(T, password, "password", FIELD_ALIASES("sasl.password"), .flags = FIELD_SECRET,
+              .max = ACCOUNT_MAX, .doc = "Use {{secret.NAME}}."),
+    FIELD_STR(T, ca_file, "caFile", FIELD_ALIASES("ssl.ca.location"), .max = BROKERS_MAX,
+              .doc = "PEM of the authorities."),
+    FIELD_BOOL(T, tls, "tls", FIELD_ALIASES("ssl"), FIELD_DEFAULT(false),
+               .doc = "The same as security ssl or sasl_ssl."),
 };
 #undef T
-const struct fields move_kafka_fields = FIELDS("DbToKafkaConfig", struct move_kafka, kafka_rows, .doc = "Kafka.");
+const struct fields move_kafka_fields =
+    FIELDS("DbToKafkaConfig", struct move_kafka, kafka_rows, .doc = "Kafka.");
 
 // ---- checking ----
 
@@ -113,26 +121,28 @@ static void topic_check(struct str topic, struct str pointer, struct faults *fau
 }
 
 // The rules of the query that need no server. *ret_own: it has :offset itself.
-static void text_check(const struct move_payload *p, const struct query_text *t, struct str base, bool *ret_own,
-                       struct faults *faults)
+static void text_check(const struct move_payload *p, const struct query_text *t, struct str base,
+                       bool *ret_own, struct faults *faults)
 {
     struct str pointer = at(base, "query", faults->a);
     *ret_own = uses_offset(t);
     if (t->n != 1 || !query_statement_reads(&t->v[0]) || query_statement_controls(&t->v[0]))
         faults_add(faults, pointer, "must be one statement that reads: SELECT or WITH");
     if (*ret_own && !p->offset_field.p)
-        faults_add(faults, pointer, "has :offset, which needs offsetField: the column whose last value it is");
+        faults_add(faults, pointer,
+                   "has :offset, which needs offsetField: the column whose last value it is");
     if (*ret_own && !p->last_value.p)
         faults_add(faults, at(base, "lastProcessedValue", faults->a),
                    "must be given with :offset in the query: what the first run puts there");
 }
 
-static void brokers_check(const struct move_payload *p, struct str base, struct faults *faults, struct arena *scratch)
+static void brokers_check(const struct move_payload *p, struct str base, struct faults *faults,
+                          struct arena *scratch)
 {
     struct move_kafka k;
     struct str ignored;
-    bool fine = user_map_read(&move_kafka_fields, &p->config, at(base, "kafkaConfig", faults->a), true, &k, &ignored,
-                              scratch, faults);
+    bool fine = user_map_read(&move_kafka_fields, &p->config, at(base, "kafkaConfig", faults->a), true, &k,
+                              &ignored, scratch, faults);
     bool own = job_settings_at_save && job_settings_at_save->kafka_brokers.n > 0;
     if (fine && job_settings_at_save && !own && p->bootstrap_servers.n == 0 && k.brokers.n == 0)
         faults_add(faults, at(base, "bootstrapServers", faults->a),
@@ -153,7 +163,8 @@ static void move_check(const void *payload, struct str base, struct faults *faul
     topic_check(p->dead_letter_topic, at(base, "deadLetterTopic", faults->a), faults);
     brokers_check(p, base, faults, scratch);
     if (p->last_value.p && !p->offset_field.p)
-        faults_add(faults, at(base, "lastProcessedValue", faults->a), "needs offsetField: the column of that value");
+        faults_add(faults, at(base, "lastProcessedValue", faults->a),
+                   "needs offsetField: the column of that value");
     if (p->last_value.p && !has_template(p->last_value)) {
         struct db_position *unused = arena_new(scratch, struct db_position);
         if (unused && !db_position_start(unused, p->last_value, scratch, &err))
@@ -161,7 +172,8 @@ static void move_check(const void *payload, struct str base, struct faults *faul
     }
     bool fine = database_params_read(p->parameters, params_at, true, &params, scratch, faults);
     if (template_uses(p->query, "param."))
-        faults_add(faults, at(base, "query", faults->a), "must not hold {{param.…}}, which would become SQL: write "
+        faults_add(faults, at(base, "query", faults->a),
+                   "must not hold {{param.…}}, which would become SQL: write "
                    ":name and give \"name\": \"{{param.…}}\" in queryParameters");
     else if (kind >= 0 && !template_uses(p->query, "")) {
         if (!query_text_read(p->query, (enum query_kind)kind, &text, scratch, &err)) {
@@ -245,7 +257,8 @@ static bool query_prepare(struct move *m)
         return refuse_first(m, faults);
     if (!position_find(m, &err))
         return database_link_refuse(&m->link, "POSITION_ERROR", "%s", err.text);
-    return text_find(m, target.kind, own, &err) || database_link_refuse(&m->link, "DEFINITION_ERROR", "%s", err.text);
+    return text_find(m, target.kind, own, &err) ||
+           database_link_refuse(&m->link, "DEFINITION_ERROR", "%s", err.text);
 }
 
 static bool kafka_config(struct move *m)
@@ -257,12 +270,14 @@ static bool kafka_config(struct move *m)
     if (!faults)
         return database_link_refuse(&m->link, "DEFINITION_ERROR", "no memory for kafkaConfig");
     faults_init(faults, &a->arena);
-    if (!user_map_read(&move_kafka_fields, &m->p->config, STR("kafkaConfig"), false, &m->kafka, &ignored, &a->arena,
-                       faults))
+    if (!user_map_read(&move_kafka_fields, &m->p->config, STR("kafkaConfig"), false, &m->kafka, &ignored,
+                       &a->arena, faults))
         return refuse_first(m, faults);
     if (ignored.p)
-        attempt_log(a, LOG_LINE_WARN, STREAM_SYSTEM,
-                    arena_fmt(&a->arena, "kafkaConfig without meaning here is ignored: %.*s", STR_ARG(ignored)), STR_NONE);
+        attempt_log(
+            a, LOG_LINE_WARN, STREAM_SYSTEM,
+            arena_fmt(&a->arena, "kafkaConfig without meaning here is ignored: %.*s", STR_ARG(ignored)),
+            STR_NONE);
     if (m->p->bootstrap_servers.n > 0)
         m->kafka.brokers = m->p->bootstrap_servers;
     if (m->kafka.brokers.n == 0 && s)
@@ -270,7 +285,8 @@ static bool kafka_config(struct move *m)
     struct str first = str_split(m->kafka.brokers, ',', &(struct str){0});
     m->kafka_target = arena_fmt(&a->arena, "kafka://%.*s", STR_ARG(str_trim(first)));
     return m->kafka.brokers.n > 0 ||
-           database_link_refuse(&m->link, "DEFINITION_ERROR", "bootstrapServers must be given: this server has no brokers "
+           database_link_refuse(&m->link, "DEFINITION_ERROR",
+                                "bootstrapServers must be given: this server has no brokers "
                                 "of its own (setting kafka.brokers)");
 }
 
@@ -290,8 +306,10 @@ static bool headers_make(struct move *m)
         return database_link_refuse(&m->link, "DEFINITION_ERROR", "no memory for the headers");
     for (size_t i = 0; i < own->n; i++) {
         if (own->v[i].key.n > KAFKA_HEADER_NAME_MAX || own->v[i].value.n > KAFKA_HEADER_BYTES_MAX)
-            return database_link_refuse(&m->link, "DEFINITION_ERROR", "kafkaHeaders holds a name over %d or a value over "
-                                        "%d bytes", KAFKA_HEADER_NAME_MAX, KAFKA_HEADER_BYTES_MAX);
+            return database_link_refuse(&m->link, "DEFINITION_ERROR",
+                                        "kafkaHeaders holds a name over %d or a value over "
+                                        "%d bytes",
+                                        KAFKA_HEADER_NAME_MAX, KAFKA_HEADER_BYTES_MAX);
         m->headers.v[m->headers.n++] = own->v[i];
     }
     m->headers.v[m->headers.n++] = (struct str_pair){STR("Chronos-Run-Key"), id_text(a->run_key, &a->arena)};
@@ -316,9 +334,15 @@ static bool kafka_open_producer(struct move *m)
     bool sasl = k->username.n > 0;
     struct err err;
     struct kafka_options o = {
-        .clock = m->link.a->clock, .brokers = k->brokers, .client_id = STR("chronos-job"),
-        .mechanism = k->mechanism.p ? k->mechanism : STR("PLAIN"), .username = k->username, .password = k->password,
-        .ca_file = k->ca_file, .stop = &m->link.stop, .egress = m->link.a->env->egress,
+        .clock = m->link.a->clock,
+        .brokers = k->brokers,
+        .client_id = STR("chronos-job"),
+        .mechanism = k->mechanism.p ? k->mechanism : STR("PLAIN"),
+        .username = k->username,
+        .password = k->password,
+        .ca_file = k->ca_file,
+        .stop = &m->link.stop,
+        .egress = m->link.a->env->egress,
         .security = k->security >= 0 ? k->security
                     : k->tls         ? (sasl ? KAFKA_SASL_SSL : KAFKA_SSL)
                     : sasl           ? KAFKA_SASL_PLAINTEXT
@@ -342,8 +366,10 @@ enum more { MORE, ENOUGH, NO_MORE, BROKEN };
 
 static enum more backwards(struct move *m)
 {
-    (void)database_link_refuse(&m->link, "DATABASE_ERROR", "row %lld has a smaller \"%.*s\" than the one before: end the "
-                               "query with ORDER BY that column", (long long)m->read, STR_ARG(m->p->offset_field));
+    (void)database_link_refuse(&m->link, "DATABASE_ERROR",
+                               "row %lld has a smaller \"%.*s\" than the one before: end the "
+                               "query with ORDER BY that column",
+                               (long long)m->read, STR_ARG(m->p->offset_field));
     return BROKEN;
 }
 
@@ -367,8 +393,10 @@ static enum more row_take(struct move *m, struct move_batch *b)
             return MORE;
         }
         if (step == DB_POSITION_NO_VALUE) {
-            (void)database_link_refuse(&m->link, "DATABASE_ERROR", "row %lld has no \"%.*s\", or one that cannot be a "
-                                       "position", (long long)m->read, STR_ARG(m->p->offset_field));
+            (void)database_link_refuse(&m->link, "DATABASE_ERROR",
+                                       "row %lld has no \"%.*s\", or one that cannot be a "
+                                       "position",
+                                       (long long)m->read, STR_ARG(m->p->offset_field));
             return BROKEN;
         }
     }
@@ -378,8 +406,11 @@ static enum more row_take(struct move *m, struct move_batch *b)
         static const char why[] = "is larger than a message of Kafka may be (1 MB)";
         if (!sbuf_ok(&b->bytes) || !move_reject(m, why))
             return sbuf_ok(&b->bytes) ? BROKEN
-                                      : (database_link_refuse(&m->link, "DATABASE_ERROR", "row %lld is too large to be "
-                                                              "handled", (long long)m->read), BROKEN);
+                                      : (database_link_refuse(&m->link, "DATABASE_ERROR",
+                                                              "row %lld is too large to be "
+                                                              "handled",
+                                                              (long long)m->read),
+                                         BROKEN);
         if (!m->p->dead_letter_topic.p) {
             b->bytes.n = begin;
             return MORE;
@@ -456,7 +487,8 @@ static bool query_begin_reading(struct move *m)
     const struct query_session session = {duration_s(p->query_s == FIELD_ABSENT ? 0 : p->query_s), true};
     const struct query_statement *s = &m->text.v[0];
     const struct database_param offset = {STR("offset"), m->position.v};
-    struct query_value *v = database_params_bind(&m->params, s, m->position.known ? &offset : NULL, &l->a->arena);
+    struct query_value *v =
+        database_params_bind(&m->params, s, m->position.known ? &offset : NULL, &l->a->arena);
     struct query_err err = {.code = ""};
     if (!v)
         return database_link_refuse(l, "DEFINITION_ERROR", "no memory for the parameters");
@@ -493,7 +525,8 @@ static void summary(struct move *m, bool ok)
     struct attempt *a = m->link.a;
     struct sbuf b, context;
     sbuf_init(&b, &a->arena, SUMMARY_MAX + KAFKA_TOPIC_MAX);
-    sbuf_fmt(&b, "%lld row%s sent to topic \"%.*s\"", (long long)m->sent, m->sent == 1 ? "" : "s", STR_ARG(m->p->topic));
+    sbuf_fmt(&b, "%lld row%s sent to topic \"%.*s\"", (long long)m->sent, m->sent == 1 ? "" : "s",
+             STR_ARG(m->p->topic));
     if (m->dead > 0)
         sbuf_fmt(&b, ", %lld to the dead letters", (long long)m->dead);
     if (m->skipped > 0)
@@ -503,8 +536,10 @@ static void summary(struct move *m, bool ok)
     if (!ok)
         sbuf_puts(&b, " before it ended");
     sbuf_init(&context, &a->arena, SUMMARY_MAX);
-    sbuf_fmt(&context, "{\"read\":%lld,\"sent\":%lld,\"deadLetters\":%lld,\"skipped\":%lld,\"goneBefore\":%lld}",
-             (long long)m->read, (long long)m->sent, (long long)m->dead, (long long)m->skipped, (long long)m->known);
+    sbuf_fmt(&context,
+             "{\"read\":%lld,\"sent\":%lld,\"deadLetters\":%lld,\"skipped\":%lld,\"goneBefore\":%lld}",
+             (long long)m->read, (long long)m->sent, (long long)m->dead, (long long)m->skipped,
+             (long long)m->known);
     attempt_log(a, LOG_LINE_INFO, STREAM_SYSTEM, sbuf_str(&b), sbuf_str(&context));
 }
 
@@ -517,7 +552,8 @@ static void move_end(struct move *m, bool ok)
         summary(m, ok);
     if (ok)
         attempt_succeed(a, FIELD_ABSENT);
-    else if (!m->kafka_failed || attempt_target(a, m->kafka_target)) // the breaker is told whose failure it is
+    else if (!m->kafka_failed ||
+             attempt_target(a, m->kafka_target)) // the breaker is told whose failure it is
         database_link_end(&m->link);
 }
 

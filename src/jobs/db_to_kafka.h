@@ -14,7 +14,7 @@
 
 enum {
     MOVE_BATCHES = 2,
-    MOVE_BATCH_BYTES = 8 * 1024 * 1024,         // a batch is full with it, however few rows
+    MOVE_BATCH_BYTES = 8 * 1024 * 1024,                    // a batch is full with it, however few rows
     MOVE_BYTES_MAX = MOVE_BATCH_BYTES + 160 * 1024 * 1024, // with one row of the largest size behind that
     MOVE_HEADERS_MAX = 28,
     MOVE_FIELDS_MAX = 2000,
@@ -25,7 +25,7 @@ struct move_payload {
     struct str topic, key_field, dead_letter_topic, bootstrap_servers;
     struct str_map headers, config, mappings;
     struct strs exclude;
-    struct str offset_field, last_value; // last_value: JSON
+    struct str offset_field, last_value;                              // last_value: JSON
     int64_t batch_size, max_records, max_retries, connect_s, query_s; // the last two perhaps FIELD_ABSENT
     bool metadata, skip_on_error;
 };
@@ -49,14 +49,14 @@ struct move_shape {
 
 struct move_record {
     size_t key, key_n, value, value_n; // places in the batch's bytes; key_n SIZE_MAX: no key
-    bool dead; // goes to the dead letters
+    bool dead;                         // goes to the dead letters
 };
 enum move_state { MOVE_EMPTY, MOVE_TRAVELS, MOVE_AGAIN };
 struct move_batch {
     struct sbuf bytes;
     struct move_record *records; // batch_size
     struct kafka_message *v;     // likewise
-    size_t n, unsent; // unsent: of n, dead letters and rows left out
+    size_t n, unsent;            // unsent: of n, dead letters and rows left out
     enum move_state state;
     struct sbuf position; // to be kept once all of it is acknowledged; empty: none
 };
@@ -85,7 +85,8 @@ struct move {
 // The columns of the result that has begun. False: a named one is not there.
 bool move_shape_make(struct move *m);
 // Appends the present row; *ret_hash is of what it says. false in *ret_fits: it is too large for a message.
-void move_row_write(struct move *m, struct move_batch *b, struct move_record *ret, uint64_t *ret_hash, bool *ret_fits);
+void move_row_write(struct move *m, struct move_batch *b, struct move_record *ret, uint64_t *ret_hash,
+                    bool *ret_fits);
 // Puts a dead letter in the place of a record's value.
 void move_row_bury(struct move *m, struct move_batch *b, struct move_record *r, const char *why);
 

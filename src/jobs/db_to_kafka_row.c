@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A row as a JSON object. Numbers stay numbers with all their digits, JSON columns are put in as they are, bytes
-// become base64, dates and times ISO 8601.
+// A row as a JSON object. Numbers stay numbers with all their digits, JSON columns are put in as they are,
+// bytes become base64, dates and times ISO 8601.
 #include <sodium.h>
 
 #include "base/rng.h"
@@ -42,8 +42,8 @@ static bool is_excluded(const struct move_payload *p, struct str name)
 static bool named_there(struct move *m, const char *field, struct str name)
 {
     return !name.p || column_find(m->link.q, name) < m->link.q->n_columns ||
-           database_link_refuse(&m->link, "DATABASE_ERROR", "%s names \"%.*s\", which is no column of the query",
-                                field, STR_ARG(name));
+           database_link_refuse(&m->link, "DATABASE_ERROR",
+                                "%s names \"%.*s\", which is no column of the query", field, STR_ARG(name));
 }
 
 static bool all_there(struct move *m)
@@ -78,8 +78,8 @@ bool move_shape_make(struct move *m)
     struct arena *a = &m->link.a->arena;
     struct move_shape *s = &m->shape;
     if (q->n_columns == 0 || q->n_columns > MOVE_FIELDS_MAX)
-        return database_link_refuse(&m->link, "DATABASE_ERROR", "the query gives no rows, or more than %d columns",
-                                    MOVE_FIELDS_MAX);
+        return database_link_refuse(&m->link, "DATABASE_ERROR",
+                                    "the query gives no rows, or more than %d columns", MOVE_FIELDS_MAX);
     if (!all_there(m))
         return false;
     s->n = q->n_columns;
@@ -95,7 +95,8 @@ bool move_shape_make(struct move *m)
     }
     if (m->p->metadata)
         s->metadata = metadata_make(m);
-    return !a->exhausted || database_link_refuse(&m->link, "DATABASE_ERROR", "the query has too many columns");
+    return !a->exhausted ||
+           database_link_refuse(&m->link, "DATABASE_ERROR", "the query has too many columns");
 }
 
 // ---- values ----
@@ -194,7 +195,8 @@ static void put_key(struct sbuf *b, const struct query_value *v)
 
 // ---- rows ----
 
-void move_row_write(struct move *m, struct move_batch *b, struct move_record *ret, uint64_t *ret_hash, bool *ret_fits)
+void move_row_write(struct move *m, struct move_batch *b, struct move_record *ret, uint64_t *ret_hash,
+                    bool *ret_fits)
 {
     static const uint8_t key[16] = "row-of-a-query.";
     const struct move_shape *s = &m->shape;
@@ -220,7 +222,8 @@ void move_row_write(struct move *m, struct move_batch *b, struct move_record *re
     }
     sbuf_putc(out, '}');
     r.value_n = out->n - r.value;
-    struct query_value k = s->key < s->n ? query_value(m->link.q, s->key) : (struct query_value){.type = QUERY_NULL};
+    struct query_value k =
+        s->key < s->n ? query_value(m->link.q, s->key) : (struct query_value){.type = QUERY_NULL};
     if (k.type != QUERY_NULL) {
         r.key = out->n;
         put_key(out, &k);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Batches on their way to Kafka. A position is kept when everything up to it is acknowledged, never before; what fails
-// is sent again from the first failure on, in order, so that the newest row of a key stays the last.
+// Batches on their way to Kafka. A position is kept when everything up to it is acknowledged, never before;
+// what fails is sent again from the first failure on, in order, so that the newest row of a key stays the
+// last.
 #include <poll.h>
 
 #include "jobs/db_to_kafka.h"
@@ -22,7 +23,10 @@ bool move_kafka_failed(struct move *m, const struct err *err)
     bool down = kafka_error_unreachable(err);
     while (name && *name == '_') // librdkafka's own have one in front
         name++;
-    (void)database_link_refuse(l, err->code == ERR_DENIED && down ? "EGRESS_DENIED" : down ? "CONNECTION_ERROR" : "KAFKA_ERROR",
+    (void)database_link_refuse(l,
+                               err->code == ERR_DENIED && down ? "EGRESS_DENIED"
+                               : down                          ? "CONNECTION_ERROR"
+                                                               : "KAFKA_ERROR",
                                "%s", err->text);
     if (!down && name)
         (void)snprintf(l->err.code, sizeof l->err.code, "%s", name);
@@ -38,8 +42,10 @@ static void say(struct move *m, int level, struct str text)
 bool move_reject(struct move *m, const char *why)
 {
     if (!m->p->dead_letter_topic.p && !m->p->skip_on_error)
-        return database_link_refuse(&m->link, "KAFKA_ERROR", "row %lld %s: set deadLetterTopic or skipOnError, or leave "
-                                    "columns out by excludeFields", (long long)m->read, why);
+        return database_link_refuse(&m->link, "KAFKA_ERROR",
+                                    "row %lld %s: set deadLetterTopic or skipOnError, or leave "
+                                    "columns out by excludeFields",
+                                    (long long)m->read, why);
     if (m->p->dead_letter_topic.p)
         m->dead++;
     else
@@ -111,7 +117,8 @@ static bool send_range(struct move *m, struct kafka_message *v, size_t n, size_t
             return true;
         while (*ret_first < n && v[*ret_first].ret_delivered)
             ++*ret_first;
-        bool again = err->code == ERR_UNAVAILABLE && !database_link_stopped(&m->link) && tries < m->p->max_retries;
+        bool again =
+            err->code == ERR_UNAVAILABLE && !database_link_stopped(&m->link) && tries < m->p->max_retries;
         if (!again || !pause_for(m, wait_s))
             return false;
         say(m, LOG_LINE_WARN, arena_fmt(&m->link.a->arena, "%s: trying again", err->text));

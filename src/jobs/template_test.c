@@ -98,7 +98,8 @@ static void every_text_of_a_table_is_reached(void **state)
     struct str list[] = {STR("a"), STR("{{run.attempt}}")};
     struct str_pair map[] = {{STR("{{run.attempt}}"), STR("{{run.attempt}}")}};
     struct sample s = {.text = STR("{{run.attempt}}"), .list = {list, 2}, .map = {map, 1},
-                       .json = STR("{\"{{a}}\":[\"{{run.attempt}}\",{\"b\":\"x\\\"{{run.attempt}}\"}],\"n\":1.50}"), .inner = {STR("{{run.attempt}}")}};
+                       .json = STR("{\"{{a}}\":[\"{{run.attempt}}\",{\"b\":\"x\\\"{{run.attempt}}\"}],\"n\":1.50}"),
+                       .inner = {STR("{{run.attempt}}")}};
     struct template_values v = values(NULL);
     struct err err;
     assert_true(template_expand(&sample_fields, &s, &v, &arena, &err));

@@ -171,7 +171,9 @@ static void values(void **state)
         got = one(q, by_kind("", "SELECT ?::numeric", "SELECT CAST(? AS DECIMAL(40, 9))"), &v, 1);
         assert_int_equal(got.type, QUERY_DECIMAL);
         assert_text(got.text, "12345678901234567890.123456789");
-        got = one(q, by_kind("", "SELECT TIMESTAMP '2024-02-29 12:34:56.5'", "SELECT CAST('2024-02-29 12:34:56.5' AS DATETIME(1))"),
+        got = one(q,
+                  by_kind("", "SELECT TIMESTAMP '2024-02-29 12:34:56.5'",
+                          "SELECT CAST('2024-02-29 12:34:56.5' AS DATETIME(1))"),
                   NULL, 0);
         assert_int_equal(got.type, QUERY_TIMESTAMP);
         assert_text(got.text, "2024-02-29 12:34:56.5");
@@ -207,8 +209,11 @@ static void counts_and_columns(void **state)
     assert_int_equal(q->affected, -1);
     query_close(q);
     q = open_one((struct query_session){.read_only = false});
-    must_ok(query_start(q, postgres || sqlite ? STR("SELECT id, s AS \"Name\" FROM t ORDER BY id")
-                                              : STR("SELECT id, s AS `Name` FROM t ORDER BY id"), NULL, 0, &err), &err);
+    must_ok(query_start(q,
+                        postgres || sqlite ? STR("SELECT id, s AS \"Name\" FROM t ORDER BY id")
+                                           : STR("SELECT id, s AS `Name` FROM t ORDER BY id"),
+                        NULL, 0, &err),
+            &err);
     must_ok(query_next(q, &row, &err), &err);
     assert_int_equal(q->n_columns, 2);
     assert_text(q->columns[0].name, "id");
@@ -261,7 +266,8 @@ static void errors(void **state)
     assert_int_equal(err.e.code, ERR_INVALID);
     err = refused(q, "SELEC 1");
     assert_string_equal(err.code, by_kind("SQLITE_ERROR", "42601", "42000"));
-    (void)done(q, "DROP TABLE IF EXISTS t; CREATE TABLE t (id INTEGER PRIMARY KEY); INSERT INTO t VALUES (1)");
+    (void)done(q,
+               "DROP TABLE IF EXISTS t; CREATE TABLE t (id INTEGER PRIMARY KEY); INSERT INTO t VALUES (1)");
     err = refused(q, "INSERT INTO t VALUES (1)");
     assert_string_equal(err.code, by_kind("SQLITE_CONSTRAINT", "23505", "23000"));
     assert_int_equal(number(q, "SELECT 1"), 1); // the connection goes on
@@ -295,10 +301,13 @@ static void *cancel_main(void *arg)
 
 static int64_t running(struct query *q)
 {
-    return number(q, postgres ? "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE '%pg_sleep(60)%' "
-                                "AND pid <> pg_backend_pid()"
-                              : "SELECT count(*) FROM information_schema.processlist WHERE info LIKE '%SLEEP(60)%' AND "
-                                "id <> connection_id()");
+    return number(
+        q,
+        postgres
+            ? "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE '%pg_sleep(60)%' "
+              "AND pid <> pg_backend_pid()"
+            : "SELECT count(*) FROM information_schema.processlist WHERE info LIKE '%SLEEP(60)%' AND "
+              "id <> connection_id()");
 }
 
 static void cancel(void **state)
@@ -339,7 +348,8 @@ static void reuse(void **state)
     assert_true(query_alive(q));
     struct query_session s = {.read_only = false};
     must_ok(query_session(q, &s, &err), &err);
-    (void)done(q, "DROP TABLE IF EXISTS t; CREATE TABLE t (id INTEGER PRIMARY KEY)"); // writable, and in the schema
+    (void)done(
+        q, "DROP TABLE IF EXISTS t; CREATE TABLE t (id INTEGER PRIMARY KEY)"); // writable, and in the schema
     if (!postgres)
         assert_int_equal(one(q, "SELECT @mine", NULL, 0).type, QUERY_NULL);
     query_close(q);
@@ -363,10 +373,11 @@ static void many_rows(void **state)
     enum { GROWTH_KB_MAX = 20 * 1024 };
     struct query_err err;
     struct query *q = open_one((struct query_session){.read_only = false});
-    const char *sql = by_kind("WITH RECURSIVE x(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM x WHERE n < 200000) "
-                              "SELECT n, printf('%0500d', n) FROM x",
-                              "SELECT n, lpad(n::text, 500, '0') FROM generate_series(1, 200000) n",
-                              "SELECT seq, lpad(seq, 500, '0') FROM seq_1_to_200000");
+    const char *sql =
+        by_kind("WITH RECURSIVE x(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM x WHERE n < 200000) "
+                "SELECT n, printf('%0500d', n) FROM x",
+                "SELECT n, lpad(n::text, 500, '0') FROM generate_series(1, 200000) n",
+                "SELECT seq, lpad(seq, 500, '0') FROM seq_1_to_200000");
     long before = resident();
     struct query_text t = read_text(sql);
     int64_t rows = 0, last = 0;

@@ -1,29 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // Users' SQL on MariaDB and MySQL: prepared statements whose rows are fetched one by one, unbuffered.
-//
-// Every call that may wait goes through the library's non-blocking side: it hands the wait to us, so that the owner
-// itself sees an interrupt or the end of the time. It then has the server end the connection's thread (KILL on a
-// connection of its own) and lets the call fail. KILL QUERY was rejected: it is lost when it comes between two
-// statements.
 #include <errmsg.h>
-#include <errno.h>
 #include <mysqld_error.h>
 #include <poll.h>
-#include <pthread.h>
 
-#include "base/clock.h"
 #include "base/mem.h"
 #include "base/sync.h"
-#include "db/mysql/impl.h"
-#include "db/query_impl.h"
+#include "db/mysql/query_impl.h"
 
 enum {
     FIRST_BUFFER = 64,
-    BUFFER_KEPT_MAX = 1024 * 1024,
-    TEXTS_BUDGET = 32 * 1024,
     SQL_MAX = 256,
-    STACK_BYTES = 256 * 1024, // of the library's non-blocking calls
-    KILL_S = 2,
     MAP_BINARY = 63, // number of the character set of bytes
     BITS_MAX = 8,
     // Numbers that the headers of MariaDB or of an older client do not have.
@@ -34,146 +21,14 @@ enum {
     SESSION_WAS_KILLED = 3169,
 };
 
-enum how { INTEGER, REAL, TEXT };
-struct cell {
-    enum how how;
-    bool bits;
-    my_bool null;
-    int64_t i;
-    double f;
-    char *p;
-    unsigned long n, cap;
-};
-struct my_query {
-    struct query base; // first
-    MYSQL *h;
-    MYSQL_STMT *s;
-    struct cell *cells;
-    MYSQL_BIND *out;
-    struct query_options options; // of the second connection; texts in `texts`
-    struct query_target target;
-    struct arena texts, a; // a: of the present statement
-    unsigned long id;      // of our thread in the server
-    bool mariadb, lost, killed, timed_out, read_only;
-    struct duration statement_time;
-    struct mono deadline; // of the present statement or command; 0: none
-};
-
-static struct my_query *of(struct query *q) { return (struct my_query *)q; }
-
-static struct mono now(void) { return clock_mono(clock_real()); }
-
-// ---- connecting --------------------------------------------------------------------------------
-
-static void set_options(MYSQL *h, const struct query_options *o, unsigned patience, struct arena *a)
-{
-    const struct query_target *t = o->target;
-    unsigned off = 0, answer = (unsigned)(t->answer_time.us / US_PER_S);
-    unsigned long packet = QUERY_ROW_BYTES_MAX;
-    my_bool no = 0, tls = t->tls != QUERY_TLS_OFF, verify = t->tls >= QUERY_TLS_CA;
-    (void)mysql_options(h, MYSQL_OPT_CONNECT_TIMEOUT, &patience);
-    if (answer > 0) {
-        (void)mysql_options(h, MYSQL_OPT_READ_TIMEOUT, &answer);
-        (void)mysql_options(h, MYSQL_OPT_WRITE_TIMEOUT, &answer);
-    }
-    (void)mysql_options(h, MYSQL_OPT_RECONNECT, &no);
-    (void)mysql_options(h, MYSQL_OPT_LOCAL_INFILE, &off); // or a server could ask for any file of ours
-    (void)mysql_options(h, MYSQL_OPT_MAX_ALLOWED_PACKET, &packet);
-    (void)mysql_options(h, MYSQL_SET_CHARSET_NAME, "utf8mb4");
-    (void)mysql_options(h, MYSQL_REPORT_DATA_TRUNCATION, &no); // lengths tell
-    (void)mysql_options4(h, MYSQL_OPT_CONNECT_ATTR_ADD, "program_name", o->application);
-    (void)mysql_options(h, MYSQL_OPT_SSL_ENFORCE, &tls);
-    (void)mysql_options(h, MYSQL_OPT_SSL_VERIFY_SERVER_CERT, &verify);
-    if (tls && t->ca.p)
-        (void)mysql_options(h, MYSQL_OPT_SSL_CA, arena_cstr(a, t->ca));
-    // Methods that hand the password itself to the server only where nobody else can be at the other end.
-    if (t->tls < QUERY_TLS_REQUIRE)
-        (void)mysql_options(h, MARIADB_OPT_RESTRICTED_AUTH,
-                            "mysql_native_password,caching_sha2_password,sha256_password,client_ed25519");
-}
-
-struct account {
-    const char *host, *user, *password, *name;
-    unsigned port;
-};
-
-// A certificate is for a name: where it is checked, it is the name that is connected to.
-static struct account account_of(const struct query_options *o, struct arena *a)
-{
-    const struct db_url *u = &o->target->url;
-    struct str host = o->target->tls == QUERY_TLS_VERIFY ? u->host : o->address;
-    return (struct account){arena_cstr(a, host), u->user.p ? arena_cstr(a, u->user) : NULL,
-                            u->password.p ? arena_cstr(a, u->password) : NULL, arena_cstr(a, u->name),
-                            (unsigned)u->port};
-}
-
-static void kill_thread(struct my_query *m)
-{
-    struct arena a CLEANUP(arena_release);
-    char sql[SQL_MAX];
-    if (m->killed)
-        return;
-    m->killed = true;
-    arena_init(&a, TEXTS_BUDGET);
-    MYSQL *h = mysql_init(NULL);
-    unsigned patience = KILL_S;
-    must(h);
-    set_options(h, &m->options, patience, &a);
-    (void)mysql_options(h, MYSQL_OPT_READ_TIMEOUT, &patience);
-    (void)mysql_options(h, MYSQL_OPT_WRITE_TIMEOUT, &patience);
-    struct account k = account_of(&m->options, &a);
-    (void)snprintf(sql, sizeof sql, "KILL %lu", m->id);
-    if (mysql_real_connect(h, k.host, k.user, k.password, k.name, k.port, NULL, 0))
-        (void)mysql_query(h, sql);
-    mysql_close(h);
-}
-
-// ---- waiting -----------------------------------------------------------------------------------
-
-// Waits for what the library wants and says what came. Not wanted any more: a time-out, which ends the call.
-static int wait_socket(struct my_query *m, int wants)
-{
-    struct pollfd f = {.fd = mysql_get_socket(m->h)};
-    f.events = (short)((wants & MYSQL_WAIT_READ ? POLLIN : 0) | (wants & MYSQL_WAIT_WRITE ? POLLOUT : 0) |
-                       (wants & MYSQL_WAIT_EXCEPT ? POLLPRI : 0));
-    struct mono until = mono_add(now(), duration_ms(wants & MYSQL_WAIT_TIMEOUT ? mysql_get_timeout_value_ms(m->h)
-                                                                               : INT32_MAX));
-    for (;;) {
-        bool late = m->deadline.us > 0 && now().us >= m->deadline.us;
-        if (query_stopped(&m->base) || late || query_open_stopped(&m->options)) {
-            m->timed_out |= late;
-            if (m->id > 0)
-                kill_thread(m);
-            return MYSQL_WAIT_TIMEOUT;
-        }
-        if ((wants & MYSQL_WAIT_TIMEOUT) && now().us >= until.us)
-            return MYSQL_WAIT_TIMEOUT;
-        int n = poll(&f, 1, QUERY_SLICE_MS);
-        if (n < 0 && errno != EINTR)
-            return MYSQL_WAIT_TIMEOUT;
-        if (n > 0)
-            return (f.revents & (POLLIN | POLLHUP | POLLERR) ? MYSQL_WAIT_READ : 0) |
-                   (f.revents & POLLOUT ? MYSQL_WAIT_WRITE : 0) | (f.revents & POLLPRI ? MYSQL_WAIT_EXCEPT : 0);
-    }
-}
-
-// The result of a call of the library that may wait: WAITING(m, int, mysql_stmt_fetch, m->s).
-#define WAITING(m, type, call, handle, ...)                                                                  \
-    ({                                                                                                       \
-        type ret_;                                                                                           \
-        int wants_ = call##_start(&ret_, handle __VA_OPT__(, ) __VA_ARGS__);                                 \
-        while (wants_)                                                                                       \
-            wants_ = call##_cont(&ret_, handle, wait_socket(m, wants_));                                     \
-        ret_;                                                                                                \
-    })
-
 // ---- errors ------------------------------------------------------------------------------------
 
 static bool is_lost(unsigned number)
 {
-    static const unsigned known[] = {ER_SERVER_SHUTDOWN, ER_NORMAL_SHUTDOWN, CONNECTION_KILLED, SESSION_WAS_KILLED,
-                                     ER_NET_READ_ERROR, ER_NET_READ_INTERRUPTED, ER_NET_ERROR_ON_WRITE,
-                                     ER_NET_WRITE_INTERRUPTED, ER_NEW_ABORTING_CONNECTION, ER_UNKNOWN_COM_ERROR};
+    static const unsigned known[] = {
+        ER_SERVER_SHUTDOWN,         ER_NORMAL_SHUTDOWN,      CONNECTION_KILLED,     SESSION_WAS_KILLED,
+        ER_NET_READ_ERROR,          ER_NET_READ_INTERRUPTED, ER_NET_ERROR_ON_WRITE, ER_NET_WRITE_INTERRUPTED,
+        ER_NEW_ABORTING_CONNECTION, ER_UNKNOWN_COM_ERROR};
     if (number >= CR_MIN_ERROR && number <= CR_MAX_ERROR)
         return true;
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
@@ -182,7 +37,8 @@ static bool is_lost(unsigned number)
     return false;
 }
 
-static bool failed(struct my_query *m, unsigned number, const char *state, const char *text, struct query_err *err)
+static bool failed(struct my_query *m, unsigned number, const char *state, const char *text,
+                   struct query_err *err)
 {
     char code[QUERY_CODE_MAX];
     bool general = strcmp(state, "HY000") == 0 || state[0] == '\0' || strcmp(state, "00000") == 0;
@@ -215,27 +71,15 @@ static bool stmt_failed(struct my_query *m, struct query_err *err)
     return failed(m, mysql_stmt_errno(m->s), mysql_stmt_sqlstate(m->s), mysql_stmt_error(m->s), err);
 }
 
-static bool connect_failed(struct my_query *m, const struct query_options *o, struct query_err *err)
-{
-    unsigned number = mysql_errno(m->h);
-    const char *state = mysql_sqlstate(m->h);
-    bool general = number >= CR_MIN_ERROR && number <= CR_MAX_ERROR;
-    struct err why;
-    if (query_open_stopped(o))
-        return query_fail(err, ERR_UNAVAILABLE, NULL, "stopped while connecting");
-    (void)maria_open_failed(number, mysql_error(m->h), &why);
-    return query_fail(err, why.code == ERR_UNAVAILABLE ? ERR_UNAVAILABLE : ERR_INVALID, general ? NULL : state, "%s",
-                      why.code == ERR_INTERNAL ? mysql_error(m->h) : why.text);
-}
-
 // ---- commands of ours --------------------------------------------------------------------------
 
 static void clock_start(struct my_query *m)
 {
     int64_t grace = m->mariadb ? QUERY_GRACE_MS * US_PER_MS : 0; // MySQL watches over nothing but SELECT
     m->timed_out = false;
-    m->deadline = m->statement_time.us > 0 ? mono_add(now(), (struct duration){m->statement_time.us + grace})
-                                           : (struct mono){0};
+    m->deadline = m->statement_time.us > 0
+                      ? mono_add(my_query_now(), (struct duration){m->statement_time.us + grace})
+                      : (struct mono){0};
 }
 
 static bool command(struct my_query *m, const char *sql, struct query_err *err)
@@ -252,14 +96,14 @@ static bool command(struct my_query *m, const char *sql, struct query_err *err)
 
 static bool my_session(struct query *q, const struct query_session *s, struct query_err *err)
 {
-    struct my_query *m = of(q);
+    struct my_query *m = my_query_of(q);
     char sql[SQL_MAX];
     m->statement_time = s->statement_time;
     m->read_only = s->read_only;
     long long ms = (long long)((s->statement_time.us + US_PER_MS - 1) / US_PER_MS);
     if (m->mariadb)
-        (void)snprintf(sql, sizeof sql, "SET NAMES utf8mb4, SESSION max_statement_time = %lld.%03lld", ms / 1000,
-                       ms % 1000);
+        (void)snprintf(sql, sizeof sql, "SET NAMES utf8mb4, SESSION max_statement_time = %lld.%03lld",
+                       ms / 1000, ms % 1000);
     else
         (void)snprintf(sql, sizeof sql, "SET NAMES utf8mb4, SESSION max_execution_time = %lld", ms);
     return command(m, sql, err) && (!s->read_only || command(m, "SET SESSION TRANSACTION READ ONLY", err));
@@ -273,18 +117,19 @@ static bool my_begin(struct query *q, enum query_isolation isolation, struct que
         [QUERY_REPEATABLE_READ] = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ",
         [QUERY_SERIALIZABLE] = "SET TRANSACTION ISOLATION LEVEL SERIALIZABLE",
     };
-    struct my_query *m = of(q);
+    struct my_query *m = my_query_of(q);
     return (isolation == QUERY_ISOLATION_DEFAULT || command(m, levels[isolation], err)) &&
            command(m, m->read_only ? "START TRANSACTION READ ONLY" : "START TRANSACTION", err);
 }
 
 static bool my_commit(struct query *q, struct query_err *err)
 {
-    struct my_query *m = of(q);
+    struct my_query *m = my_query_of(q);
     if (command(m, "COMMIT", err))
         return true;
     if (m->lost && !query_stopped(q))
-        return query_fail(err, ERR_UNKNOWN_COMMIT, NULL, "the connection to the database server was lost while "
+        return query_fail(err, ERR_UNKNOWN_COMMIT, NULL,
+                          "the connection to the database server was lost while "
                           "committing: whether the changes are there is not known");
     return false;
 }
@@ -386,7 +231,10 @@ static void describe(struct my_query *m)
         c->how = column->type == QUERY_I64 && !c->bits ? INTEGER : column->type == QUERY_F64 ? REAL : TEXT;
         c->cap = FIRST_BUFFER;
         c->p = mem_array(c->cap, 1);
-        m->out[i] = (MYSQL_BIND){.is_null = &c->null, .length = &c->n, .buffer = c->p, .buffer_length = c->cap,
+        m->out[i] = (MYSQL_BIND){.is_null = &c->null,
+                                 .length = &c->n,
+                                 .buffer = c->p,
+                                 .buffer_length = c->cap,
                                  .buffer_type = MYSQL_TYPE_STRING};
         if (c->how == TEXT)
             continue;
@@ -441,9 +289,10 @@ static bool prepare_and_run(struct my_query *m, struct str sql, const struct que
     return true;
 }
 
-static bool my_start(struct query *q, struct str sql, const struct query_value *v, size_t n, struct query_err *err)
+static bool my_start(struct query *q, struct str sql, const struct query_value *v, size_t n,
+                     struct query_err *err)
 {
-    struct my_query *m = of(q);
+    struct my_query *m = my_query_of(q);
     must(!m->s);
     arena_reset(&m->a);
     clock_start(m);
@@ -484,7 +333,7 @@ static bool further_results(struct my_query *m, struct query_err *err)
 
 static bool my_next(struct query *q, bool *ret_row, struct query_err *err)
 {
-    struct my_query *m = of(q);
+    struct my_query *m = my_query_of(q);
     int end = m->cells ? WAITING(m, int, mysql_stmt_fetch, m->s) : MYSQL_NO_DATA;
     bool row = end == 0 || end == MYSQL_DATA_TRUNCATED;
     bool ok = row || (end == MYSQL_NO_DATA && (!m->s || further_results(m, err)));
@@ -501,7 +350,7 @@ static bool my_next(struct query *q, bool *ret_row, struct query_err *err)
 
 static struct query_value my_value(struct query *q, size_t column)
 {
-    struct my_query *m = of(q);
+    struct my_query *m = my_query_of(q);
     const struct cell *c = &m->cells[column];
     struct query_value v = {.type = q->columns[column].type, .i = c->i, .f = c->f, .text = {c->p, c->n}};
     if (c->null)
@@ -523,9 +372,9 @@ static struct query_value my_value(struct query *q, size_t column)
 
 static void my_close(struct query *q)
 {
-    struct my_query *m = of(q);
+    struct my_query *m = my_query_of(q);
     if (m->cells && !m->lost) { // rows are left: closing would read them all
-        kill_thread(m);
+        my_query_kill(m);
         m->timed_out = true;
         atomic_store(&q->interrupted, true);
     }
@@ -541,7 +390,7 @@ static void my_close(struct query *q)
 
 static bool my_reset(struct query *q)
 {
-    struct my_query *m = of(q);
+    struct my_query *m = my_query_of(q);
     struct query_err err;
     if (m->lost || m->s)
         return false;
@@ -554,12 +403,12 @@ static bool my_reset(struct query *q)
 
 static bool my_alive(struct query *q)
 {
-    struct my_query *m = of(q);
+    struct my_query *m = my_query_of(q);
     struct pollfd f = {.fd = mysql_get_socket(m->h), .events = POLLIN};
     return !m->lost && poll(&f, 1, 0) == 0; // a server speaks unasked only to say good-bye
 }
 
-static const struct query_ops ops = {
+const struct query_ops my_query_ops = {
     .close = my_close,
     .session = my_session,
     .begin = my_begin,
@@ -570,55 +419,3 @@ static const struct query_ops ops = {
     .reset = my_reset,
     .alive = my_alive,
 };
-
-static void keep(struct my_query *m, const struct query_options *o)
-{
-    struct db_url *u = &m->target.url;
-    m->target = *o->target;
-    u->host = arena_str(&m->texts, u->host);
-    u->name = arena_str(&m->texts, u->name);
-    u->user = u->user.p ? arena_str(&m->texts, u->user) : STR_NONE;
-    u->password = u->password.p ? arena_str(&m->texts, u->password) : STR_NONE;
-    m->target.ca = m->target.ca.p ? arena_str(&m->texts, m->target.ca) : STR_NONE;
-    m->options = *o;
-    m->options.target = &m->target;
-    m->options.address = arena_str(&m->texts, o->address);
-    m->options.application = arena_cstr(&m->texts, str_of(o->application));
-}
-
-static void library_init(void) { must(mysql_server_init(0, NULL, NULL) == 0); }
-
-bool query_open_mysql(const struct query_options *o, struct query **ret, struct query_err *err)
-{
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    size_t stack = STACK_BYTES;
-    (void)pthread_once(&once, library_init);
-    struct my_query *m = mem_new(struct my_query);
-    m->base.ops = &ops;
-    m->base.affected = -1;
-    arena_init(&m->texts, TEXTS_BUDGET);
-    arena_init(&m->a, QUERY_ROW_BYTES_MAX);
-    keep(m, o);
-    m->h = mysql_init(NULL);
-    must(m->h);
-    (void)mysql_options(m->h, MYSQL_OPT_NONBLOCK, &stack);
-    set_options(m->h, o, (unsigned)((o->patience.us + US_PER_S - 1) / US_PER_S), &m->texts);
-    struct account k = account_of(o, &m->texts);
-    bool ok = !m->texts.exhausted || query_fail(err, ERR_INVALID, NULL, "the database address is too long");
-    if (ok && !WAITING(m, MYSQL *, mysql_real_connect, m->h, k.host, k.user, k.password, k.name, k.port, NULL,
-                       CLIENT_FOUND_ROWS))
-        ok = connect_failed(m, o, err);
-    // A server without TLS gets no TLS from the library, whatever was asked for.
-    if (ok && o->target->tls >= QUERY_TLS_REQUIRE && !mysql_get_ssl_cipher(m->h))
-        ok = query_fail(err, ERR_INVALID, NULL, "the database server offers no TLS: set it up there, or write useSSL=false");
-    if (!ok) {
-        m->lost = true;
-        my_close(&m->base);
-        return false;
-    }
-    m->options.stop = NULL;
-    m->id = mysql_thread_id(m->h);
-    m->mariadb = mariadb_connection(m->h);
-    *ret = &m->base;
-    return true;
-}

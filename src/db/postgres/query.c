@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Users' SQL on PostgreSQL: one statement at a time, its rows one by one (single-row mode), every wait in slices so
-// that the owner itself sees an interrupt and asks the server to stop, again and again, until the server has.
+// Users' SQL on PostgreSQL: one statement at a time, its rows one by one (single-row mode), every wait in
+// slices so that the owner itself sees an interrupt and asks the server to stop, again and again, until the
+// server has.
 #include <errno.h>
 #include <poll.h>
 
@@ -139,14 +140,12 @@ static bool refused(struct pg_query *p, const PGresult *r, struct query_err *err
     const char *message = PQresultErrorField(r, PG_DIAG_MESSAGE_PRIMARY);
     const char *hint = PQresultErrorField(r, PG_DIAG_MESSAGE_HINT);
     const char *severity = PQresultErrorField(r, PG_DIAG_SEVERITY_NONLOCALIZED);
-    if (!state) {
-        struct pg_query *q = p;
-        return lost(q, err);
-    }
+    if (!state)
+        return lost(p, err);
     bool fatal = severity && (strcmp(severity, "FATAL") == 0 || strcmp(severity, "PANIC") == 0);
     p->lost |= fatal;
-    return query_fail(err, code_of(p, state, fatal), state, "%s%s%s", message ? message : "the statement failed",
-                      hint ? "; " : "", hint ? hint : "");
+    return query_fail(err, code_of(p, state, fatal), state, "%s%s%s",
+                      message ? message : "the statement failed", hint ? "; " : "", hint ? hint : "");
 }
 
 // Reads to the end of the statement; the first error is kept in *err and makes it false.
@@ -176,8 +175,8 @@ static bool command(struct pg_query *p, const char *sql, const char *value, char
     PGresult *r = NULL;
     wait_begin(p);
     ret_tag[0] = '\0';
-    if (p->lost || PQsendQueryParams(p->c, sql, value ? 1 : 0, NULL, &value, NULL, NULL, 0) != 1 || !flush(p) ||
-        !result(p, &r))
+    if (p->lost || PQsendQueryParams(p->c, sql, value ? 1 : 0, NULL, &value, NULL, NULL, 0) != 1 ||
+        !flush(p) || !result(p, &r))
         return lost(p, err);
     if (!r)
         return lost(p, err);
@@ -235,7 +234,8 @@ static bool pg_query_commit(struct query *q, struct query_err *err)
     p->in_transaction = false;
     if (!command(p, "COMMIT", NULL, tag, err)) {
         if (p->lost && err->code[0] == '\0')
-            (void)query_fail(err, ERR_UNKNOWN_COMMIT, NULL, "the connection to the database server was lost while "
+            (void)query_fail(err, ERR_UNKNOWN_COMMIT, NULL,
+                             "the connection to the database server was lost while "
                              "committing: whether the changes are there is not known");
         return false;
     }
@@ -494,12 +494,13 @@ static void setting(struct settings *s, const char *name, struct str value)
     s->values[s->n++] = arena_cstr(&s->a, value);
 }
 
-// Nothing of the account that this server runs under may reach a user's database: no password file, no certificate.
+// Nothing of the account that this server runs under may reach a user's database: no password file, no
+// certificate.
 static void fill(const struct query_options *o, struct settings *s)
 {
     static const char *const modes[] = {
-        [QUERY_TLS_PREFER] = "prefer",   [QUERY_TLS_OFF] = "disable",       [QUERY_TLS_REQUIRE] = "require",
-        [QUERY_TLS_CA] = "verify-ca",    [QUERY_TLS_VERIFY] = "verify-full",
+        [QUERY_TLS_PREFER] = "prefer", [QUERY_TLS_OFF] = "disable",        [QUERY_TLS_REQUIRE] = "require",
+        [QUERY_TLS_CA] = "verify-ca",  [QUERY_TLS_VERIFY] = "verify-full",
     };
     const struct query_target *t = o->target;
     struct str between = arena_fmt(&s->a, "%d", KEEPALIVE_S);
@@ -513,8 +514,9 @@ static void fill(const struct query_options *o, struct settings *s)
     setting(s, "sslcert", STR("/dev/null/none"));
     setting(s, "application_name", str_of(o->application));
     setting(s, "client_encoding", STR("UTF8"));
-    setting(s, "options", STR("-c DateStyle=ISO -c IntervalStyle=iso_8601 -c bytea_output=hex -c extra_float_digits=1 "
-                              "-c client_min_messages=error"));
+    setting(s, "options",
+            STR("-c DateStyle=ISO -c IntervalStyle=iso_8601 -c bytea_output=hex -c extra_float_digits=1 "
+                "-c client_min_messages=error"));
     setting(s, "gssencmode", STR("disable"));
     setting(s, "sslmode", str_of(modes[t->tls]));
     if (t->tls >= QUERY_TLS_CA)
@@ -540,7 +542,8 @@ static bool connect_failed(const char *text, struct query_err *err)
         memcpy(state, at + sizeof mark - 1, STATE_LEN);
     struct err why;
     (void)pg_connect_error(text, &why);
-    return query_fail(err, why.code == ERR_UNAVAILABLE ? ERR_UNAVAILABLE : ERR_INVALID, state, "%s", why.text);
+    return query_fail(err, why.code == ERR_UNAVAILABLE ? ERR_UNAVAILABLE : ERR_INVALID, state, "%s",
+                      why.text);
 }
 
 static bool handshake(PGconn *c, const struct query_options *o, struct query_err *err)

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Users' SQL on a file of SQLite, and on nothing else: the file is opened below a folder that the caller has opened,
-// no symbolic link is followed, no other file can be attached and no code be loaded.
+// Users' SQL on a file of SQLite, and on nothing else: the file is opened below a folder that the caller has
+// opened, no symbolic link is followed, no other file can be attached and no code be loaded.
 //
-// The library would resolve links in a name by itself and open what they name a moment later. Its file system is
-// therefore copied with one function replaced: a name is taken as it is, "/proc/self/fd/<folder>/<file>", and all
-// files beside it (journal, log) are reached through the same open folder.
+// The library would resolve links in a name by itself and open what they name a moment later. Its file system
+// is therefore copied with one function replaced: a name is taken as it is, "/proc/self/fd/<folder>/<file>",
+// and all files beside it (journal, log) are reached through the same open folder.
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -71,8 +71,8 @@ static bool same_file(int folder, const char *name, struct str other)
         return false;
     memcpy(path, other.p, other.n);
     path[other.n] = '\0';
-    return fstatat(folder, name, &a, AT_SYMLINK_NOFOLLOW) == 0 && stat(path, &b) == 0 && a.st_dev == b.st_dev &&
-           a.st_ino == b.st_ino;
+    return fstatat(folder, name, &a, AT_SYMLINK_NOFOLLOW) == 0 && stat(path, &b) == 0 &&
+           a.st_dev == b.st_dev && a.st_ino == b.st_ino;
 }
 
 static bool file_fit(const struct query_options *o, const char *name, struct query_err *err)
@@ -94,16 +94,26 @@ static bool file_fit(const struct query_options *o, const char *name, struct que
 static const char *name_of(int rc)
 {
     static const char *const names[] = {
-        [SQLITE_ERROR] = "SQLITE_ERROR",       [SQLITE_PERM] = "SQLITE_PERM",
-        [SQLITE_ABORT] = "SQLITE_ABORT",       [SQLITE_BUSY] = "SQLITE_BUSY",
-        [SQLITE_LOCKED] = "SQLITE_LOCKED",     [SQLITE_NOMEM] = "SQLITE_NOMEM",
-        [SQLITE_READONLY] = "SQLITE_READONLY", [SQLITE_INTERRUPT] = "SQLITE_INTERRUPT",
-        [SQLITE_IOERR] = "SQLITE_IOERR",       [SQLITE_CORRUPT] = "SQLITE_CORRUPT",
-        [SQLITE_FULL] = "SQLITE_FULL",         [SQLITE_CANTOPEN] = "SQLITE_CANTOPEN",
-        [SQLITE_SCHEMA] = "SQLITE_SCHEMA",     [SQLITE_TOOBIG] = "SQLITE_TOOBIG",
-        [SQLITE_CONSTRAINT] = "SQLITE_CONSTRAINT", [SQLITE_MISMATCH] = "SQLITE_MISMATCH",
-        [SQLITE_MISUSE] = "SQLITE_MISUSE",     [SQLITE_AUTH] = "SQLITE_AUTH",
-        [SQLITE_RANGE] = "SQLITE_RANGE",       [SQLITE_NOTADB] = "SQLITE_NOTADB",
+        [SQLITE_ERROR] = "SQLITE_ERROR",
+        [SQLITE_PERM] = "SQLITE_PERM",
+        [SQLITE_ABORT] = "SQLITE_ABORT",
+        [SQLITE_BUSY] = "SQLITE_BUSY",
+        [SQLITE_LOCKED] = "SQLITE_LOCKED",
+        [SQLITE_NOMEM] = "SQLITE_NOMEM",
+        [SQLITE_READONLY] = "SQLITE_READONLY",
+        [SQLITE_INTERRUPT] = "SQLITE_INTERRUPT",
+        [SQLITE_IOERR] = "SQLITE_IOERR",
+        [SQLITE_CORRUPT] = "SQLITE_CORRUPT",
+        [SQLITE_FULL] = "SQLITE_FULL",
+        [SQLITE_CANTOPEN] = "SQLITE_CANTOPEN",
+        [SQLITE_SCHEMA] = "SQLITE_SCHEMA",
+        [SQLITE_TOOBIG] = "SQLITE_TOOBIG",
+        [SQLITE_CONSTRAINT] = "SQLITE_CONSTRAINT",
+        [SQLITE_MISMATCH] = "SQLITE_MISMATCH",
+        [SQLITE_MISUSE] = "SQLITE_MISUSE",
+        [SQLITE_AUTH] = "SQLITE_AUTH",
+        [SQLITE_RANGE] = "SQLITE_RANGE",
+        [SQLITE_NOTADB] = "SQLITE_NOTADB",
     };
     int primary = rc & 0xff;
     bool known = primary > 0 && (size_t)primary < sizeof names / sizeof names[0];
@@ -148,9 +158,19 @@ static int on_busy(void *ctx, int count)
 
 static bool pragma_reads(const char *name)
 {
-    static const char *const known[] = {"table_info", "table_xinfo", "table_list", "index_list", "index_info",
-                                        "index_xinfo", "foreign_key_list", "foreign_key_check", "database_list",
-                                        "integrity_check", "quick_check", "compile_options", NULL};
+    static const char *const known[] = {"table_info",
+                                        "table_xinfo",
+                                        "table_list",
+                                        "index_list",
+                                        "index_info",
+                                        "index_xinfo",
+                                        "foreign_key_list",
+                                        "foreign_key_check",
+                                        "database_list",
+                                        "integrity_check",
+                                        "quick_check",
+                                        "compile_options",
+                                        NULL};
     for (const char *const *k = known; name && *k; k++)
         if (str_eq_nocase(str_of(name), str_of(*k)))
             return true;
@@ -265,8 +285,8 @@ static bool lite_start(struct query *q, struct str sql, const struct query_value
     const char *tail = NULL;
     must(!l->s);
     l->timed_out = false;
-    l->deadline = l->statement_time.us > 0 ? mono_add(clock_mono(clock_real()), l->statement_time)
-                                           : (struct mono){0};
+    l->deadline =
+        l->statement_time.us > 0 ? mono_add(clock_mono(clock_real()), l->statement_time) : (struct mono){0};
     int rc = sqlite3_prepare_v2(l->h, sql.p, (int)sql.n, &l->s, &tail);
     if (rc != SQLITE_OK)
         return failed(l, rc, err);
@@ -277,7 +297,8 @@ static bool lite_start(struct query *q, struct str sql, const struct query_value
     for (size_t i = 0; rc == SQLITE_OK && i < n; i++)
         rc = bind(l->s, (int)i + 1, &v[i]);
     if (rc != SQLITE_OK || (size_t)sqlite3_bind_parameter_count(l->s) != n) {
-        (void)query_fail(err, ERR_INVALID, name_of(rc), "the parameters cannot be bound: %s", sqlite3_errstr(rc));
+        (void)query_fail(err, ERR_INVALID, name_of(rc), "the parameters cannot be bound: %s",
+                         sqlite3_errstr(rc));
         statement_end(l);
         return false;
     }
@@ -314,12 +335,12 @@ static struct query_value lite_value(struct query *q, size_t column)
         return (struct query_value){.type = QUERY_F64, .f = sqlite3_column_double(l->s, at)};
     case SQLITE_BLOB:
         p = sqlite3_column_blob(l->s, at);
-        return (struct query_value){
-            .type = QUERY_BYTES, .text = str_of_n(p ? p : "", (size_t)sqlite3_column_bytes(l->s, at))};
+        return (struct query_value){.type = QUERY_BYTES,
+                                    .text = str_of_n(p ? p : "", (size_t)sqlite3_column_bytes(l->s, at))};
     default:
         p = (const char *)sqlite3_column_text(l->s, at);
-        return (struct query_value){
-            .type = QUERY_TEXT, .text = str_of_n(p ? p : "", (size_t)sqlite3_column_bytes(l->s, at))};
+        return (struct query_value){.type = QUERY_TEXT,
+                                    .text = str_of_n(p ? p : "", (size_t)sqlite3_column_bytes(l->s, at))};
     }
 }
 
@@ -361,7 +382,8 @@ static bool open_file(struct lite *l, const struct query_options *o, struct quer
     (void)pthread_once(&once, beneath_make);
     if (!memory) {
         if (o->file.n == 0 || o->file.n >= sizeof name || str_find(o->file, '/') < o->file.n)
-            return query_fail(err, ERR_INVALID, "SQLITE_CANTOPEN", "the name of the database file is too long");
+            return query_fail(err, ERR_INVALID, "SQLITE_CANTOPEN",
+                              "the name of the database file is too long");
         memcpy(name, o->file.p, o->file.n);
         name[o->file.n] = '\0';
         if (!file_fit(o, name, err))
@@ -374,8 +396,8 @@ static bool open_file(struct lite *l, const struct query_options *o, struct quer
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | (o->create || memory ? SQLITE_OPEN_CREATE : 0);
     int rc = sqlite3_open_v2(path, &l->h, flags, memory ? NULL : FILES_NAME);
     must(l->h); // out of memory
-    return rc == SQLITE_OK || query_fail(err, ERR_INVALID, name_of(rc), "the database file cannot be opened: %s",
-                                         sqlite3_errmsg(l->h));
+    return rc == SQLITE_OK || query_fail(err, ERR_INVALID, name_of(rc),
+                                         "the database file cannot be opened: %s", sqlite3_errmsg(l->h));
 }
 
 bool query_open_sqlite(const struct query_options *o, struct query **ret, struct query_err *err)
