@@ -3,6 +3,7 @@
 #include "app/job.h"
 
 #include "app/cached.h"
+#include "app/chain.h"
 #include "app/payload.h"
 #include "app/run.h"
 #include "app/schedule.h"
@@ -76,7 +77,7 @@ static bool draft_check(struct app *app, struct job_draft *d, struct instant aft
     const struct secret_names secrets = {secret_known, &look};
     job_check(j, faults);
     struct str payload = job_payload_check(j, &secrets, faults, a);
-    if (look.failed)
+    if (look.failed || !app_chain_check(app, j, faults, a, err))
         return false;
     if (payload.p)
         j->payload = payload;

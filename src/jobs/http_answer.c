@@ -239,6 +239,8 @@ void http_answer_record(struct attempt *a, const struct http_payload *p, const c
         return;
     }
     struct err why;
+    if (is_text(r))
+        attempt_output(a, r->body);
     bool expected = http_status_expected(&p->expected_status, r->status);
     bool said = !expected || http_expect_holds(&p->expect, r, &a->arena, &why);
     answer_log(a, p, method, r, expected && said);
