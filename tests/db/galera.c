@@ -4,12 +4,14 @@
 #include "db_engine.h"
 
 #include "base/mem.h"
+#include "base/sync.h"
 
-enum { NODES = 3, GALERA_SLOTS = 4 };
-enum galera_slot { CHANGE_ROW, READ_ROW, PUT_ROW };
+enum { NODES = 3, GALERA_SLOTS = 6 };
+enum galera_slot { CHANGE_ROW, READ_ROW, PUT_ROW, PUT_SLOWLY, LOOK };
 
 struct cluster {
     struct arena a;
+    struct db_url first;
     struct db *d[NODES];
     struct err err;
 };
@@ -25,6 +27,8 @@ static int start(void **state)
         struct db_config conf = {
             .url = &u, .application = "test", .patience = duration_s(10), .slots = GALERA_SLOTS};
         assert_ok(c, db_engine_mysql.open(&conf, &c->d[i], &c->err));
+        if (i == 0)
+            c->first = u;
     }
     assert_ok(
         c, db_script(c->d[0],
@@ -112,6 +116,74 @@ static void the_later_insert_is_busy(void **state)
         assert_int_equal(read_row(c, i, 7), 0);
 }
 
+// Hundreds of milliseconds of arithmetic, in which no server looks whether it should stop.
+#define HASH(text) "LENGTH(SHA2(REPEAT('" text "', 7000000), 512))"
+#define HASHES     HASH("a") "+" HASH("b") "+" HASH("c") "+" HASH("d") "+" HASH("e") "+" HASH("f")
+#define SLOW       HASHES "+" HASHES "+" HASHES
+
+struct array {
+    struct cluster *c;
+    atomic_bool done;
+    bool ok;
+    struct err err;
+};
+
+static void *put_slowly(void *arg)
+{
+    struct array *v = arg;
+    struct db_cell row[] = {{.kind = DB_CELL_I64, .i = 2}, {.kind = DB_CELL_I64, .i = 9}};
+    struct db_stmt *s;
+    v->ok = db_stmt_at(v->c->d[0], PUT_SLOWLY,
+                       STR("INSERT INTO g VALUES (?1, ?2) ON DUPLICATE KEY UPDATE v = " SLOW), &s, &v->err) &&
+            db_run_each(s, row, 1, 2, &v->err);
+    atomic_store(&v->done, true);
+    return NULL;
+}
+
+static bool puts_slowly(struct cluster *c, struct db *d)
+{
+    struct db_stmt *s;
+    bool row;
+    assert_ok(c, db_stmt_at(d, LOOK,
+                            STR("SELECT COUNT(*) FROM information_schema.processlist "
+                                "WHERE command <> 'Sleep' AND info LIKE 'INSERT INTO g %'"),
+                            &s, &c->err));
+    assert_ok(c, db_step(s, &row, &c->err));
+    int64_t n = db_i64(s, 0);
+    db_reset(s);
+    return n > 0;
+}
+
+// The server rolls back and says OK to the array, and to the commit of nothing that would follow.
+static void an_array_that_gives_way_is_busy(void **state)
+{
+    struct cluster *c = *state;
+    struct array array = {.c = c};
+    struct db *beside;
+    struct db_config conf = {
+        .url = &c->first, .application = "test", .patience = duration_s(10), .slots = GALERA_SLOTS};
+    assert_ok(c, db_engine_mysql.open(&conf, &beside, &c->err));
+    assert_int_equal(read_row(c, 1, 1), 0);
+    assert_ok(c, db_begin(c->d[0], &c->err));
+    assert_ok(c, change(c, 0, 1, 100));
+    pthread_t t = thread_start("array", put_slowly, &array);
+    while (!puts_slowly(c, beside) && !atomic_load(&array.done))
+        ;
+    assert_ok(c, change(c, 1, 1, 200));
+    assert_int_equal(pthread_join(t, NULL), 0);
+    if (!array.ok)
+        assert_int_equal(array.err.code, ERR_BUSY);
+    else // the other change came when the array was through
+        assert_err(c, db_commit(c->d[0], &c->err), ERR_BUSY);
+    assert_false(db_in_transaction(c->d[0]));
+    assert_true(db_alive(c->d[0]));
+    for (int i = 0; i < NODES; i++) {
+        assert_int_equal(read_row(c, i, 1), 200);
+        assert_int_equal(read_row(c, i, 2), 0);
+    }
+    db_close(beside);
+}
+
 static void other_rows_do_not_collide(void **state)
 {
     struct cluster *c = *state;
@@ -141,6 +213,7 @@ int main(void)
     static const struct CMUnitTest cases[] = {
         GALERA_CASE("of two that change a row the later commit is busy", the_later_commit_is_busy),
         GALERA_CASE("of two that insert a key the later commit is busy", the_later_insert_is_busy),
+        GALERA_CASE("an array that gives way is busy", an_array_that_gives_way_is_busy),
         GALERA_CASE("changes of other rows do not collide", other_rows_do_not_collide),
         GALERA_CASE("several nodes are noted", several_nodes_are_noted),
     };

@@ -334,6 +334,14 @@ void maria_reset(struct db_stmt *base)
 
 // ---- arrays ------------------------------------------------------------------------------------
 
+// A node of Galera that must give up a transaction while an array runs rolls it back and answers OK all the
+// same: MariaDB puts the error in the place of that answer for other statements only. What follows would be a
+// transaction of its own, and COMMIT of nothing succeeds. The flags of the answer show it.
+static bool rolled_back(const struct maria *m)
+{
+    return m->in_transaction && (m->h->server_status & SERVER_STATUS_IN_TRANS) == 0;
+}
+
 // One column of the rows, as the library wants it: values, lengths and what is NULL, an array each.
 static bool array_bind(MYSQL_BIND *b, const struct db_cell *cells, size_t rows, size_t columns, struct arena *a)
 {
@@ -383,6 +391,8 @@ bool maria_run_each(struct db_stmt *base, const struct db_cell *cells, size_t ro
     must(mysql_stmt_attr_set(s->h, STMT_ATTR_ARRAY_SIZE, &n) == 0 && mysql_stmt_bind_param(s->h, s->in) == 0);
     if (mysql_stmt_execute(s->h) != 0)
         return failed(s, err);
+    if (rolled_back(m))
+        return maria_failed(m, ER_LOCK_DEADLOCK, "", err);
     m->changes = (int64_t)mysql_stmt_affected_rows(s->h);
     m->changes_total += m->changes;
     return true;
