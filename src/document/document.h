@@ -39,7 +39,7 @@ struct document_column {
     struct str key;   // of JSON
     struct str title;
     int kind;         // enum document_kind: how it is aligned; cells have kinds of their own
-    double weight;    // share of the width; 0: by kind
+    double weight;    // share of the width that is left when all heads have room; 0: by kind
 };
 struct document_cell {
     int kind;

@@ -11,9 +11,9 @@
 #include "document/writer.h"
 
 static const double PAGE_WIDTH = 842, PAGE_HEIGHT = 595, MARGIN = 42, HEAD_HEIGHT = 24, FOOT_HEIGHT = 24, PADDING = 3;
-static const double SIZE_TEXT = 9, SIZE_SMALL = 8, SIZE_HEADING = 13, SIZE_TITLE = 18;
+static const double SIZE_TEXT = 9, SIZE_CROWDED = 7, SIZE_SMALL = 8, SIZE_HEADING = 13, SIZE_TITLE = 18;
 enum { CELL_LINES_MAX = 6, CELL_BYTES_MAX = 2000, COLOR_TEXT = 0x222222, COLOR_MUTED = 0x777777, COLOR_RULE = 0xCCCCCC,
-       COLOR_HEAD = 0xEEF1F5, LINE_TEXT_MAX = 256 };
+       COLOR_HEAD = 0xEEF1F5, LINE_TEXT_MAX = 256, CROWDED_COLUMNS = 9 };
 
 static struct {
     __typeof__(&cairo_pdf_surface_create_for_stream) cairo_pdf_surface_create_for_stream;
@@ -58,6 +58,11 @@ static struct {
     __typeof__(&pango_font_description_set_family) pango_font_description_set_family;
     __typeof__(&pango_font_description_set_weight) pango_font_description_set_weight;
     __typeof__(&pango_font_description_set_absolute_size) pango_font_description_set_absolute_size;
+    __typeof__(&pango_attr_list_new) pango_attr_list_new;
+    __typeof__(&pango_attr_list_insert) pango_attr_list_insert;
+    __typeof__(&pango_attr_list_unref) pango_attr_list_unref;
+    __typeof__(&pango_attr_insert_hyphens_new) pango_attr_insert_hyphens_new;
+    __typeof__(&pango_layout_set_attributes) pango_layout_set_attributes;
 } text;
 #define PANGO(fn) LIBRARY_SYMBOL(text, fn)
 static const struct library_symbol pango_symbols[] = {
@@ -66,7 +71,8 @@ static const struct library_symbol pango_symbols[] = {
     PANGO(pango_layout_set_ellipsize), PANGO(pango_layout_set_alignment), PANGO(pango_layout_set_font_description),
     PANGO(pango_layout_get_size), PANGO(pango_font_description_new), PANGO(pango_font_description_free),
     PANGO(pango_font_description_set_family), PANGO(pango_font_description_set_weight),
-    PANGO(pango_font_description_set_absolute_size),
+    PANGO(pango_font_description_set_absolute_size), PANGO(pango_attr_list_new), PANGO(pango_attr_list_insert),
+    PANGO(pango_attr_list_unref), PANGO(pango_attr_insert_hyphens_new), PANGO(pango_layout_set_attributes),
 };
 static struct library pango = LIBRARY("libpango-1.0.so.0", "libpango-1.0-0", pango_symbols);
 
@@ -96,6 +102,7 @@ struct pdf {
     double y; // of what comes next; 0: no page has been begun
     int64_t page;
     size_t columns; // drawn of the table's
+    double widths[DOCUMENT_PDF_COLUMNS_MAX], size; // of its columns, of its letters
 };
 
 // ---- texts ----
@@ -218,6 +225,10 @@ static bool pdf_begin(struct document *d, struct err *err)
     both.pango_cairo_update_context(p->cr, p->context);
     p->layout = text.pango_layout_new(p->context);
     text.pango_layout_set_wrap(p->layout, PANGO_WRAP_WORD_CHAR);
+    PangoAttrList *plain = text.pango_attr_list_new(); // an id that is broken must not get a hyphen
+    text.pango_attr_list_insert(plain, text.pango_attr_insert_hyphens_new(FALSE));
+    text.pango_layout_set_attributes(p->layout, plain);
+    text.pango_attr_list_unref(plain);
     p->font = text.pango_font_description_new();
     p->bold = text.pango_font_description_new();
     text.pango_font_description_set_family(p->font, "sans-serif");
@@ -264,16 +275,38 @@ static double weight_of(const struct document_column *c)
 {
     if (c->weight > 0)
         return c->weight;
-    return c->kind == DOCUMENT_TEXT || c->kind == DOCUMENT_NONE ? 3 : c->kind == DOCUMENT_INSTANT ? 2 : 1.2;
+    return c->kind == DOCUMENT_TEXT || c->kind == DOCUMENT_NONE ? 3 : c->kind == DOCUMENT_INSTANT ? 0.5 : 0.2;
 }
 
-static double column_width(const struct document *d, size_t i)
+static double natural_width(struct pdf *p, bool bold, struct str t)
 {
-    const struct pdf *p = d->own;
-    double all = 0;
-    for (size_t k = 0; k < p->columns; k++)
-        all += weight_of(&d->columns[k]);
-    return (PAGE_WIDTH - 2 * MARGIN) * weight_of(&d->columns[i]) / all;
+    int width, height;
+    const struct style s = {.size = p->size, .bold = bold};
+    (void)lay(p, &s, t);
+    text.pango_layout_get_size(p->layout, &width, &height);
+    return (double)width / PANGO_SCALE + 2 * PADDING + 1;
+}
+
+// The longest word of the title fits, and a date; what is left goes to texts first.
+static void widths_find(const struct document *d, struct pdf *p)
+{
+    double all = PAGE_WIDTH - 2 * MARGIN, least = 0, weights = 0;
+    p->size = p->columns >= CROWDED_COLUMNS ? SIZE_CROWDED : SIZE_TEXT;
+    for (size_t i = 0; i < p->columns; i++) {
+        const struct document_column *c = &d->columns[i];
+        struct str rest = c->title;
+        double wide = natural_width(p, false, c->kind == DOCUMENT_INSTANT ? STR("2000-00-00") : STR("00000"));
+        while (rest.p) {
+            double word = natural_width(p, true, str_split(rest, ' ', &rest));
+            wide = word > wide ? word : wide;
+        }
+        p->widths[i] = wide;
+        least += wide;
+        weights += weight_of(c);
+    }
+    for (size_t i = 0; i < p->columns; i++)
+        p->widths[i] = least < all ? p->widths[i] + (all - least) * weight_of(&d->columns[i]) / weights
+                                   : p->widths[i] * all / least;
 }
 
 struct cell_text {
@@ -287,8 +320,8 @@ static double cells(struct document *d, const struct cell_text *v, bool bold, bo
     struct pdf *p = d->own;
     double x = MARGIN, high = 0;
     for (size_t i = 0; i < p->columns; i++) {
-        double wide = column_width(d, i);
-        const struct style s = {.size = SIZE_TEXT, .width = wide - 2 * PADDING, .bold = bold, .right = v[i].right,
+        double wide = p->widths[i];
+        const struct style s = {.size = p->size, .width = wide - 2 * PADDING, .bold = bold, .right = v[i].right,
                                 .lines = CELL_LINES_MAX, .rgb = COLOR_TEXT};
         double h = drawn ? show(p, x + PADDING, p->y + PADDING, &s, v[i].s) : lay(p, &s, v[i].s);
         high = h > high ? h : high;
@@ -318,6 +351,7 @@ static bool pdf_table(struct document *d, struct str name, struct err *err)
     struct pdf *p = d->own;
     (void)name;
     p->columns = d->n_columns < DOCUMENT_PDF_COLUMNS_MAX ? d->n_columns : DOCUMENT_PDF_COLUMNS_MAX;
+    widths_find(d, p);
     room_for(d, ROWS_WITH_HEAD * (SIZE_TEXT * 2 + 2 * PADDING));
     p->y += PADDING;
     head_draw(d);
@@ -351,6 +385,7 @@ static bool pdf_table_end(struct document *d, struct err *err)
 {
     struct pdf *p = d->own;
     char line[LINE_TEXT_MAX];
+    p->y += 2 * PADDING;
     if (d->n_columns > p->columns) {
         (void)snprintf(line, sizeof line, "%zu more columns do not fit on the page; other formats have them.",
                        d->n_columns - p->columns);

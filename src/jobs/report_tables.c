@@ -55,18 +55,19 @@ static void put_id(struct row *row, struct ulid id)
 }
 
 #define COLUMN(k, t, kind_) {STR_INIT(k), STR_INIT(t), DOCUMENT_##kind_, 0}
+#define NARROW(k, t) {STR_INIT(k), STR_INIT(t), DOCUMENT_TEXT, 1} // words of our own
 static const struct document_column run_columns[] = {
     COLUMN("job", "Job", TEXT),          COLUMN("scheduledTime", "Scheduled", INSTANT),
     COLUMN("startTime", "Started", INSTANT), COLUMN("endTime", "Ended", INSTANT),
-    COLUMN("attempt", "Attempt", INTEGER), COLUMN("trigger", "Trigger", TEXT),
-    COLUMN("status", "Status", TEXT),    COLUMN("durationMs", "Duration ms", INTEGER),
+    COLUMN("attempt", "Attempt", INTEGER), NARROW("trigger", "Trigger"),
+    NARROW("status", "Status"),    COLUMN("durationMs", "Duration ms", INTEGER),
     COLUMN("startDelayMs", "Start delay ms", INTEGER), COLUMN("exitCode", "Exit code", INTEGER),
-    COLUMN("errorClass", "Error class", TEXT), COLUMN("errorMessage", "Error", TEXT),
-    COLUMN("worker", "Node", TEXT),      COLUMN("runId", "Run", TEXT),
+    NARROW("errorClass", "Error class"), COLUMN("errorMessage", "Error", TEXT),
+    NARROW("worker", "Node"),      COLUMN("runId", "Run", TEXT),
 };
 static const struct document_column summary_columns[] = {
-    COLUMN("job", "Job", TEXT),          COLUMN("type", "Type", TEXT),
-    COLUMN("status", "Status", TEXT),    COLUMN("nextFireTime", "Next", INSTANT),
+    COLUMN("job", "Job", TEXT),          NARROW("type", "Type"),
+    NARROW("status", "Status"),    COLUMN("nextFireTime", "Next", INSTANT),
     COLUMN("lastStart", "Last start", INSTANT), COLUMN("runs", "Runs", INTEGER),
     COLUMN("succeeded", "Succeeded", INTEGER), COLUMN("failed", "Failed", INTEGER),
     COLUMN("timedOut", "Timed out", INTEGER), COLUMN("cancelled", "Cancelled", INTEGER),
