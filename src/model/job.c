@@ -123,9 +123,12 @@ void job_check(const struct job *j, struct faults *f)
 
 // Classes a failure can have (api.md §3), and the parents that cover several of them.
 static const char *const classes[] = {
-    "TIMEOUT",      "CONNECTION_ERROR", "HTTP_4XX",     "HTTP_5XX",    "DATABASE_ERROR", "KAFKA_ERROR",
-    "BROKER_ERROR", "SCRIPT_ERROR",     "FILE_ERROR",   "CACHE_ERROR", "EMAIL_ERROR",    "DUMMY_ERROR",
-    "LOST",         "EGRESS_DENIED",    "CIRCUIT_OPEN", "UNEXPECTED_BODY", "SECRET_ERROR", NULL,
+    "TIMEOUT",         "CONNECTION_ERROR", "HTTP_4XX",         "HTTP_5XX",       "DATABASE_ERROR",
+    "KAFKA_ERROR",     "BROKER_ERROR",     "SCRIPT_ERROR",     "FILE_ERROR",     "CACHE_ERROR",
+    "EMAIL_ERROR",     "DUMMY_ERROR",      "LOST",             "EGRESS_DENIED",  "CIRCUIT_OPEN",
+    "UNEXPECTED_BODY", "HTTP_3XX",         "HTTP_ERROR",       "REPORT_ERROR",   "POSITION_ERROR",
+    "SECRET_ERROR",    "TOKEN_ERROR",      "DEFINITION_ERROR", "INTERNAL_ERROR", "NOT_AVAILABLE",
+    "LOAD_ERROR",      "TLS_ERROR",        NULL,
 };
 static const struct {
     const char *word, *covers;
@@ -149,12 +152,27 @@ static bool word_covers(struct str word, struct str error_class, struct str code
 
 bool retry_policy_covers(const struct retry_policy *p, struct str error_class, struct str code)
 {
-    if (p->retry_on.n == 0)
+    // Nothing was tried: what the target fails with is not known, so no list can mean it.
+    if (p->retry_on.n == 0 || str_is(error_class, "CIRCUIT_OPEN"))
         return true;
     for (size_t i = 0; i < p->retry_on.n; i++)
         if (word_covers(p->retry_on.v[i], error_class, code))
             return true;
     return false;
+}
+
+// Five digits or letters, a digit among them: "40001", "57P01".
+static bool is_sqlstate(struct str word)
+{
+    enum { SQLSTATE_LEN = 5 };
+    bool digit = false;
+    for (size_t i = 0; i < word.n; i++) {
+        bool is_digit = word.p[i] >= '0' && word.p[i] <= '9';
+        if (!is_digit && !(word.p[i] >= 'A' && word.p[i] <= 'Z'))
+            return false;
+        digit = digit || is_digit;
+    }
+    return digit && word.n == SQLSTATE_LEN;
 }
 
 bool retry_word_known(struct str word)
@@ -168,7 +186,9 @@ bool retry_word_known(struct str word)
     int64_t number;
     if (str_to_i64(word, &number))
         return number >= 0;
+    if (is_sqlstate(word))
+        return true;
     struct str exit_prefix = STR("EXIT_");
     return word.n > exit_prefix.n && str_eq_nocase((struct str){word.p, exit_prefix.n}, exit_prefix) &&
-           str_to_i64((struct str){word.p + exit_prefix.n, word.n - exit_prefix.n}, &number);
+           str_to_i64((struct str){word.p + exit_prefix.n, word.n - exit_prefix.n}, &number) && number >= 0;
 }

@@ -80,7 +80,7 @@ void job_check(const struct job *j, struct faults *faults);
 
 // A failure of this class is to be retried: retryOn is empty, lists the class itself, a parent of it
 // (NETWORK_ERROR ⊃ CONNECTION_ERROR, TIMEOUT; 5XX = HTTP_5XX; 4XX = HTTP_4XX) or its code
-// ("503", "EXIT_75"; code may be absent).
+// ("503", "EXIT_75"; code may be absent). Letter case is ignored. CIRCUIT_OPEN always is: nothing was tried.
 bool retry_policy_covers(const struct retry_policy *p, struct str error_class, struct str code);
 // True for the words that retry_policy_covers can ever match; other words are kept and reported in
 // `warnings`.

@@ -146,6 +146,24 @@ static void retry_words_cover_classes_parents_and_codes(void **state)
         {"503", "HTTP_5XX", "502", false},
         {"EXIT_75", "SCRIPT_ERROR", "EXIT_75", true},
         {"EXIT_75", "SCRIPT_ERROR", "EXIT_1", false},
+        {"EXIT_7", "SCRIPT_ERROR", "EXIT_75", false},
+        {"5XX", "HTTP_4XX", "404", false},
+        {"4xx", "HTTP_4XX", "404", true},
+        {"4XX", "HTTP_5XX", "503", false},
+        {"HTTP_5XX", "HTTP_5XX", "500", true},
+        {"50", "HTTP_5XX", "503", false},
+        {"network_error", "connection_error", "", false}, // classes are ours: capitals
+        {"NETWORK_ERROR", "LOST", "", false},
+        {"CONNECTION_ERROR", "TIMEOUT", "", false},
+        {"CONNECTION_ERROR", "NETWORK_ERROR", "", false}, // a child does not cover its parent
+        {"TLS_ERROR", "CONNECTION_ERROR", "TLS_ERROR", true},
+        {"40001", "DATABASE_ERROR", "40001", true},
+        {"40P01", "DATABASE_ERROR", "40001", false},
+        {"LOST", "LOST", "", true},
+        {"HTTP_5XX", "CIRCUIT_OPEN", "", true}, // nothing was tried
+        {"GREMLINS", "SCRIPT_ERROR", "GREMLINS", true}, // an exact code, known or not
+        {"GREMLINS", "SCRIPT_ERROR", "", false},
+        {"", "SCRIPT_ERROR", "", false},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct str word = str_of(rows[i].word);
@@ -159,6 +177,13 @@ static void retry_words_cover_classes_parents_and_codes(void **state)
     assert_true(retry_word_known(STR("503")));
     assert_false(retry_word_known(STR("EXIT_X")));
     assert_false(retry_word_known(STR("GREMLINS")));
+    static const char *const known[] = {"timeout", "NETWORK_ERROR", "5xx", "4XX", "40001", "57P01", "EXIT_0", "0",
+                                        "TLS_ERROR", "REPORT_ERROR", "SECRET_ERROR", "CIRCUIT_OPEN"};
+    static const char *const unknown[] = {"", "-1", "5X", "EXIT_", "EXIT_-1", "HELLO", "40p01", "400011P", "TIMEOUTS"};
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
+        assert_true(retry_word_known(str_of(known[i])));
+    for (size_t i = 0; i < sizeof unknown / sizeof unknown[0]; i++)
+        assert_false(retry_word_known(str_of(unknown[i])));
 }
 
 int main(void)
