@@ -53,7 +53,7 @@ static void faults_are_shown_where_they_are(void **state)
 {
     (void)state;
     static const struct { const char *type, *in, *pointer, *part; } cases[] = {
-        {"NOPE", "{}", "/type", "write one of DUMMY, HTTP, SCRIPT"},
+        {"NOPE", "{}", "/type", "write one of CACHE, DATABASE, "},
         {"HTTP", "[]", "/payload", "must be an object"},
         {"HTTP", "{\"type\":\"SCRIPT\",\"httpUrl\":\"http://a\"}", "/payload/type", "must be \"HTTP\""},
         {"HTTP", "{}", "/payload/httpUrl", ""},

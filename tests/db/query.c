@@ -339,8 +339,6 @@ static void reuse(void **state)
 {
     (void)state;
     struct query_err err;
-    if (sqlite)
-        skip();
     struct query *q = open_one((struct query_session){.read_only = true, .statement_time = duration_s(5)});
     must_ok(query_begin(q, QUERY_ISOLATION_DEFAULT, &err), &err);
     (void)done(q, postgres ? "SET search_path = nowhere" : "SET @mine = 1");
@@ -404,8 +402,6 @@ static void refusals(void **state)
     struct query_target other = target;
     struct query *q;
     struct query_err err;
-    if (sqlite)
-        skip();
     o.target = &other;
     other.url.password = STR("wrong canary");
     assert_false(query_open(&o, &q, &err));
@@ -429,8 +425,6 @@ static void files(void **state)
     struct query *q;
     struct query_err err;
     char other[64];
-    if (!sqlite)
-        skip();
     (void)snprintf(other, sizeof other, "%s/other.db", folder_path);
     struct str list[] = {str_of(other)};
     assert_int_equal(symlinkat("test.db", folder, "link.db"), 0);
@@ -489,11 +483,18 @@ static int teardown(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
+    const struct CMUnitTest of_server[] = {
         cmocka_unit_test(values),       cmocka_unit_test(large_value), cmocka_unit_test(counts_and_columns),
         cmocka_unit_test(transactions), cmocka_unit_test(read_only),   cmocka_unit_test(errors),
-        cmocka_unit_test(time_out),     cmocka_unit_test(cancel),      cmocka_unit_test(reuse),
-        cmocka_unit_test(many_rows),    cmocka_unit_test(refusals),    cmocka_unit_test(files),
+        cmocka_unit_test(time_out),     cmocka_unit_test(cancel),      cmocka_unit_test(many_rows),
+        cmocka_unit_test(reuse),        cmocka_unit_test(refusals),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    const struct CMUnitTest of_file[] = {
+        cmocka_unit_test(values),       cmocka_unit_test(large_value), cmocka_unit_test(counts_and_columns),
+        cmocka_unit_test(transactions), cmocka_unit_test(read_only),   cmocka_unit_test(errors),
+        cmocka_unit_test(time_out),     cmocka_unit_test(cancel),      cmocka_unit_test(many_rows),
+        cmocka_unit_test(files),
+    };
+    return getenv("CHRONOS_TEST_DB_URL") ? cmocka_run_group_tests(of_server, setup, teardown)
+                                         : cmocka_run_group_tests(of_file, setup, teardown);
 }
