@@ -170,7 +170,7 @@ static MYSQL_BIND bind_of(struct query_value *v)
 
 static void statement_end(struct my_query *m)
 {
-    for (size_t i = 0; m->cells && i < m->base.n_columns; i++)
+    for (size_t i = 0; m->cells && i < m->n_cells; i++)
         mem_free(m->cells[i].p);
     mem_free(m->cells);
     mem_free(m->out);
@@ -220,6 +220,7 @@ static void describe(struct my_query *m)
     const MYSQL_FIELD *fields = mariadb_stmt_fetch_fields(m->s);
     size_t n = mysql_stmt_field_count(m->s);
     query_columns_new(&m->base, n);
+    m->n_cells = n;
     m->cells = mem_array(n, sizeof *m->cells);
     m->out = mem_array(n, sizeof *m->out);
     for (size_t i = 0; i < n; i++) {

@@ -22,6 +22,7 @@ struct my_query {
     MYSQL *h;
     MYSQL_STMT *s;
     struct cell *cells;
+    size_t n_cells;
     MYSQL_BIND *out;
     struct query_options options; // of the second connection; texts in `texts`
     struct query_target target;

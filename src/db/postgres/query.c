@@ -56,10 +56,8 @@ static bool lost(struct pg_query *p, struct query_err *err)
 {
     p->lost = true;
     p->running = false;
-    if (query_stopped(&p->base))
-        return query_fail(err, ERR_UNAVAILABLE, NULL, "interrupted");
-    return query_fail(err, ERR_UNAVAILABLE, NULL,
-                      "the connection to the database server was lost: see whether it runs, and its log");
+    static const char gone[] = "the connection to the database server was lost: see whether it runs, and its log";
+    return query_fail(err, ERR_UNAVAILABLE, NULL, "%s", query_stopped(&p->base) ? "interrupted" : gone);
 }
 
 // ---- waiting -----------------------------------------------------------------------------------
