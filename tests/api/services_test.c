@@ -90,7 +90,8 @@ static void the_other_job_gets_what_it_declares(void **state)
     char target[TARGET_MAX], text[ULID_TEXT_MAX];
     (void)snprintf(target, sizeof target, "/api/v1/jobs/%s/runs", ulid_format(job, text));
     world_send(&d->w, &(struct request){"GET", target, "ada", STR_NONE, NULL}, &x);
-    const json_t *run = json_array_get(json_object_get(x.json, "content"), 0), *given = json_object_get(run, "parameters");
+    const json_t *run = json_array_get(json_object_get(x.json, "content"), 0);
+    const json_t *given = json_object_get(run, "parameters");
     assert_int_equal(json_object_size(given), 1);
     assert_true(str_is(json_str(json_object_get(given, "a")), "1"));
     exchange_release(&x);
@@ -125,7 +126,8 @@ static void a_job_gets_its_owners_secrets(void **state)
     struct caller ada = {.signed_in = true, .user_id = d->w.users[ADA], .roles = 1u << ROLE_USER};
     struct secret shown;
     struct str value;
-    const struct secret_put puts[] = {{STR_INIT("a"), STR_INIT("everybody's"), true}, {STR_INIT("a"), STR_INIT("ada's"), false},
+    const struct secret_put puts[] = {{STR_INIT("a"), STR_INIT("everybody's"), true},
+                                      {STR_INIT("a"), STR_INIT("ada's"), false},
                                       {STR_INIT("b"), STR_INIT("only hers"), false}};
     assert_true(app_secret_put(&d->w.app, &admin, &puts[0], &shown, &d->a, &d->err));
     assert_true(app_secret_put(&d->w.app, &ada, &puts[1], &shown, &d->a, &d->err));
