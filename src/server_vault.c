@@ -77,8 +77,42 @@ static bool prove(const struct vault *v, struct store *store, struct str proof, 
     return ERR(
         err, ERR_CONFIG,
         "secrets.key is not the key that the secrets of this database are sealed with: give that key, or "
-        "write "
-        "\"new, old\" and run chronos secret rotate; chronos admin forget-secrets gives all secrets up");
+        "write \"new, old\" and run chronos secret rotate; chronos admin forget-secrets gives all secrets up");
+}
+
+// Whether nobody could miss the key that was used last: there are no secrets, and no other node that may put some.
+static bool unneeded(struct store *s, bool *ret, struct arena *a, struct err *err)
+{
+    struct secret *v;
+    struct node *nodes;
+    struct instant now;
+    size_t n = 0;
+    *ret = false;
+    if (!s->ops->secrets_page(s, ULID_ZERO, STR_NONE, true, 1, &v, &n, a, err))
+        return false;
+    if (n > 0)
+        return true;
+    if (!s->exclusive && !s->ops->nodes_list(s, &nodes, &n, &now, a, err))
+        return false;
+    *ret = true;
+    for (size_t i = 0; i < n; i++)
+        *ret &= nodes[i].state == NODE_DEAD;
+    return true;
+}
+
+// The proof of the key that was used last; forgotten when it is of no use.
+static bool proof_read(struct store *s, struct str *ret, struct arena *a, struct err *err)
+{
+    bool forget;
+    if (!setting_read(s, secret_proof_setting, ret, a, err))
+        return false;
+    if (!ret->p)
+        return true;
+    if (!unneeded(s, &forget, a, err) || (forget && !s->ops->setting_put(s, secret_proof_setting, STR_NONE, err)))
+        return err_wrap(err, "key of secrets");
+    if (forget)
+        *ret = STR_NONE;
+    return true;
 }
 
 bool server_vault_open(const struct config *c, struct store *store, struct vault **ret, struct arena *a,
@@ -86,7 +120,7 @@ bool server_vault_open(const struct config *c, struct store *store, struct vault
 {
     struct str proof;
     struct vault *v = NULL;
-    if (!setting_read(store, secret_proof_setting, &proof, a, err) || !find(c, store, proof, &v, a, err))
+    if (!proof_read(store, &proof, a, err) || !find(c, store, proof, &v, a, err))
         return false;
     if (v && !prove(v, store, proof, a, err)) {
         vault_free(v);

@@ -66,10 +66,20 @@ static void open_refused(struct world *w, const char *keys, const char *part)
         fail_msg("%s", err.text);
 }
 
+// A secret, so that the key matters.
+static void secret_add(struct world *w)
+{
+    struct err err = {0};
+    struct secret v = {.name = STR("k"), .sealed = STR("sealed"), .created_at = instant_s(1)};
+    assert_true(w->store->ops->secret_put(w->store, &v, &err));
+}
+
 static void a_wrong_key_is_refused_at_start(void **state)
 {
     struct world *w = *state;
+    vault_free(open_ok(w, SECOND)); // without secrets another key does no harm
     vault_free(open_ok(w, FIRST));
+    secret_add(w);
     vault_free(open_ok(w, FIRST));
     open_refused(w, SECOND, "is not the key");
     vault_free(open_ok(w, SECOND "," FIRST));
@@ -97,6 +107,9 @@ static void a_store_of_our_own_keeps_it_in_a_file(void **state)
     w->store->exclusive = true;
     vault_free(open_ok(w, NULL));
     assert_int_equal(access(path, R_OK), 0);
+    assert_int_equal(unlink(path), 0);
+    vault_free(open_ok(w, NULL)); // nothing was lost
+    secret_add(w);
     vault_free(open_ok(w, NULL));
     assert_int_equal(unlink(path), 0);
     open_refused(w, NULL, "missing"); // another one is not made behind the secrets' back

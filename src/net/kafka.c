@@ -39,11 +39,15 @@ bool kafka_topic_check(struct str topic, struct err *err)
                STR_ARG(topic), KAFKA_TOPIC_MAX);
 }
 
+// What the connections of jobs have to say may hold their secrets: it is for the run's log, where those are masked.
+static bool of_job(const struct kafka_base *b) { return b && b->egress; }
+
 // Called on threads of librdkafka. Its warnings are about connections that it repairs itself; whether they
 // matter is decided by who called, so all of them are for debugging.
 static void on_log(const rd_kafka_t *rk, int level, const char *facility, const char *text)
 {
-    (void)rk;
+    if (of_job(rd_kafka_opaque(rk)))
+        return;
     LOG_DEBUG("kafka", LOG_CSTR("facility", facility), LOG_CSTR("text", text),
               LOG_FLAG("warning", level <= SYSLOG_WARNING));
 }
@@ -53,8 +57,9 @@ static void on_error(rd_kafka_t *rk, int code, const char *text, void *opaque)
 {
     struct kafka_base *b = opaque;
     (void)rk;
-    LOG_DEBUG("kafka error", LOG_CSTR("code", rd_kafka_err2name((rd_kafka_resp_err_t)code)),
-              LOG_CSTR("text", text));
+    if (!of_job(b))
+        LOG_DEBUG("kafka error", LOG_CSTR("code", rd_kafka_err2name((rd_kafka_resp_err_t)code)),
+                  LOG_CSTR("text", text));
     bool all = code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN;
     b->denied |= code == RD_KAFKA_RESP_ERR__AUTHENTICATION;
     b->down |= all || b->denied || code == RD_KAFKA_RESP_ERR__FATAL;

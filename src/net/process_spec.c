@@ -76,6 +76,8 @@ bool spawn_spec_pack(const struct process_spec *s, int *ret_fd, struct err *err)
         ok = ERR_ERRNO(err, "cannot write the request for the spawner");
         cleanup_fd(&fd);
     }
+    if (b.p)
+        explicit_bzero(b.p, b.n); // variables may hold secrets
     sbuf_release(&b);
     if (ok)
         *ret_fd = fd;
