@@ -13,6 +13,7 @@ import sys
 import xml.etree.ElementTree as xml
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
+PYTEST_WORKERS = 3  # tests mostly wait: for leases, grace periods, servers to start. Those of a file stay together
 PYTHON = "/usr/bin/python3" if pathlib.Path("/usr/bin/python3").exists() else sys.executable
 
 
@@ -82,8 +83,8 @@ def main():
         count(report, totals, skipped)
     python_report = ROOT / args.build / "pytest.xml"
     python_report.unlink(missing_ok=True)
-    broken |= run(PYTHON, "-m", "pytest", "-q", "-rs", "-p", "no:cacheprovider", f"--junitxml={python_report}", "tests",
-                  env=env, fixed_addresses=threads)
+    broken |= run(PYTHON, "-m", "pytest", "-q", "-rs", "-p", "no:cacheprovider", "-n", str(PYTEST_WORKERS), "--dist", "loadfile",
+                  f"--junitxml={python_report}", "tests", env=env, fixed_addresses=threads)
     if python_report.exists():
         count(python_report, totals, skipped)
     if broken and totals["failed"] == 0:
