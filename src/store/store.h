@@ -232,8 +232,8 @@ struct store_ops {
                      struct err *err);
 
     // -- circuit breakers, shared by the nodes
-    // Writes the row when the one in the store still has the version `expect`; 0: when there is none. The new version is
-    // row->version; since is the store's now, and until `wait` later. Others are told (CHANGE_BREAKER). Rows whose
+    // Writes the row when the one in the store still has the version `expect`; 0: when there is none. The new version
+    // is row->version; since is the store's now, and until `wait` later. Others are told (CHANGE_BREAKER). Rows whose
     // `until` is BREAKER_FORGET_S old are removed on the way.
     bool (*breaker_put)(struct store *s, const struct breaker_row *row, int64_t expect, struct duration wait,
                         bool *ret_won, struct err *err);
