@@ -12,7 +12,6 @@
 #include "base/sync.h"
 #include "fs/root.h"
 #include "jobs/services.h"
-#include "jobs/template.h"
 
 enum { NAME_CHARS_MAX = 1024, PATH_CHARS_MAX = 4096, PEM_BYTES_MAX = 65536 };
 
@@ -74,8 +73,6 @@ static void part_check(const struct part *p, struct str pointer, struct faults *
     quoted_check(p->content_type, "contentType", pointer, faults);
 }
 
-static const struct template_names any_name;
-
 // The list decoded; faults are added, and NULL returned, for what is wrong.
 static struct part *parts_read(struct str multipart, struct str pointer, struct faults *faults,
                                struct arena *a, size_t *ret_n)
@@ -99,10 +96,8 @@ static struct part *parts_read(struct str multipart, struct str pointer, struct 
         struct str at = arena_fmt(faults->a, "%.*s/%zu", STR_ARG(pointer), i);
         if (!json_is_object(one))
             faults_add(faults, at, "must be an object");
-        else if (field_decode(&part_fields, one, FIELD_DECODE_STRICT, at, &v[i], a, faults)) {
-            template_check(&part_fields, &v[i], at, &any_name, faults);
+        else if (field_decode(&part_fields, one, FIELD_DECODE_STRICT, at, &v[i], a, faults))
             part_check(&v[i], at, faults);
-        }
     }
     *ret_n = json_array_size(list);
     return faults->n == before ? v : NULL;
@@ -198,38 +193,13 @@ static bool part_open(struct attempt *a, const struct part *p, struct http_part 
     return file_open(a, p->file, &ret->fd, &ret->size, err);
 }
 
-// Templates of the parts, and what they make of them checked again.
-static bool parts_expand(struct attempt *a, struct part *v, size_t n, struct faults *faults, struct err *err)
-{
-    json_t *inputs CLEANUP_JSON = NULL;
-    if (a->inputs.n > 0 && !json_parse(a->inputs, &inputs, err))
-        return err_wrap(err, "the run's parameters");
-    struct template_values values = {
-        .run_id = a->run_id,
-        .run_key = a->run_key,
-        .job_id = a->job_id,
-        .job_name = a->job.name,
-        .scheduled = a->scheduled,
-        .attempt = a->number,
-        .inputs = inputs,
-    };
-    for (size_t i = 0; i < n; i++) {
-        if (!template_expand(&part_fields, &v[i], &values, &a->arena, err))
-            return err_wrap(err, "multipart");
-        part_check(&v[i], arena_fmt(&a->arena, "multipart/%zu", i), faults);
-    }
-    return true;
-}
-
 static bool parts_open(struct attempt *a, struct str multipart, struct http_files *ret, struct err *err)
 {
     struct faults faults;
     size_t n = 0;
     faults_init(&faults, &a->arena);
     struct part *v = parts_read(multipart, STR("multipart"), &faults, &a->arena, &n);
-    if (v && !parts_expand(a, v, n, &faults, err))
-        return false;
-    if (faults.n > 0)
+    if (!v)
         return ERR(err, ERR_INVALID, "%.*s %.*s", STR_ARG(faults.v[0].pointer), STR_ARG(faults.v[0].detail));
     for (ret->parts_n = 0; ret->parts_n < n; ret->parts_n++)
         if (!part_open(a, &v[ret->parts_n], &ret->parts[ret->parts_n], err))

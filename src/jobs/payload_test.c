@@ -59,7 +59,7 @@ static void faults_are_shown_where_they_are(void **state)
         {"HTTP", "{}", "/payload/httpUrl", ""},
         {"HTTP", "{\"httpUrl\":\"ftp://a\"}", "/payload/httpUrl", "http:// or https://"},
         {"HTTP", "{\"httpUrl\":\"http://u%0d@a/\"}", "/payload/httpUrl", "control character"},
-        {"HTTP", "{\"httpUrl\":\"http://a\",\"auth\":{}}", "/payload/auth", ""},
+        {"HTTP", "{\"httpUrl\":\"http://a\",\"auth\":{\"token\":\"t\"}}", "/payload/auth/type", "BEARER"},
         {"HTTP", "{\"httpUrl\":\"http://a\",\"httpMethod\":\"BREW\"}", "/payload/httpMethod", ""},
         {"HTTP", "{\"httpUrl\":\"http://a\",\"httpHeaders\":{\"X\":\"a\\r\\nB: c\"}}",
          "/payload/httpHeaders/X", "line break"},
