@@ -60,8 +60,11 @@ def command(*words):
 class Network:
     """Two bridges, "d" to the database and "j" to the target, and a namespace with a link to each for every node."""
 
+    made = 0  # links of one before may take a moment to go
+
     def __init__(self):
-        self.key = f"ch{os.getpid() % 10000}"
+        Network.made += 1
+        self.key = f"c{os.getpid() % 10000}{chr(ord('a') + Network.made % 26)}"
         third = os.getpid() % 250
         self.nets = {"d": f"10.219.{third}", "j": f"10.220.{third}"}
         self.spaces = []
