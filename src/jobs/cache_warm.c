@@ -176,7 +176,7 @@ struct str cache_origin(struct cache *c)
     for (struct str rest = authority; rest.p;) // what is behind the last @
         host = str_split(rest, '@', &rest);
     bool tls = str_starts(url, STR("https:"));
-    bool port = host.n > 0 && memrchr(host.p, ':', host.n) > memrchr(host.p, ']', host.n);
+    bool port = host.p && memrchr(host.p, ':', host.n) > memrchr(host.p, ']', host.n);
     return arena_fmt(&c->a->arena, "%s://%.*s%s", tls ? "https" : "http", STR_ARG(host),
                      port  ? ""
                      : tls ? ":443"
