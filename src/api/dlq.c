@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Dead letters over REST.
 #include "app/dlq.h"
+#include "app/run.h"
 
 #include "api/handlers.h"
 
@@ -13,11 +14,40 @@ static const struct field resolve_rows[] = {
 const struct fields resolve_request_fields =
     FIELDS("Resolve", struct resolve_request, resolve_rows, .doc = "Closes a dead letter without running it.");
 
+#define T struct dlq_replay
+static const struct field replay_rows[] = {
+    FIELD_ENUM(T, version, "version", replay_version_names, FIELD_DEFAULT(REPLAY_RECORDED),
+               .doc = "The job as it was when it failed, or as it is now."),
+    FIELD_JSON(T, parameters, "parameters", .max = RUN_INPUTS_MAX,
+               .doc = "Object of values for {{param.NAME}}, instead of the recorded ones."),
+    FIELD_JSON(T, payload, "payload", .max = JOB_PAYLOAD_MAX,
+               .doc = "Members of the payload to change for this run (JSON Merge Patch, RFC 7396)."),
+};
+#undef T
+const struct fields dlq_replay_fields =
+    FIELDS("Replay", struct dlq_replay, replay_rows, .doc = "How a dead letter is to run again.");
+
+#define T struct replay_filter
+static const struct field replay_all_rows[] = {
+    FIELD_ID(T, job_id, "jobId", .doc = "Dead letters of this job only."),
+    FIELD_STR(T, error_class, "errorClass", .max = DLQ_CLASS_MAX, .doc = "Those that failed with this class only."),
+    FIELD_INSTANT(T, before, "before", .doc = "Those created before this instant only."),
+    FIELD_I64(T, limit, "limit", .min = 1, .max = REPLAY_ALL_MAX, FIELD_DEFAULT(REPLAY_ALL_MAX),
+              .doc = "At most so many, oldest first."),
+    FIELD_I64(T, expect, "expect", .min = 0, .max = INT64_MAX,
+              .doc = "How many there should be; another number is answered by 409, and nothing is replayed."),
+    FIELD_ENUM(T, version, "version", replay_version_names, FIELD_DEFAULT(REPLAY_RECORDED),
+               .doc = "The jobs as they were when they failed, or as they are now."),
+};
+#undef T
+const struct fields replay_filter_fields =
+    FIELDS("ReplayFilter", struct replay_filter, replay_all_rows, .doc = "Which dead letters are to run again.");
+
 bool api_dlq_list(struct call *c, struct err *err)
 {
     struct page p;
     bool given = query_str(c, "resolved").p != NULL;
-    struct dlq_filter f = {.job_id = query_id(c, "jobId"), .resolved = -1};
+    struct dlq_filter f = {.job_id = query_id(c, "jobId"), .error_class = query_str(c, "errorClass"), .resolved = -1};
     if (given)
         f.resolved = query_bool(c, "resolved", false);
     query_page(c, &dead_letter_fields, &p);
@@ -49,7 +79,11 @@ bool api_dlq_replay(struct call *c, struct err *err)
 {
     struct ulid id;
     struct run r;
-    if (!call_id(c, 0, &id, err) || !app_dlq_replay(c->app, &c->caller, id, &r, c->a, err))
+    struct dlq_replay how;
+    if (!call_id(c, 0, &id, err) || !call_decode(c, &how, err))
+        return false;
+    how.faults = &c->faults;
+    if (!app_dlq_replay(c->app, &c->caller, id, &how, &r, c->a, err))
         return false;
     run_write(c, &r);
     return true;
@@ -69,9 +103,14 @@ bool api_dlq_resolve(struct call *c, struct err *err)
 
 bool api_dlq_replay_all(struct call *c, struct err *err)
 {
-    struct ulid job_id = query_id(c, "jobId");
+    struct replay_filter f;
     struct replay_all done;
-    if (!call_faulty(c, err) || !app_dlq_replay_all(c->app, &c->caller, job_id, &done, c->a, err))
+    if (!call_decode(c, &f, err))
+        return false;
+    struct ulid job_id = query_id(c, "jobId");
+    if (!ulid_is_zero(job_id))
+        f.job_id = job_id;
+    if (!call_faulty(c, err) || !app_dlq_replay_all(c->app, &c->caller, &f, &done, c->a, err))
         return false;
     call_one(c, &replay_all_fields, &done);
     return true;

@@ -91,7 +91,8 @@ struct secret_request {
     bool shared;
 };
 extern const struct fields secret_request_fields;
-extern const struct fields run_request_fields, refresh_request_fields, logout_request_fields, resolve_request_fields;
+extern const struct fields run_request_fields, refresh_request_fields, logout_request_fields, resolve_request_fields,
+    dlq_replay_fields, replay_filter_fields;
 
 // One object as this interface shows it.
 void job_write(struct call *c, const struct job *j, const struct strs *warnings);

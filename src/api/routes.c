@@ -42,6 +42,7 @@ static const struct query_param dlq_params[] = {
     QUERY_PAGE,
     {"resolved", QUERY_BOOL, "Resolved ones only, or unresolved ones only.", NULL},
     {"jobId", QUERY_ID, "Dead letters of this job only.", NULL},
+    {"errorClass", QUERY_STR, "Those that failed with this class only.", NULL},
     {0}};
 static const struct query_param replay_params[] = {
     {"jobId", QUERY_ID, "Dead letters of this job only.", NULL}, {0}};
@@ -127,11 +128,13 @@ const struct route routes[] = {
     {"GET", "/dlq", ACTION_DLQ_READ, 200, api_dlq_list, ANSWER_LIST, .response = LETTER, .query = dlq_params,
      .doc = "Lists dead letters, newest first."},
     {"POST", "/dlq:replay-all", ACTION_DLQ_WRITE, 202, api_dlq_replay_all, ANSWER_ONE,
-     .response = &replay_all_fields, .query = replay_params, .doc = "Replays unresolved dead letters, oldest first."},
+     .request = &replay_filter_fields, .response = &replay_all_fields, .query = replay_params,
+     .flags = ROUTE_BODY_OPTIONAL, .doc = "Replays unresolved dead letters, oldest first."},
     {"GET", "/dlq/{id}", ACTION_DLQ_READ, 200, api_dlq_get, ANSWER_ONE, .response = LETTER,
      .doc = "Shows a dead letter."},
-    {"POST", "/dlq/{id}:replay", ACTION_DLQ_WRITE, 202, api_dlq_replay, ANSWER_ONE, .response = RUN,
-     .doc = "Resolves a dead letter by running its occurrence again."},
+    {"POST", "/dlq/{id}:replay", ACTION_DLQ_WRITE, 202, api_dlq_replay, ANSWER_ONE, .request = &dlq_replay_fields,
+     .response = RUN, .flags = ROUTE_BODY_OPTIONAL,
+     .doc = "Resolves a dead letter by running it again, as it was or as the job is now, perhaps with changes."},
     {"POST", "/dlq/{id}:resolve", ACTION_DLQ_WRITE, 200, api_dlq_resolve, ANSWER_ONE,
      .request = &resolve_request_fields, .response = LETTER, .doc = "Resolves a dead letter without running it."},
 

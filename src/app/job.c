@@ -102,6 +102,21 @@ static bool draft_check(struct app *app, struct job_draft *d, struct instant aft
     return true;
 }
 
+bool app_job_check(struct app *app, struct job *j, struct faults *faults, struct arena *a, struct err *err)
+{
+    struct job_draft *d = arena_new(a, struct job_draft);
+    struct schedule_memo memo;
+    struct instant next;
+    if (!d)
+        return ERR(err, ERR_TOO_LARGE, "the request needs more memory than one request may have");
+    *d = (struct job_draft){.job = *j};
+    schedule_memo_init(&memo, app->zones);
+    bool asked = draft_check(app, d, clock_now(app->clock), &memo, &next, faults, a, err);
+    schedule_memo_release(&memo);
+    *j = d->job;
+    return asked;
+}
+
 static void draft_plan(struct job_draft *d, struct instant next_fire)
 {
     d->plan = (struct plan){.state = JOB_STATE_ACTIVE, .next_fire = next_fire};

@@ -41,9 +41,8 @@ static bool run_queue(struct app *app, struct run *r, struct err *err)
     return true;
 }
 
-// The inputs as the job's declarations say; as they are when it declares none.
-static bool inputs_take(const struct job *j, const struct run_start *s, struct str *ret, struct arena *a,
-                        struct err *err)
+bool run_inputs_take(const struct job *j, const struct run_start *s, struct str *ret, struct arena *a,
+                     struct err *err)
 {
     struct parameters p = {0};
     struct faults *mine = arena_new(a, struct faults);
@@ -78,7 +77,7 @@ bool app_run_start(struct app *app, const struct caller *c, const struct run_sta
     struct instant at = instant_is_never(s->at) ? clock_now(app->clock) : s->at;
     struct run r;
     struct str inputs;
-    if (!inputs_take(&j, s, &inputs, a, err))
+    if (!run_inputs_take(&j, s, &inputs, a, err))
         return false;
     run_make(app, &j, s->trigger, at, inputs, &r);
     if (!ulid_is_zero(s->id))

@@ -91,6 +91,8 @@ int cli_fail(const struct cli *c, const struct err *err);
 int cli_usage(const struct cli *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 // Loads the server's settings from --config, the environment and --set; tells all faults. False = exit with CLI_USAGE.
 bool cli_config(struct cli *c, struct config *ret);
+// Adds the values of --param NAME=VALUE to an object.
+bool cli_parameters(const struct cli *c, json_t *map, struct err *err) __attribute__((warn_unused_result));
 // Whole file, or standard input for "-".
 bool cli_read(struct cli *c, struct str path, size_t max, struct str *ret, struct err *err)
     __attribute__((warn_unused_result));

@@ -4,7 +4,7 @@
 #include "cli/follow.h"
 #include "cli/list.h"
 
-enum { QUERY_MAX = 16 << 10 };
+enum { QUERY_MAX = 16 << 10, BODY_MAX = 512 << 10 };
 
 static const struct column list_columns[] = {
     {"ID", "id", COLUMN_TEXT},            {"JOB", "jobName", COLUMN_TEXT},
@@ -51,6 +51,8 @@ static int list_run(struct cli *c)
     int code = job_query(c, &cl, &query);
     if (code != CLI_OK)
         return code;
+    if (flag_str(c, "class").p)
+        query_add(&query, "errorClass", flag_str(c, "class"));
     if (!flag_on(c, "any"))
         query_add(&query, "resolved", flag_on(c, "resolved") ? STR("true") : STR("false"));
     return list_show(c, &(struct list){.path = STR(API_BASE "/dlq"), .query = sbuf_str(&query),
@@ -67,23 +69,58 @@ static int get_run(struct cli *c)
     return code;
 }
 
+static struct str body_text(struct cli *c, const json_t *body)
+{
+    struct sbuf text;
+    if (json_object_size(body) == 0)
+        return STR_NONE;
+    sbuf_init(&text, &c->arena, BODY_MAX);
+    json_write(body, &text);
+    return sbuf_str(&text);
+}
+
+// A member of a flag's text; nothing without it.
+static void member_add(const struct cli *c, json_t *body, const char *flag, const char *member)
+{
+    struct str text = flag_str(c, flag);
+    if (text.p)
+        json_object_set_new(body, member, json_stringn(text.p, text.n));
+}
+
+static bool number_add(const struct cli *c, json_t *body, const char *name, struct err *err)
+{
+    int64_t n;
+    if (!flag_i64(c, name, 0, INT64_MAX, -1, &n, err))
+        return false;
+    if (n >= 0)
+        json_object_set_new(body, name, json_integer(n));
+    return true;
+}
+
 static int replay_all(struct cli *c)
 {
     struct client cl;
     struct err err;
-    struct sbuf query;
+    struct str job = flag_str(c, "job"), id;
     CLEANUP_REPLY struct reply r = {0};
-    sbuf_init(&query, &c->arena, QUERY_MAX);
-    sbuf_puts(&query, "");
-    if (!client_open(c, &cl, &err))
+    CLEANUP_JSON json_t *body = json_object();
+    if (flag_str(c, "param").p || flag_str(c, "payload").p)
+        return cli_usage(c, "--param and --payload go with the id of one dead letter");
+    if (!number_add(c, body, "limit", &err) || !number_add(c, body, "expect", &err) || !client_open(c, &cl, &err))
         return cli_fail(c, &err);
-    int code = job_query(c, &cl, &query);
+    int code = job.p ? job_resolve(&cl, job, &id) : CLI_OK;
     if (code != CLI_OK)
         return code;
-    const struct call call = {.method = "POST", .idempotent_key = true,
-                              .path = arena_fmt(&c->arena, API_BASE "/dlq:replay-all%s%.*s", query.n ? "?" : "",
-                                                STR_ARG(sbuf_str(&query)))};
-    static const struct column columns[] = {{"replayed", "replayed", COLUMN_TEXT},
+    if (job.p)
+        json_object_set_new(body, "jobId", json_stringn(id.p, id.n));
+    member_add(c, body, "class", "errorClass");
+    member_add(c, body, "before", "before");
+    if (flag_on(c, "current"))
+        json_object_set_new(body, "version", json_string("current"));
+    const struct call call = {.method = "POST", .idempotent_key = true, .path = STR(API_BASE "/dlq:replay-all"),
+                              .body = body_text(c, body)};
+    static const struct column columns[] = {{"matched", "matched", COLUMN_TEXT},
+                                            {"replayed", "replayed", COLUMN_TEXT},
                                             {"failed", "failed", COLUMN_TEXT},
                                             {"more are left", "more", COLUMN_TEXT},
                                             {NULL, NULL, COLUMN_TEXT}};
@@ -93,16 +130,42 @@ static int replay_all(struct cli *c)
     return code;
 }
 
+// {"version", "parameters", "payload"} of the flags; absent without any.
+static bool replay_body(struct cli *c, struct str *ret, struct err *err)
+{
+    CLEANUP_JSON json_t *body = json_object();
+    CLEANUP_JSON json_t *map = json_object();
+    struct str file = flag_str(c, "payload"), text;
+    json_t *patch;
+    if (!cli_parameters(c, map, err))
+        return false;
+    if (json_object_size(map) > 0)
+        json_object_set(body, "parameters", map);
+    if (flag_on(c, "current"))
+        json_object_set_new(body, "version", json_string("current"));
+    if (file.p) {
+        if (!cli_read(c, file, BODY_MAX, &text, err) || !json_parse(text, &patch, err))
+            return err_wrap(err, "--payload \"%.*s\"", STR_ARG(file));
+        json_object_set_new(body, "payload", patch);
+    }
+    *ret = body_text(c, body);
+    return true;
+}
+
 static int replay_run(struct cli *c)
 {
     int worst = CLI_OK;
+    struct str body;
+    struct err err;
     if (flag_on(c, "all") == (c->line.args_n > 0))
         return cli_usage(c, "which ones? Give ids, or --all");
     if (flag_on(c, "all"))
         return replay_all(c);
+    if (!replay_body(c, &body, &err))
+        return cli_fail(c, &err);
     for (size_t i = 0; i < c->line.args_n; i++) {
         CLEANUP_REPLY struct reply r = {0};
-        const struct call call = {.method = "POST", .idempotent_key = true,
+        const struct call call = {.method = "POST", .idempotent_key = true, .body = body,
                                   .path = client_path(&c->arena, "dlq", line_arg(c, i), ":replay")};
         int code = client_once(c, &call, &r);
         if (code == CLI_OK && c->out.form == OUTPUT_TABLE)
@@ -144,12 +207,22 @@ static int resolve_run(struct cli *c)
 #define NO_FLAG {NULL, 0, NULL, NULL}
 static const struct cli_flag list_flags[] = {
     {"job", 'j', "JOB", "Those of this job, by name or id"},
+    {"class", 0, "CLASS", "Those that failed with this class, such as HTTP_5XX"},
     {"resolved", 0, NULL, "Those that are closed"},
     {"any", 0, NULL, "Open and closed ones"},
     LIST_FLAGS,
     NO_FLAG};
 static const struct cli_flag replay_flags[] = {
-    {"all", 0, NULL, "Every open one"}, {"job", 'j', "JOB", "With --all: those of this job"}, NO_FLAG};
+    {"current", 0, NULL, "Run the job as it is now, not as it was when it failed"},
+    {"param", 0, "NAME=VALUE", "Parameter instead of the recorded ones, may be repeated"},
+    {"payload", 0, "FILE", "JSON object with members of the payload to change; - reads standard input"},
+    {"all", 0, NULL, "Every open one that matches"},
+    {"job", 'j', "JOB", "With --all: those of this job"},
+    {"class", 0, "CLASS", "With --all: those that failed with this class"},
+    {"before", 0, "TIME", "With --all: those created before, such as 2027-01-31T08:00:00Z"},
+    {"limit", 0, "N", "With --all: at most so many, oldest first"},
+    {"expect", 0, "N", "With --all: only when exactly so many match"},
+    NO_FLAG};
 static const struct cli_flag resolve_flags[] = {{"reason", 'r', "TEXT", "Why nothing is left to do"}, NO_FLAG};
 
 const struct cli_command command_dlq = {
@@ -161,7 +234,9 @@ const struct cli_command command_dlq = {
          .examples = "chronos dlq get 01KA3V5J8M2C0000000000000X"},
         {.name = "replay", IDS, .flags = replay_flags, .run = replay_run,
          .doc = "Run them again as new occurrences",
-         .examples = "chronos dlq replay 01KA3V5J8M2C0000000000000X\nchronos dlq replay --all --job hello"},
+         .examples = "chronos dlq replay 01KA3V5J8M2C0000000000000X\n"
+                     "chronos dlq replay 01KA3V5J8M2C0000000000000X --param day=monday --payload changes.json\n"
+                     "chronos dlq replay --all --job hello --class HTTP_5XX --expect 12"},
         {.name = "resolve", IDS, .args_min = 1, .flags = resolve_flags, .run = resolve_run,
          .doc = "Close them without running",
          .examples = "chronos dlq resolve 01KA3V5J8M2C0000000000000X --reason 'done by hand'"},

@@ -90,3 +90,17 @@ bool cli_password(struct cli *c, bool confirm, struct str *ret, struct err *err)
     *ret = text;
     return true;
 }
+
+bool cli_parameters(const struct cli *c, json_t *map, struct err *err)
+{
+    struct str pair;
+    for (size_t i = 0; flag_each(c, "param", &i, &pair);) {
+        struct str value = STR_NONE;
+        struct str name = str_split(pair, '=', &value);
+        if (!value.p || name.n == 0)
+            return ERR(err, ERR_INVALID, "--param: \"%.*s\" is not NAME=VALUE", STR_ARG(pair));
+        if (json_object_setn_new(map, name.p, name.n, json_stringn(value.p, value.n)) != 0)
+            return ERR(err, ERR_INVALID, "--param: \"%.*s\" is not UTF-8", STR_ARG(name));
+    }
+    return true;
+}

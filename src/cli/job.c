@@ -222,17 +222,10 @@ static int cancel_run(struct cli *c) { return each_job(c, "POST", ":cancel", "ca
 // Body of run-now: {"parameters":{…}} from --param NAME=VALUE; absent without one.
 static bool parameters_body(struct cli *c, struct str *ret, struct err *err)
 {
-    struct str pair;
     CLEANUP_JSON json_t *body = json_pack("{s:{}}", "parameters");
     json_t *map = json_object_get(body, "parameters");
-    for (size_t i = 0; flag_each(c, "param", &i, &pair);) {
-        struct str value = STR_NONE;
-        struct str name = str_split(pair, '=', &value);
-        if (!value.p || name.n == 0)
-            return ERR(err, ERR_INVALID, "--param: \"%.*s\" is not NAME=VALUE", STR_ARG(pair));
-        if (json_object_setn_new(map, name.p, name.n, json_stringn(value.p, value.n)) != 0)
-            return ERR(err, ERR_INVALID, "--param: \"%.*s\" is not UTF-8", STR_ARG(name));
-    }
+    if (!cli_parameters(c, map, err))
+        return false;
     *ret = json_object_size(map) > 0 ? json_text(c, body) : STR_NONE;
     return true;
 }

@@ -57,7 +57,7 @@ bool chain_make(struct engine *e, const struct task *t, const struct run *row, c
     struct chain_cause cause = {.run = row,
                                 .job_name = c->job_name,
                                 .output = str_trim(t->result.output),
-                                .inputs = t->inputs,
+                                .inputs = t->attempt_ref && !t->given_up ? t->attempt_ref->inputs : t->inputs,
                                 .depth = chain_depth(t->inputs) + 1};
     if (cause.depth > CHAIN_DEPTH_MAX) {
         LOG_WARN("too many runs caused each other, no further one is started", LOG_ID("job", row->job_id),

@@ -11,12 +11,19 @@ struct wanted {
     size_t n;
 };
 
+// Replays may run another definition than the job's: that of their dead letter.
+static bool may_be_replay(const struct attempt *a)
+{
+    struct ulid letter;
+    return replay_letter(a->inputs, &letter);
+}
+
 static void definition_take(void *ctx, struct ulid job_id, struct str text, int64_t version)
 {
     const struct wanted *w = ctx;
     for (size_t i = 0; i < w->n; i++) { // more than one when runs of a job start together
         struct task *t = w->v[i]->engine_data;
-        if (!ulid_eq(w->v[i]->job_id, job_id))
+        if (!ulid_eq(w->v[i]->job_id, job_id) || may_be_replay(w->v[i]))
             continue;
         struct str copy = arena_str(&w->v[i]->arena, text);
         if (!copy.p)
@@ -44,6 +51,38 @@ static void sink_prefetch(struct attempt_sink *s, struct attempt **v, size_t n)
     }
 }
 
+// *ret absent: the run is no replay, or one of the job as it is. Inputs are words of users, so the dead letter itself
+// must name this run.
+static bool replay_definition(struct engine *e, struct attempt *a, struct str *ret, int64_t *ret_version,
+                              struct err *err)
+{
+    struct ulid id;
+    struct dead_letter d;
+    struct err why = {0};
+    *ret = STR_NONE;
+    if (!replay_letter(a->inputs, &id))
+        return true;
+    if (!e->store->ops->dlq_get(e->store, id, &d, &a->arena, &why)) {
+        if (why.code == ERR_NOT_FOUND)
+            return true;
+        *err = why;
+        return false;
+    }
+    struct ulid first = run_id_of(a->job_id, a->scheduled, a->run_key, 1);
+    if (ulid_eq(d.job_id, a->job_id) && ulid_eq(d.replay_run_id, first)) {
+        *ret = d.replay_definition;
+        *ret_version = d.job_version;
+    }
+    return true;
+}
+
+static bool definition_read(struct engine *e, struct attempt *a, struct str *ret, int64_t *ret_version,
+                            struct err *err)
+{
+    return replay_definition(e, a, ret, ret_version, err) &&
+           (ret->n > 0 || e->store->ops->job_definition(e->store, a->job_id, ret, ret_version, &a->arena, err));
+}
+
 static bool sink_load(struct attempt_sink *s, struct attempt *a, struct str *ret_definition, int64_t *ret_version,
                       struct err *err)
 {
@@ -56,7 +95,7 @@ static bool sink_load(struct attempt_sink *s, struct attempt *a, struct str *ret
         *ret_version = t->definition_version;
         return true;
     }
-    if (!e->store->ops->job_definition(e->store, a->job_id, &text, &version, &a->arena, err)) {
+    if (!definition_read(e, a, &text, &version, err)) {
         t->load = err->code == ERR_NOT_FOUND ? LOAD_GONE : LOAD_FAILED;
         return false;
     }

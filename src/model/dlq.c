@@ -2,6 +2,10 @@
 // Field table of dead letters.
 #include "model/dlq.h"
 
+#include "base/json.h"
+
+#define REPLAY_MEMBER "replay"
+
 #define T struct dead_letter
 static const struct field rows[] = {
     FIELD_ID(T, id, "id", .flags = FIELD_READ_ONLY | FIELD_INDEXED, .doc = "Identifier (ULID)."),
@@ -28,7 +32,43 @@ static const struct field rows[] = {
               .doc = "What was done about it."),
     FIELD_ID(T, replay_run_id, "replayRunId", .flags = FIELD_READ_ONLY | FIELD_NULLABLE,
              .doc = "Run that replays it."),
+    FIELD_JSON(T, replay_definition, "replayJob", .flags = FIELD_READ_ONLY | FIELD_HIDDEN,
+               .doc = "What the replay runs."),
 };
 #undef T
 const struct fields dead_letter_fields =
     FIELDS("DeadLetter", struct dead_letter, rows, .doc = "An occurrence that used up its attempts.");
+
+struct str replay_inputs(struct str inputs, const struct replay_mark *mark, struct arena *a)
+{
+    CLEANUP_JSON json_t *v = NULL;
+    struct err err;
+    char id[ULID_TEXT_MAX];
+    if (!mark && !str_contains(inputs, STR("\"" REPLAY_MEMBER "\"")))
+        return inputs;
+    if (inputs.n == 0 || !json_parse(inputs, &v, &err) || !json_is_object(v)) {
+        json_decref(v);
+        v = json_object();
+    }
+    (void)json_object_del(v, REPLAY_MEMBER);
+    if (mark)
+        (void)json_object_set_new(v, REPLAY_MEMBER,
+                                  json_pack("{s:s,s:I,s:b}", "deadLetterId", ulid_format(mark->letter, id),
+                                            "jobVersion", (json_int_t)mark->job_version, "edited",
+                                            (int)mark->edited));
+    if (json_object_size(v) == 0)
+        return STR_NONE;
+    struct sbuf b;
+    sbuf_init(&b, a, FIELD_MAX_DEFAULT * 2);
+    json_write(v, &b);
+    return sbuf_ok(&b) ? sbuf_str(&b) : STR_NONE;
+}
+
+bool replay_letter(struct str inputs, struct ulid *ret)
+{
+    CLEANUP_JSON json_t *v = NULL;
+    struct err err;
+    if (inputs.n == 0 || !str_contains(inputs, STR("\"" REPLAY_MEMBER "\"")) || !json_parse(inputs, &v, &err))
+        return false;
+    return ulid_parse(json_str(json_object_get(json_object_get(v, REPLAY_MEMBER), "deadLetterId")), ret);
+}

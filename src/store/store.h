@@ -102,6 +102,8 @@ struct run_filter {
 };
 struct dlq_filter {
     struct ulid owner_id, job_id;
+    struct str error_class; // absent = any
+    struct instant before;  // created earlier; 0 = any
     int resolved; // 0, 1, −1 = any
 };
 
@@ -179,9 +181,10 @@ struct store_ops {
                      struct dead_letter **ret, size_t *ret_n, struct page_result *ret_page, struct arena *a,
                      struct err *err);
     // Marks it resolved by somebody with a reason, and when replay is not NULL inserts that QUEUED run in the
-    // same transaction. ERR_CONFLICT when it is resolved already.
+    // same transaction; definition is what that runs, absent: the job as it is then. ERR_CONFLICT when it is
+    // resolved already.
     bool (*dlq_resolve)(struct store *s, struct ulid id, struct str by, struct str reason, struct run *replay,
-                        struct instant now, struct err *err);
+                        struct str definition, struct instant now, struct err *err);
 
     // -- users and sessions
     bool (*user_insert)(struct store *s, const struct user *u, struct err *err); // ERR_CONFLICT: e-mail taken

@@ -166,9 +166,12 @@ void world_end_run(struct world *w, struct ulid id, int status, const char *erro
     r.status = status;
     r.token = WORLD_TOKEN;
     r.end = clock_now(&w->clock.base);
+    struct str definition = STR_NONE;
+    int64_t version = r.job_version;
+    (void)w->store->ops->job_definition(w->store, r.job_id, &definition, &version, &a, &err); // it may be deleted
     struct dead_letter dead = {.id = r.run_key, .job_id = r.job_id, .job_name = r.job_name, .last_run_id = id,
                                .run_key = r.run_key, .scheduled = r.scheduled, .reason = STR("gave up"),
-                               .attempts = 1, .job_version = r.job_version, .definition = STR("{}"),
+                               .attempts = 1, .job_version = version, .definition = definition,
                                .inputs = r.inputs, .created_at = r.end, .resolved_at = INSTANT_NEVER};
     struct finish finish = {.run = &r, .plan_next = INSTANT_NEVER};
     if (error_class) {

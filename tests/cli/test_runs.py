@@ -145,4 +145,39 @@ def test_dead_letters(server, cli):
     assert NEXT in cli("dlq", "replay", RUN).stdout
     cli("dlq", "resolve", RUN, "--reason", 'by "hand"')
     assert server.seen[-1].json == {"reason": 'by "hand"'}
-    assert "4" in cli("dlq", "replay", "--all", "--job", "hello").stdout and server.seen[-1].query == {"jobId": JOB}
+    assert "4" in cli("dlq", "replay", "--all", "--job", "hello").stdout and server.seen[-1].json == {"jobId": JOB}
+    cli("dlq", "replay", "--all", "--class", "HTTP_5XX", "--before", "2027-01-31T08:00:00Z", "--limit", "5", "--expect",
+        "3", "--current")
+    assert server.seen[-1].json == {"errorClass": "HTTP_5XX", "before": "2027-01-31T08:00:00Z", "limit": 5, "expect": 3,
+                                    "version": "current"}
+    cli("dlq", "list", "--class", "LOST")
+    assert server.seen[-1].query["errorClass"] == "LOST"
+
+
+def test_replay_with_edits(server, cli, tmp_path):
+    server.on("POST", f"/api/v1/dlq/{RUN}:replay", (202, run("QUEUED", id=NEXT)))
+    cli("dlq", "replay", RUN)
+    assert server.seen[-1].body == b""
+    cli("dlq", "replay", RUN, "--current", "--param", "day=monday", "--param", "n=7")
+    assert server.seen[-1].json == {"version": "current", "parameters": {"day": "monday", "n": "7"}}
+    patch = tmp_path / "patch.json"
+    patch.write_text('{"httpBody": null}')
+    cli("dlq", "replay", RUN, "--payload", str(patch))
+    assert server.seen[-1].json == {"payload": {"httpBody": None}}
+    patch.write_text("{")
+    assert "patch.json" in cli("dlq", "replay", RUN, "--payload", str(patch), code=2).stderr
+    cli("dlq", "replay", "--all", "--param", "a=b", code=2)
+    cli("dlq", "replay", "--all", "--limit", "x", code=2)
+
+
+def test_breakers(server, cli):
+    one = {"id": RUN, "target": "https://api.example.com:443", "state": "OPEN", "failures": 5, "opens": 1, "node": "n1",
+           "since": "2026-01-01T00:00:00Z", "nextProbe": "2026-01-01T00:00:30Z"}
+    server.on("GET", "/api/v1/breakers", page([one]))
+    server.on("POST", f"/api/v1/breakers/{RUN}:reset", (200, dict(one, state="CLOSED")))
+    out = cli("breaker", "list").stdout
+    assert "https://api.example.com:443" in out and "OPEN" in out and "n1" in out
+    assert "api.example.com" in cli("breaker", "reset", "HTTPS://api.example.com:443").stdout
+    cli("breakers", "reset", RUN)
+    assert server.seen[-1].path == f"/api/v1/breakers/{RUN}:reset"
+    cli("breaker", "reset", code=2)

@@ -112,7 +112,7 @@ static void replay_is_told(void **state)
     struct run replay = run_make(&p, at_s(200), 1, RUN_QUEUED, 0);
     int64_t seq = last_change(w);
     assert_ok(w,
-              w->s->ops->dlq_resolve(w->s, letter.id, STR("me"), STR("again"), &replay, at_s(201), &w->err));
+              w->s->ops->dlq_resolve(w->s, letter.id, STR("me"), STR("again"), &replay, STR_NONE, at_s(201), &w->err));
     expect_one(w, seq, CHANGE_RUN, replay.id);
 }
 

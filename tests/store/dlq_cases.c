@@ -17,10 +17,10 @@ static void resolved_once_with_a_reason(void **state)
     struct world *w = *state;
     struct plan p = job_add(w, "a");
     struct dead_letter d = letter_add(w, &p, "x"), back;
-    assert_ok(w, w->s->ops->dlq_resolve(w->s, d.id, STR("me@x"), STR("known"), NULL, at_s(7), &w->err));
-    assert_err(w, w->s->ops->dlq_resolve(w->s, d.id, STR("me@x"), STR("again"), NULL, at_s(8), &w->err),
+    assert_ok(w, w->s->ops->dlq_resolve(w->s, d.id, STR("me@x"), STR("known"), NULL, STR_NONE, at_s(7), &w->err));
+    assert_err(w, w->s->ops->dlq_resolve(w->s, d.id, STR("me@x"), STR("again"), NULL, STR_NONE, at_s(8), &w->err),
                ERR_CONFLICT);
-    assert_err(w, w->s->ops->dlq_resolve(w->s, id_new(w), STR("me@x"), STR("no"), NULL, at_s(8), &w->err),
+    assert_err(w, w->s->ops->dlq_resolve(w->s, id_new(w), STR("me@x"), STR("no"), NULL, STR_NONE, at_s(8), &w->err),
                ERR_NOT_FOUND);
     assert_ok(w, w->s->ops->dlq_get(w->s, d.id, &back, &w->a, &w->err));
     assert_true(back.resolved);
@@ -37,15 +37,18 @@ static void replay_is_one_transaction(void **state)
     struct dead_letter d = letter_add(w, &p, "x"), back;
     struct run taken = run_make(&p, at_s(900), 1, RUN_QUEUED, 0), replay = taken;
     assert_ok(w, w->s->ops->run_insert(w->s, &taken, &w->err));
-    assert_err(w, w->s->ops->dlq_resolve(w->s, d.id, STR("me@x"), STR("r"), &replay, at_s(8), &w->err),
+    assert_err(w, w->s->ops->dlq_resolve(w->s, d.id, STR("me@x"), STR("r"), &replay, STR_NONE, at_s(8), &w->err),
                ERR_CONFLICT);
     assert_ok(w, w->s->ops->dlq_get(w->s, d.id, &back, &w->a, &w->err));
     assert_false(back.resolved);
     replay = run_make(&p, at_s(901), 1, RUN_QUEUED, 0);
     replay.trigger = TRIGGER_REPLAY;
-    assert_ok(w, w->s->ops->dlq_resolve(w->s, d.id, STR("me@x"), STR("r"), &replay, at_s(8), &w->err));
+    struct str edited = STR("{\"name\":\"n\303\266\"}");
+    assert_ok(w, w->s->ops->dlq_resolve(w->s, d.id, STR("me@x"), STR("r"), &replay, edited, at_s(8), &w->err));
     assert_ok(w, w->s->ops->dlq_get(w->s, d.id, &back, &w->a, &w->err));
     assert_true(back.resolved);
+    assert_text(back.replay_definition, edited);
+    assert_text(back.definition, d.definition);
     assert_id(back.replay_run_id, replay.id);
     assert_id(run_read_one(w, replay.id).prev_run, taken.id);
 }
@@ -57,7 +60,7 @@ static void replay_of_a_deleted_job_is_refused(void **state)
     struct dead_letter d = letter_add(w, &p, "x"), back;
     struct run replay = run_make(&p, at_s(901), 1, RUN_QUEUED, 0);
     assert_ok(w, w->s->ops->job_delete(w->s, p.job_id, 0, at_s(8), &w->err));
-    assert_err(w, w->s->ops->dlq_resolve(w->s, d.id, STR("me@x"), STR("r"), &replay, at_s(8), &w->err),
+    assert_err(w, w->s->ops->dlq_resolve(w->s, d.id, STR("me@x"), STR("r"), &replay, STR_NONE, at_s(8), &w->err),
                ERR_NOT_FOUND);
     assert_ok(w, w->s->ops->dlq_get(w->s, d.id, &back, &w->a, &w->err));
     assert_false(back.resolved);
@@ -68,7 +71,7 @@ static void same_occurrence_opens_its_letter_again(void **state)
     struct world *w = *state;
     struct plan p = job_add(w, "a");
     struct dead_letter d = letter_add(w, &p, "first"), back;
-    assert_ok(w, w->s->ops->dlq_resolve(w->s, d.id, STR("me@x"), STR("retried"), NULL, at_s(7), &w->err));
+    assert_ok(w, w->s->ops->dlq_resolve(w->s, d.id, STR("me@x"), STR("retried"), NULL, STR_NONE, at_s(7), &w->err));
     struct run again = run_make(&p, d.scheduled, 2, RUN_QUEUED, 0);
     assert_ok(w, w->s->ops->run_insert(w->s, &again, &w->err));
     struct claim claim = {.run = &again};
@@ -97,7 +100,7 @@ static void listed_with_filters_and_cursors(void **state)
     for (int i = 0; i < 3; i++)
         (void)letter_add(w, &p, "x");
     struct dead_letter d = letter_add(w, &other, "y"), *v;
-    assert_ok(w, w->s->ops->dlq_resolve(w->s, d.id, STR("me@x"), STR("r"), NULL, at_s(8), &w->err));
+    assert_ok(w, w->s->ops->dlq_resolve(w->s, d.id, STR("me@x"), STR("r"), NULL, STR_NONE, at_s(8), &w->err));
     const struct {
         struct dlq_filter f;
         int64_t n;
@@ -108,6 +111,11 @@ static void listed_with_filters_and_cursors(void **state)
         {{.resolved = -1, .job_id = other.job_id}, 1},
         {{.resolved = -1, .owner_id = mine}, 3},
         {{.resolved = 1, .owner_id = mine}, 0},
+        {{.resolved = -1, .error_class = STR("DUMMY_ERROR")}, 4},
+        {{.resolved = -1, .error_class = STR("LOST")}, 0},
+        {{.resolved = 0, .error_class = STR("DUMMY_ERROR"), .owner_id = mine}, 3},
+        {{.resolved = -1, .before = at_s(501)}, 4},
+        {{.resolved = -1, .before = at_s(500)}, 0},
     };
     size_t n;
     struct page_result page;

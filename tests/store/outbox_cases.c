@@ -218,7 +218,7 @@ static void replay_is_an_event(void **state)
     forget(w);
     struct run replay = run_make(&p, at_s(200), 1, RUN_QUEUED, 0);
     assert_ok(w,
-              w->s->ops->dlq_resolve(w->s, letter.id, STR("me"), STR("again"), &replay, at_s(201), &w->err));
+              w->s->ops->dlq_resolve(w->s, letter.id, STR("me"), STR("again"), &replay, STR_NONE, at_s(201), &w->err));
     assert_id(only_event(w, OUTBOX_RUN, RUN_QUEUED).run_id, replay.id);
 }
 

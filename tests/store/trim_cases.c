@@ -189,7 +189,7 @@ static void resolved_letters_go(void **state)
     }
     for (int i = 0; i < 3; i += 2)
         assert_ok(
-            w, w->s->ops->dlq_resolve(w->s, letters[i].id, STR("me"), STR("ok"), NULL, at_s(900), &w->err));
+            w, w->s->ops->dlq_resolve(w->s, letters[i].id, STR("me"), STR("ok"), NULL, STR_NONE, at_s(900), &w->err));
     (void)trim_all(w, letters[2].scheduled);
     assert_err(w, w->s->ops->dlq_get(w->s, letters[0].id, &back, &w->a, &w->err), ERR_NOT_FOUND);
     assert_ok(w, w->s->ops->dlq_get(w->s, letters[1].id, &back, &w->a, &w->err)); // not resolved

@@ -22,7 +22,7 @@ bool mem_dlq_get(struct store *s, struct ulid id, struct dead_letter *ret, struc
 }
 
 static bool resolve(struct mem *m, struct ulid id, struct str by, struct str reason, struct run *replay,
-                    struct instant now, struct err *err)
+                    struct str definition, struct instant now, struct err *err)
 {
     char text[ULID_TEXT_MAX];
     struct dead_letter *d = map_get(&m->dlq, id);
@@ -44,15 +44,16 @@ static bool resolve(struct mem *m, struct ulid id, struct str by, struct str rea
     d->resolved_by = mem_text(m, by);
     d->resolution = mem_text(m, reason);
     d->replay_run_id = replay ? replay->id : ULID_ZERO;
+    d->replay_definition = mem_text(m, definition);
     return true;
 }
 
 bool mem_dlq_resolve(struct store *s, struct ulid id, struct str by, struct str reason, struct run *replay,
-                     struct instant now, struct err *err)
+                     struct str definition, struct instant now, struct err *err)
 {
     struct mem_call c;
     return call_begin(&c, s, "dlq_resolve", true, err) &&
-           call_end(&c, resolve(c.m, id, by, reason, replay, now, err), err);
+           call_end(&c, resolve(c.m, id, by, reason, replay, definition, now, err), err);
 }
 
 static bool letter_matches(struct mem *m, const struct dead_letter *d, const struct dlq_filter *f)
@@ -60,6 +61,8 @@ static bool letter_matches(struct mem *m, const struct dead_letter *d, const str
     const struct job_row *j = map_get(&m->jobs, d->job_id);
     return (f->resolved < 0 || d->resolved == (f->resolved == 1)) &&
            (ulid_is_zero(f->job_id) || ulid_eq(f->job_id, d->job_id)) &&
+           (!f->error_class.p || str_eq(f->error_class, d->error_class)) &&
+           (f->before.us <= 0 || d->created_at.us < f->before.us) &&
            (ulid_is_zero(f->owner_id) || (j && ulid_eq(j->owner_id, f->owner_id)));
 }
 

@@ -78,7 +78,7 @@ void dead_letter_put(struct mem *m, const struct dead_letter *d)
         row = mem_take(m, 1, sizeof *row);
     *row = *d;
     struct str *texts[] = {&row->job_name, &row->reason,      &row->error_class, &row->definition,
-                           &row->inputs,   &row->resolved_by, &row->resolution};
+                           &row->inputs,   &row->resolved_by, &row->resolution, &row->replay_definition};
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
         *texts[i] = mem_text(m, *texts[i]);
     if (fresh) {

@@ -98,6 +98,7 @@ static const struct column dead_letter_rows[] = {
     COLUMN(T, COLUMN_TEXT, resolution),
     COLUMN(T, COLUMN_ID, replay_run_id),
     COLUMN(T, COLUMN_TEXT, definition),
+    COLUMN(T, COLUMN_TEXT, replay_definition),
 };
 #undef T
 const struct columns dead_letter_columns = COLUMNS(dead_letter_rows);

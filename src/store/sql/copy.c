@@ -41,7 +41,7 @@ static const struct table tables[STORE_COPY_TABLES] = {
     TABLE("plan_specs", PLAN_SPECS, "biiiiitiittiiiiiiti", 1),
     TABLE("runs", RUNS, "bbiiiiiiiiiiiiiiittttbbb", 1),
     TABLE("run_logs", RUN_LOGS, "biiiitt", 2),
-    TABLE("dead_letters", DEAD_LETTERS, "bbtbbittiitiiittbt", 1),
+    TABLE("dead_letters", DEAD_LETTERS, "bbtbbittiitiiittbtt", 1),
     TABLE("outbox", OUTBOX, "iiiibbbiiiiiittt", 1, .numbers = 1),
     TABLE("secrets", SECRETS, "btbtii", 2),
     TABLE("memos", MEMOS, "btt", 2),

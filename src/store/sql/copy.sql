@@ -6,7 +6,7 @@
 -- let specs: job_id, enabled, state, options, anchor_at, timeout, type, interval_seconds, interval_ms, cron_expression, timezone, jitter_seconds, misfire_threshold_seconds, max_catch_up, run_at, start_at, end_at, rrule, dtstart
 -- let runs: id, job_id, job_version, status, scheduled, first_scheduled, due, started, ended, token, attempt, occurrences, lost_count, trigger_kind, priority, cancel_requested, exit_code, worker, error_class, error_message, inputs, run_key, prev_run, blocked_by
 -- let logs: run_id, seq, at, level, stream, message, context
--- let letters: id, job_id, job_name, last_run_id, run_key, scheduled, reason, error_class, attempts, job_version, inputs, created_at, resolved, resolved_at, resolved_by, resolution, replay_run_id, definition
+-- let letters: id, job_id, job_name, last_run_id, run_key, scheduled, reason, error_class, attempts, job_version, inputs, created_at, resolved, resolved_at, resolved_by, resolution, replay_run_id, definition, replay_definition
 -- let users: id, email, password_hash, roles, is_admin, enabled, session_epoch, created_at
 -- let sessions: token_hash, family, user_id, created_at, expires_at, used
 -- let secrets: scope, name, owner_id, sealed, created_at, updated_at
@@ -54,7 +54,7 @@ SELECT count(*) FROM run_logs
 -- name: read_dead_letters
 SELECT {letters} FROM dead_letters WHERE id > ?1 ORDER BY id LIMIT ?2
 -- name: put_dead_letters
-INSERT INTO dead_letters ({letters}) VALUES ({ten}, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)
+INSERT INTO dead_letters ({letters}) VALUES ({ten}, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)
 -- name: count_dead_letters
 SELECT count(*) FROM dead_letters
 

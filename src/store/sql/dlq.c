@@ -25,6 +25,8 @@ static void bind_filter(struct db_stmt *s, int first, const struct dlq_filter *f
     db_put_i64(s, first, f->resolved);
     bind_optional_id(s, first + 1, &f->job_id);
     bind_optional_id(s, first + 2, &f->owner_id);
+    db_put_text(s, first + 3, f->error_class);
+    bind_instant(s, first + 4, f->before.us > 0 ? f->before : INSTANT_NEVER);
 }
 
 static bool count(struct store *st, const struct dlq_filter *f, struct page_result *ret, struct err *err)
@@ -89,6 +91,7 @@ struct resolution {
     struct ulid id;
     struct str by, reason;
     struct run *replay;
+    struct str definition;
     struct instant now;
 };
 
@@ -119,6 +122,7 @@ static bool resolve_write(struct db *d, void *arg, struct err *err)
         db_put_id(s, 5, &w->replay->id);
     else
         db_null(s, 5);
+    db_put_text(s, 6, w->definition);
     if (!db_run(s, err))
         return false;
     if (db_changes(d) != 1)
@@ -127,8 +131,9 @@ static bool resolve_write(struct db *d, void *arg, struct err *err)
 }
 
 bool sql_dlq_resolve(struct store *s, struct ulid id, struct str by, struct str reason, struct run *replay,
-                     struct instant now, struct err *err)
+                     struct str definition, struct instant now, struct err *err)
 {
-    struct resolution w = {.store = s, .id = id, .by = by, .reason = reason, .replay = replay, .now = now};
+    struct resolution w = {.store = s, .id = id, .by = by, .reason = reason, .replay = replay,
+                           .definition = definition, .now = now};
     return sql_write(s, resolve_write, &w, 3, err);
 }

@@ -36,7 +36,7 @@ bool sql_dlq_get(struct store *s, struct ulid id, struct dead_letter *ret, struc
 bool sql_dlq_list(struct store *s, const struct dlq_filter *f, const struct page *p, struct dead_letter **ret,
                   size_t *ret_n, struct page_result *ret_page, struct arena *a, struct err *err);
 bool sql_dlq_resolve(struct store *s, struct ulid id, struct str by, struct str reason, struct run *replay,
-                     struct instant now, struct err *err);
+                     struct str definition, struct instant now, struct err *err);
 bool sql_user_insert(struct store *s, const struct user *u, struct err *err);
 bool sql_user_insert_first_admin(struct store *s, const struct user *u, struct err *err);
 bool sql_user_get(struct store *s, struct ulid id, struct user *ret, struct arena *a, struct err *err);

@@ -7,7 +7,7 @@
 -- let plan_from: FROM plans p JOIN plan_specs x ON x.job_id = p.job_id
 -- let job: j.id, j.owner_id, j.version, j.created_at, j.updated_at, p.next_fire, p.last_run, p.run_count, x.enabled, x.state, r.status, j.definition
 -- let job_from: FROM jobs j JOIN plans p ON p.job_id = j.id JOIN plan_specs x ON x.job_id = j.id LEFT JOIN runs r ON r.id = p.last_run
--- let dlq: d.id, d.job_id, d.job_name, d.last_run_id, d.run_key, d.scheduled, d.reason, d.error_class, d.attempts, d.job_version, d.inputs, d.created_at, d.resolved, d.resolved_at, d.resolved_by, d.resolution, d.replay_run_id, d.definition
+-- let dlq: d.id, d.job_id, d.job_name, d.last_run_id, d.run_key, d.scheduled, d.reason, d.error_class, d.attempts, d.job_version, d.inputs, d.created_at, d.resolved, d.resolved_at, d.resolved_by, d.resolution, d.replay_run_id, d.definition, d.replay_definition
 -- let secret: s.scope, s.name, s.owner_id, s.sealed, s.created_at, s.updated_at
 -- let user: u.id, u.email, u.password_hash, u.roles, u.enabled, u.session_epoch, u.created_at
 
@@ -57,11 +57,12 @@ UPDATE plans SET next_fire = ?2 WHERE job_id = ?1 AND next_fire = 92233720368547
 INSERT INTO run_logs VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO NOTHING
 -- name: dlq_put
 INSERT INTO dead_letters (id, job_id, job_name, last_run_id, run_key, scheduled, reason, error_class, attempts,
-    job_version, inputs, created_at, resolved, resolved_at, resolved_by, resolution, replay_run_id, definition)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)
+    job_version, inputs, created_at, resolved, resolved_at, resolved_by, resolution, replay_run_id, definition,
+    replay_definition)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)
 ON CONFLICT (id) DO UPDATE SET job_name = ?3, last_run_id = ?4, reason = ?7, error_class = ?8, attempts = ?9,
     job_version = ?10, inputs = ?11, created_at = ?12, resolved = ?13, resolved_at = ?14, resolved_by = ?15,
-    resolution = ?16, replay_run_id = ?17, definition = ?18
+    resolution = ?16, replay_run_id = ?17, definition = ?18, replay_definition = ?19
 
 -- ---- the flush of a server: a few statements for all rows (flush_rows.c) ----
 -- A statement that decides gives back the keys of exactly the rows that were as expected; rows are given in the order of
@@ -251,13 +252,15 @@ SELECT {dlq} FROM dead_letters d WHERE d.id = ?1
 -- each dir: asc=ASC;> | desc=DESC;<
 SELECT {dlq} FROM dead_letters d LEFT JOIN jobs j ON j.id = d.job_id
 WHERE d.id {dir.1} ?1 AND (?3 < 0 OR d.resolved = ?3) AND (?4 IS NULL OR d.job_id = ?4)
-  AND (?5 IS NULL OR j.owner_id = ?5)
+  AND (?5 IS NULL OR j.owner_id = ?5) AND (?6 IS NULL OR d.error_class = ?6) AND (?7 IS NULL OR d.created_at < ?7)
 ORDER BY d.id {dir} LIMIT ?2
 -- name: dlq_count
 SELECT count(*) FROM (SELECT 1 FROM dead_letters d LEFT JOIN jobs j ON j.id = d.job_id
-WHERE (?2 < 0 OR d.resolved = ?2) AND (?3 IS NULL OR d.job_id = ?3) AND (?4 IS NULL OR j.owner_id = ?4) LIMIT ?1)
+WHERE (?2 < 0 OR d.resolved = ?2) AND (?3 IS NULL OR d.job_id = ?3) AND (?4 IS NULL OR j.owner_id = ?4)
+  AND (?5 IS NULL OR d.error_class = ?5) AND (?6 IS NULL OR d.created_at < ?6) LIMIT ?1)
 -- name: dlq_resolve
-UPDATE dead_letters SET resolved = 1, resolved_at = ?2, resolved_by = ?3, resolution = ?4, replay_run_id = ?5
+UPDATE dead_letters SET resolved = 1, resolved_at = ?2, resolved_by = ?3, resolution = ?4, replay_run_id = ?5,
+    replay_definition = ?6
 WHERE id = ?1 AND resolved = 0
 -- name: dlq_exists
 SELECT 1 FROM dead_letters WHERE id = ?1

@@ -41,11 +41,12 @@ SELECT p.job_id, x.options FROM runs r JOIN plans p ON p.job_id = r.job_id JOIN 
 WHERE r.id = ?1 AND p.next_fire = 9223372036854775807 FOR UPDATE
 -- name: dlq_put
 INSERT INTO dead_letters (id, job_id, job_name, last_run_id, run_key, scheduled, reason, error_class, attempts,
-    job_version, inputs, created_at, resolved, resolved_at, resolved_by, resolution, replay_run_id, definition)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)
+    job_version, inputs, created_at, resolved, resolved_at, resolved_by, resolution, replay_run_id, definition,
+    replay_definition)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)
 ON DUPLICATE KEY UPDATE job_name = ?3, last_run_id = ?4, reason = ?7, error_class = ?8, attempts = ?9,
     job_version = ?10, inputs = ?11, created_at = ?12, resolved = ?13, resolved_at = ?14, resolved_by = ?15,
-    resolution = ?16, replay_run_id = ?17, definition = ?18
+    resolution = ?16, replay_run_id = ?17, definition = ?18, replay_definition = ?19
 
 -- ---- the flush: a JSON array of rows as a table that is read first, row by row in its order; targets by key ----
 
@@ -247,7 +248,8 @@ SELECT count(*) FROM (SELECT 1 FROM runs LIMIT ?1) n
 
 -- name: dlq_count
 SELECT count(*) FROM (SELECT 1 FROM dead_letters d LEFT JOIN jobs j ON j.id = d.job_id
-WHERE (?2 < 0 OR d.resolved = ?2) AND (?3 IS NULL OR d.job_id = ?3) AND (?4 IS NULL OR j.owner_id = ?4) LIMIT ?1) n
+WHERE (?2 < 0 OR d.resolved = ?2) AND (?3 IS NULL OR d.job_id = ?3) AND (?4 IS NULL OR j.owner_id = ?4)
+  AND (?5 IS NULL OR d.error_class = ?5) AND (?6 IS NULL OR d.created_at < ?6) LIMIT ?1) n
 
 -- ---- users, sessions, settings ----
 

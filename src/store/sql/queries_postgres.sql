@@ -168,12 +168,14 @@ SELECT count(*) FROM (SELECT 1 FROM runs LIMIT ?1) c
 -- each dir: asc=ASC;> | desc=DESC;<
 SELECT {dlq} FROM dead_letters d LEFT JOIN jobs j ON j.id = d.job_id
 WHERE d.id {dir.1} ?1 AND (?3 < 0 OR d.resolved = ?3) AND (?4::bytea IS NULL OR d.job_id = ?4)
-  AND (?5::bytea IS NULL OR j.owner_id = ?5)
+  AND (?5::bytea IS NULL OR j.owner_id = ?5) AND (?6::text IS NULL OR d.error_class = ?6)
+  AND (?7::bigint IS NULL OR d.created_at < ?7)
 ORDER BY d.id {dir} LIMIT ?2
 -- name: dlq_count
 SELECT count(*) FROM (SELECT 1 FROM dead_letters d LEFT JOIN jobs j ON j.id = d.job_id
 WHERE (?2 < 0 OR d.resolved = ?2) AND (?3::bytea IS NULL OR d.job_id = ?3)
-  AND (?4::bytea IS NULL OR j.owner_id = ?4) LIMIT ?1) c
+  AND (?4::bytea IS NULL OR j.owner_id = ?4) AND (?5::text IS NULL OR d.error_class = ?5)
+  AND (?6::bigint IS NULL OR d.created_at < ?6) LIMIT ?1) c
 
 -- ---- secrets and memos ----
 

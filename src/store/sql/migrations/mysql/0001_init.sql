@@ -121,6 +121,7 @@ CREATE TABLE IF NOT EXISTS dead_letters (
     resolution MEDIUMTEXT,
     replay_run_id BINARY(16),
     definition MEDIUMTEXT,
+    replay_definition MEDIUMTEXT,
     PRIMARY KEY (id),
     KEY dead_letters_resolved (resolved, scheduled)
 ) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4 COLLATE = utf8mb4_bin;

@@ -112,7 +112,8 @@ CREATE TABLE dead_letters (
     resolved_by TEXT,
     resolution TEXT,
     replay_run_id BYTEA,
-    definition TEXT
+    definition TEXT,
+    replay_definition TEXT
 );
 CREATE INDEX dead_letters_open ON dead_letters (id) WHERE resolved = 0;
 CREATE INDEX dead_letters_resolved ON dead_letters (scheduled) WHERE resolved = 1;
