@@ -30,8 +30,8 @@ struct job_draft {
 // not be asked which secrets there are.
 bool app_jobs_prepare(struct app *app, const struct caller *c, struct job_draft *v, size_t n,
                       struct faults *faults, struct arena *a, struct err *err) __attribute__((warn_unused_result));
-// Checks a definition that is run once and not stored, as a save would; its payload is canonical afterwards. Faults go to
-// *faults; false when the store could not be asked.
+// Checks a definition that is run once and not stored, as a save would; its payload is canonical afterwards. Faults go
+// to *faults; false when the store could not be asked.
 bool app_job_check(struct app *app, struct job *j, struct faults *faults, struct arena *a, struct err *err)
     __attribute__((warn_unused_result));
 // Stores prepared drafts, none of them bad, all or nothing, and tells the engine.
