@@ -267,6 +267,7 @@ void check_all(struct sim *s)
     store_memory_each_job(s->store, check_job, &c);
     check_decisions(s, c.rows, c.n_rows);
     check_overlaps(s);
+    check_chains(s, c.rows, c.n_rows, &c.dead);
     map_release(&c.dead);
     mem_free(c.rows);
     mem_free((void *)c.starts);

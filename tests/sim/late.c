@@ -64,6 +64,7 @@ static void flush_copy(struct arena *a, struct flush *to, const struct flush *f)
         t->run = runs_of(a, t->run, 1);
         t->retry = t->retry ? runs_of(a, t->retry, 1) : NULL;
         t->dead = t->dead ? dead_of(a, t->dead) : NULL;
+        t->starts = runs_of(a, t->starts, t->n_starts);
     }
 }
 

@@ -4,7 +4,8 @@
 #include "tests/sim/hosts.h"
 
 static const char usage[] = "usage: sim --seed N [--seeds N|A..B] [--nodes N|3..5] [--jobs N] [--hours N]"
-                            " [--faults all|none] [--without unique|cas|token|version|lease|publish] [--verbose 1]\n";
+                            " [--faults all|none] [--verbose 1]\n"
+                            "           [--without unique|cas|token|version|lease|starts|publish]\n";
 
 static bool number(const char *text, int64_t *ret)
 {
@@ -40,6 +41,8 @@ static bool option(struct sim_options *o, int64_t *seeds, struct range *nodes, s
         o->weak.no_version = true;
     else if (str_is(name, "--without") && str_is(v, "lease"))
         o->weak.no_lease = true;
+    else if (str_is(name, "--without") && str_is(v, "starts"))
+        o->weak.no_starts = true;
     else if (str_is(name, "--without") && str_is(v, "publish"))
         o->late_publish = true;
     else if (str_is(name, "--seed") && numeric)

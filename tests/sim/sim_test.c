@@ -94,17 +94,19 @@ static void a_cluster_notices(const char *name, struct store_weakness weak, bool
 int main(void)
 {
     const struct store_weakness unique = {.no_run_unique = true}, token = {.no_token = true};
-    const struct store_weakness version = {.no_version = true}, lease = {.no_lease = true}, none = {.no_lease = false};
+    const struct store_weakness version = {.no_version = true}, lease = {.no_lease = true}, starts = {.no_starts = true};
+    const struct store_weakness none = {.no_lease = false};
     const char *sanitized = getenv("CHRONOS_SANITIZED");
     if (sanitized && sanitized[0])
         seeds_cluster = SEEDS_CLUSTER_SANITIZED;
-    printf("1..%d\n", 2 * SEEDS + 4 + seeds_cluster + 6);
+    printf("1..%d\n", 2 * SEEDS + 4 + seeds_cluster + 7);
     no_promise_is_broken(false);
     no_promise_is_broken(true);
     a_seed_replays_exactly();
     a_missing_protection_is_noticed("the store without unique runs is found out", unique);
     a_missing_protection_is_noticed("the store without fencing tokens is found out", token);
     a_missing_protection_is_noticed("the store without plan versions is found out", version);
+    a_missing_protection_is_noticed("the store that loses what follows is found out", starts);
     no_promise_is_broken_by_a_cluster();
     a_cluster_replays_exactly();
     a_cluster_notices("a cluster without unique runs is found out", unique, false);

@@ -6,6 +6,7 @@
 
 enum { POKE_LATE_MS = 2000, JOB_ARENA_BUDGET = 1 << 20, JUST_BEFORE_MS = 1500, WORTH_WAITING_S = 1800 };
 static const double share_cancels = 0.25, share_by_hand = 0.5; // shares of operations
+static const double share_success_starts = 0.15, share_failure_starts = 0.15; // of jobs
 
 struct sim_job *users_job(const struct sim *s, struct ulid id)
 {
@@ -112,6 +113,19 @@ static struct instant first_fire(const struct sim *s, const struct sim_job *j)
     return INSTANT_NEVER;
 }
 
+// Sometimes an earlier job follows; *ret_list is the text for the definition.
+static const struct sim_job *draw_follower(struct sim *s, const struct sim_job *j, double chance,
+                                           char text[static SIM_LIST_MAX], struct str *ret_list)
+{
+    char id[ULID_TEXT_MAX];
+    if (j == s->jobs || !sim_chance(s, chance))
+        return NULL;
+    const struct sim_job *target = &s->jobs[sim_between(s, 0, j - s->jobs - 1)];
+    (void)snprintf(text, SIM_LIST_MAX, "[{\"job\":\"%s\"}]", ulid_format(target->job.id, id));
+    *ret_list = str_of(text);
+    return target;
+}
+
 static void draw_job(struct sim *s, struct sim_job *j)
 {
     struct job *v = &j->job;
@@ -132,6 +146,8 @@ static void draw_job(struct sim *s, struct sim_job *j)
     draw_schedule(s, j);
     v->schedule.misfire_policy = (int)sim_between(s, MISFIRE_FIRE_NOW, MISFIRE_IGNORE);
     v->schedule.max_catch_up = sim_between(s, 1, 10);
+    j->on_success = draw_follower(s, j, share_success_starts, j->success, &v->on_success);
+    j->on_failure = draw_follower(s, j, share_failure_starts, j->failure, &v->on_failure);
 }
 
 static struct plan plan_now(const struct sim *s, const struct sim_job *j)

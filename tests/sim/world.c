@@ -157,6 +157,8 @@ void attempt_begin(struct flight *f)
     const struct sim_job *j = users_job(s, a->job_id);
     a->job.retry_policy = j->job.retry_policy; // decoding each time would only cost time here
     a->job.name = j->job.name;
+    a->job.on_success = j->job.on_success;
+    a->job.on_failure = j->job.on_failure;
     a->started = clock_now(p->clock);
     f->start = journal_add(s, a, p->id);
     f->begun = true;

@@ -17,7 +17,7 @@ struct era {
     struct instant from, to; // to: INSTANT_NEVER while open
     struct duration step;    // between two occurrences; zero: only `from`
 };
-enum { ERAS_MAX = 64 };
+enum { ERAS_MAX = 64, SIM_LIST_MAX = 64 };
 
 struct sim_job {
     struct job job;
@@ -26,6 +26,8 @@ struct sim_job {
     bool rewound; // its plan said once more what had been decided, or may have since the clock was set back
     struct era eras[ERAS_MAX];
     size_t n_eras;
+    const struct sim_job *on_success, *on_failure; // that its ends start, or NULL; always an earlier one: no rings
+    char success[SIM_LIST_MAX], failure[SIM_LIST_MAX]; // the lists in job
 };
 
 // One real start of an attempt.
@@ -145,5 +147,6 @@ struct instant users_wall(const struct sim *s); // as late as any clock that cou
 void check_all(struct sim *s);
 void check_decisions(struct sim *s, const struct run *rows, size_t n);
 void check_overlaps(struct sim *s);
+void check_chains(struct sim *s, const struct run *rows, size_t n, const struct map *dead);
 
 #endif

@@ -106,7 +106,7 @@ static void starts_put(struct mem *m, struct finish *f)
 {
     for (size_t i = 0; i < f->n_starts; i++) {
         struct job_row *j = job_live(m, f->starts[i].job_id);
-        if (!j || run_taken(m, f->starts[i].id))
+        if (!j || m->weak.no_starts || run_taken(m, f->starts[i].id))
             continue;
         run_chain(m, j, &f->starts[i]);
         f->ret_started |= 1u << i;

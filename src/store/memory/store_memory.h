@@ -39,6 +39,7 @@ struct store_weakness {
     bool no_version;    // fire ignores that the plan changed
     bool no_fire_cas;   // fire ignores that somebody else decided
     bool no_lease;      // a node whose lease has ended may flush
+    bool no_starts;     // what the end of a run is to start may be left out
 };
 void store_memory_set_weakness(struct store *s, struct store_weakness w);
 
