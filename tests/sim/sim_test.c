@@ -94,7 +94,8 @@ static void a_cluster_notices(const char *name, struct store_weakness weak, bool
 int main(void)
 {
     const struct store_weakness unique = {.no_run_unique = true}, token = {.no_token = true};
-    const struct store_weakness version = {.no_version = true}, lease = {.no_lease = true}, starts = {.no_starts = true};
+    const struct store_weakness version = {.no_version = true}, lease = {.no_lease = true};
+    const struct store_weakness starts = {.no_starts = true};
     const struct store_weakness none = {.no_lease = false};
     const char *sanitized = getenv("CHRONOS_SANITIZED");
     if (sanitized && sanitized[0])
