@@ -26,7 +26,7 @@ struct sim_job {
     bool rewound; // its plan said once more what had been decided, or may have since the clock was set back
     struct era eras[ERAS_MAX];
     size_t n_eras;
-    const struct sim_job *on_success, *on_failure; // that its ends start, or NULL; always an earlier one: no rings
+    const struct sim_job *on_success, *on_failure;     // an earlier one that its ends start, or NULL
     char success[SIM_LIST_MAX], failure[SIM_LIST_MAX]; // the lists in job
 };
 
@@ -135,18 +135,17 @@ void faults_install(struct sim *s);
 void faults_plan(struct sim *s);
 void fault_happen(struct sim *s, struct happening *e);
 void sim_trouble(struct sim *s);
-// sim.c
+// sim.c, users.c
 void sim_happen(struct sim *s);       // what is due now
 void operate_again(struct sim *s);    // plans the next operation of a user
-// users.c
 void users_insert_jobs(struct sim *s);
 void users_operate(struct sim *s, struct ulid job); // zero: any
 struct sim_job *users_job(const struct sim *s, struct ulid id);
 struct instant users_wall(const struct sim *s); // as late as any clock that counts
 // check.c, check_decisions.c
 void check_all(struct sim *s);
-void check_decisions(struct sim *s, const struct run *rows, size_t n);
 void check_overlaps(struct sim *s);
+void check_decisions(struct sim *s, const struct run *rows, size_t n);
 void check_chains(struct sim *s, const struct run *rows, size_t n, const struct map *dead);
 
 #endif
