@@ -4,15 +4,15 @@
 
 #include "base/log.h"
 
-static bool share_put(void *ctx, const struct breaker_row *row, int64_t expect, struct duration wait, bool *ret_won,
-                      struct err *err)
+static bool share_put(void *ctx, const struct breaker_row *row, int64_t expect, struct duration wait,
+                      bool *ret_won, struct err *err)
 {
     struct store *s = ctx;
     return s->ops->breaker_put(s, row, expect, wait, ret_won, err);
 }
 
-static bool share_list(void *ctx, struct breaker_row **ret, size_t *ret_n, struct instant *ret_now, struct arena *a,
-                       struct err *err)
+static bool share_list(void *ctx, struct breaker_row **ret, size_t *ret_n, struct instant *ret_now,
+                       struct arena *a, struct err *err)
 {
     struct store *s = ctx;
     return s->ops->breakers_list(s, ret, ret_n, ret_now, a, err);
@@ -46,7 +46,8 @@ bool app_breaker_reset(struct app *app, const struct caller *c, struct ulid id, 
     size_t n = 0;
     if (!app_authorize(c, ACTION_BREAKER_WRITE, &reach, err))
         return false;
-    if (app->breakers && (!breakers_reset(app->breakers, id, err) || !breakers_list(app->breakers, &v, &n, a, err)))
+    if (app->breakers &&
+        (!breakers_reset(app->breakers, id, err) || !breakers_list(app->breakers, &v, &n, a, err)))
         return false;
     for (size_t i = 0; i < n; i++)
         if (ulid_eq(v[i].id, id)) {

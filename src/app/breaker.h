@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Circuit breakers for people: look, reset; and how nodes share them through the store.
 //
-// Everybody who is signed in sees all of them: targets are shared by the jobs of many users, a target is no more than
-// scheme, host and port, and who asks why his run was held back must find the answer.
+// Everybody who is signed in sees all of them: targets are shared by the jobs of many users, a target is no
+// more than scheme, host and port, and who asks why his run was held back must find the answer.
 #ifndef APP_BREAKER_H
 #define APP_BREAKER_H
 

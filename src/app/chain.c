@@ -22,7 +22,7 @@ struct walk {
     struct step steps[CHAIN_JOBS_MAX];
     size_t n;
     struct map seen;
-    bool all;    // the owner may run every job
+    bool all; // the owner may run every job
     bool full;
     struct str told; // the link whose ring was shown last: one of each is enough
 };
@@ -129,13 +129,15 @@ static void first_steps(struct walk *w, struct str list, const char *member)
             step_add(w, c.v[i].job, NULL, arena_fmt(w->faults->a, "/%s/%zu/job", member, i));
 }
 
-bool app_chain_check(struct app *app, const struct job *j, struct faults *faults, struct arena *a, struct err *err)
+bool app_chain_check(struct app *app, const struct job *j, struct faults *faults, struct arena *a,
+                     struct err *err)
 {
     if (j->on_success.n == 0 && j->on_failure.n == 0)
         return true;
     struct walk *w = arena_new(a, struct walk);
     if (!w)
-        return ERR(err, ERR_TOO_LARGE, "the request needs more memory than one request may have; send fewer jobs");
+        return ERR(err, ERR_TOO_LARGE,
+                   "the request needs more memory than one request may have; send fewer jobs");
     *w = (struct walk){.app = app, .job = j, .faults = faults, .a = a};
     bool ok = owner_may_all(app, j, &w->all, a, err);
     map_init(&w->seen);

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// The started run takes the instant of the occurrence that caused it, and a key made of its job and that run: whoever
-// records the end a second time finds it there.
+// The started run takes the instant of the occurrence that caused it, and a key made of its job and that run:
+// whoever records the end a second time finds it there.
 #include "engine/chain.h"
 
 #include "base/log.h"
 #include "model/chain.h"
 
-static struct run start_row(const struct engine *e, const struct task *t, const struct run *cause, struct ulid job,
-                            struct str inputs)
+static struct run start_row(const struct engine *e, const struct task *t, const struct run *cause,
+                            struct ulid job, struct str inputs)
 {
     const struct entry *p = entries_find(&e->entries, job);
     struct ulid key = chain_run_key(job, cause);

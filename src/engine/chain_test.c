@@ -7,7 +7,8 @@
 static struct str link_to(struct bench *b, struct ulid job, const char *parameters)
 {
     char id[ULID_TEXT_MAX];
-    struct str text = arena_fmt(&b->arena, "[{\"job\":\"%s\",\"parameters\":{%s}}]", ulid_format(job, id), parameters);
+    struct str text =
+        arena_fmt(&b->arena, "[{\"job\":\"%s\",\"parameters\":{%s}}]", ulid_format(job, id), parameters);
     assert_non_null(text.p);
     return text;
 }
@@ -150,9 +151,9 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, bench_setup, bench_teardown)
     const struct CMUnitTest tests[] = {
-        TEST(a_success_starts_the_next_job), TEST(a_failure_starts_others_after_the_last_attempt),
+        TEST(a_success_starts_the_next_job),  TEST(a_failure_starts_others_after_the_last_attempt),
         TEST(a_cancelled_run_starts_nothing), TEST(a_deleted_job_is_left_out),
-        TEST(chains_of_chains_end),          TEST(an_unreadable_list_holds_nothing_up),
+        TEST(chains_of_chains_end),           TEST(an_unreadable_list_holds_nothing_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -52,8 +52,8 @@ static void call_add(struct breaker *b, bool failed, struct mono now)
 
 static bool half_failed(const struct breaker *b, struct mono now)
 {
-    bool recent = b->known == BREAKER_CALLS &&
-                  mono_since(now, b->ended[b->next]).us <= duration_s(BREAKER_WINDOW_S).us;
+    bool recent =
+        b->known == BREAKER_CALLS && mono_since(now, b->ended[b->next]).us <= duration_s(BREAKER_WINDOW_S).us;
     return recent && __builtin_popcount(b->failed) * 2 >= BREAKER_CALLS;
 }
 

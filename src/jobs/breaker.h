@@ -15,8 +15,8 @@
 #include "model/breaker.h"
 
 enum {
-    BREAKER_FAILURES = 5, // connection-level, in a row
-    BREAKER_CALLS = 20,   // of which half …
+    BREAKER_FAILURES = 5,  // connection-level, in a row
+    BREAKER_CALLS = 20,    // of which half …
     BREAKER_WINDOW_S = 60, // … within this time
     BREAKER_WAIT_S = 30,
     BREAKER_WAIT_S_MAX = 600,
@@ -24,21 +24,21 @@ enum {
 
 // What a call says about its target.
 enum breaker_verdict {
-    VERDICT_NONE,    // nothing: cancelled, or it failed before the target was asked
-    VERDICT_ANSWER,  // it works, whatever it answered
-    VERDICT_FAULT,   // it answered, but with a fault of its own, or too late: counts for the half
-    VERDICT_DOWN,    // it could not be reached
+    VERDICT_NONE,   // nothing: cancelled, or it failed before the target was asked
+    VERDICT_ANSWER, // it works, whatever it answered
+    VERDICT_FAULT,  // it answered, but with a fault of its own, or too late: counts for the half
+    VERDICT_DOWN,   // it could not be reached
 };
 enum breaker_answer { BREAKER_PASS, BREAKER_REFUSE, BREAKER_PROBE };
 
 struct breaker {
-    int state;         // enum breaker_state
+    int state; // enum breaker_state
     struct mono since;
-    struct mono until; // OPEN: a probe may go then; HALF_OPEN: the probe is given up then
-    int64_t failures;  // VERDICT_DOWN in a row
-    int64_t opens;     // in a row, without a success between
+    struct mono until;                // OPEN: a probe may go then; HALF_OPEN: the probe is given up then
+    int64_t failures;                 // VERDICT_DOWN in a row
+    int64_t opens;                    // in a row, without a success between
     struct mono ended[BREAKER_CALLS]; // the last calls, from `next` on the oldest
-    uint32_t failed;   // a bit for each of them
+    uint32_t failed;                  // a bit for each of them
     uint32_t known, next;
 };
 

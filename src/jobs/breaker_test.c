@@ -29,7 +29,8 @@ static void test_failures_in_a_row_open(void **state)
     for (int round = 0; round < 3; round++) { // an answer between starts the count again
         for (int i = 0; i < BREAKER_FAILURES - 1; i++)
             assert_false(breaker_judge(&b, VERDICT_DOWN, at_s(round * 1000 + i)));
-        assert_false(breaker_judge(&b, round == 1 ? VERDICT_FAULT : VERDICT_ANSWER, at_s(round * 1000 + 500)));
+        assert_false(
+            breaker_judge(&b, round == 1 ? VERDICT_FAULT : VERDICT_ANSWER, at_s(round * 1000 + 500)));
     }
     for (int i = 0; i < BREAKER_FAILURES - 1; i++) { // what says nothing does not
         assert_false(breaker_judge(&b, VERDICT_DOWN, at_s(5000 + i * 100)));
@@ -70,7 +71,8 @@ static void test_window(void **state)
     breaker_init(&b, at_s(0));
     assert_false(breaker_judge(&b, VERDICT_FAULT, at_s(0)));
     for (int i = 1; i < BREAKER_CALLS; i++) // the twentieth comes when the first is too old
-        assert_false(breaker_judge(&b, VERDICT_FAULT, at_s(i == BREAKER_CALLS - 1 ? BREAKER_WINDOW_S + 1 : 1)));
+        assert_false(
+            breaker_judge(&b, VERDICT_FAULT, at_s(i == BREAKER_CALLS - 1 ? BREAKER_WINDOW_S + 1 : 1)));
     assert_true(breaker_judge(&b, VERDICT_FAULT, at_s(BREAKER_WINDOW_S + 1)));
 
     breaker_init(&b, at_s(0)); // slow failures never open

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The table of circuit breakers, what attempts say about their targets, and the sharing between nodes.
 //
-// A call remembers the era it was let through in; every change of state begins a new one, so that calls of before say
-// nothing about what came after. The lock is never held while the store is asked.
+// A call remembers the era it was let through in; every change of state begins a new one, so that calls of
+// before say nothing about what came after. The lock is never held while the store is asked.
 #include "jobs/breakers.h"
 
 #include "base/log.h"
@@ -16,22 +16,24 @@
 
 enum {
     SYNC_ARENA_BUDGET = 4 * 1024 * 1024,
-    SYNC_ROUNDS = 3,     // when others keep changing the same target
-    SYNC_RETRY_S = 1,    // after the store failed
-    SYNC_IDLE_S = 30,    // a look now and then, whatever was heard
-    PROBE_GRACE_S = 30,  // beyond its timeout
+    SYNC_ROUNDS = 3,    // when others keep changing the same target
+    SYNC_RETRY_S = 1,   // after the store failed
+    SYNC_IDLE_S = 30,   // a look now and then, whatever was heard
+    PROBE_GRACE_S = 30, // beyond its timeout
 };
 
 static struct metric by_state[] = {
-    [BREAKER_CLOSED] = METRIC_GAUGE_INIT("chronos_breakers", "state=\"CLOSED\"", "Targets by state of their breaker."),
-    [BREAKER_OPEN] = METRIC_GAUGE_INIT("chronos_breakers", "state=\"OPEN\"", "Targets by state of their breaker."),
+    [BREAKER_CLOSED] =
+        METRIC_GAUGE_INIT("chronos_breakers", "state=\"CLOSED\"", "Targets by state of their breaker."),
+    [BREAKER_OPEN] =
+        METRIC_GAUGE_INIT("chronos_breakers", "state=\"OPEN\"", "Targets by state of their breaker."),
     [BREAKER_HALF_OPEN] =
         METRIC_GAUGE_INIT("chronos_breakers", "state=\"HALF_OPEN\"", "Targets by state of their breaker."),
 };
 static struct metric opened =
     METRIC_COUNTER_INIT("chronos_breakers_opened_total", "", "Times a circuit breaker opened on this node.");
-static struct metric probes =
-    METRIC_COUNTER_INIT("chronos_breaker_probes_total", "", "Calls let through to see whether a target is back.");
+static struct metric probes = METRIC_COUNTER_INIT("chronos_breaker_probes_total", "",
+                                                  "Calls let through to see whether a target is back.");
 static struct metric refused =
     METRIC_COUNTER_INIT("chronos_breaker_refusals_total", "", "Attempts ended with CIRCUIT_OPEN.");
 
@@ -39,10 +41,10 @@ struct entry {
     struct ulid id;
     struct breaker b;
     uint64_t era;
-    int64_t version;  // of the row in the store as far as we know
-    bool dirty;       // it changed here, and the store does not know yet
+    int64_t version; // of the row in the store as far as we know
+    bool dirty;      // it changed here, and the store does not know yet
     struct mono used;
-    struct str node;  // own copy, or absent
+    struct str node;   // own copy, or absent
     struct str target; // own copy
 };
 
@@ -259,7 +261,8 @@ static bool probe_won(struct breakers *t, struct breaker_row *row, struct durati
     return won;
 }
 
-// The probe of this entry was begun under the lock; false: it is another node's, and so is the word on what follows.
+// The probe of this entry was begun under the lock; false: it is another node's, and so is the word on what
+// follows.
 static bool probe_settle(struct breakers *t, struct attempt *a, struct breaker_row *row, struct duration wait)
 {
     bool won = !t->share || probe_won(t, row, wait);
@@ -335,7 +338,8 @@ void attempt_target_down(struct attempt *a)
 // ---- sharing ----
 
 // Under the lock.
-static void adopt(struct breakers *t, const struct breaker_row *row, struct instant store_now, struct mono now)
+static void adopt(struct breakers *t, const struct breaker_row *row, struct instant store_now,
+                  struct mono now)
 {
     struct entry *e = map_get(&t->by_id, row->id);
     if (!e && row->state == BREAKER_CLOSED)
@@ -402,7 +406,8 @@ static bool pull(struct breakers *t, struct arena *a, struct err *err)
 }
 
 // Some dirty entry, its texts in the arena; false: there is none.
-static bool dirty_next(struct breakers *t, struct breaker_row *ret, struct duration *ret_wait, struct arena *a)
+static bool dirty_next(struct breakers *t, struct breaker_row *ret, struct duration *ret_wait,
+                       struct arena *a)
 {
     struct mono now = clock_mono(t->clock);
     void *v;
@@ -478,7 +483,8 @@ static int by_target(const void *a, const void *b)
     return str_cmp(x->target, y->target);
 }
 
-bool breakers_list(struct breakers *t, struct breaker_row **ret, size_t *ret_n, struct arena *a, struct err *err)
+bool breakers_list(struct breakers *t, struct breaker_row **ret, size_t *ret_n, struct arena *a,
+                   struct err *err)
 {
     if (t->share && !pull(t, a, err))
         return false;

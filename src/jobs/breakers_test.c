@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Circuit breakers of all targets: what results say, which calls are let through, and what two nodes make of one table.
+// Circuit breakers of all targets: what results say, which calls are let through, and what two nodes make of
+// one table.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -32,8 +33,8 @@ static struct breaker_row *row_find(struct ulid id)
     return NULL;
 }
 
-static bool share_put(void *ctx, const struct breaker_row *row, int64_t expect, struct duration wait, bool *ret_won,
-                      struct err *err)
+static bool share_put(void *ctx, const struct breaker_row *row, int64_t expect, struct duration wait,
+                      bool *ret_won, struct err *err)
 {
     (void)ctx;
     if (shared.away)
@@ -52,8 +53,8 @@ static bool share_put(void *ctx, const struct breaker_row *row, int64_t expect, 
     return true;
 }
 
-static bool share_list(void *ctx, struct breaker_row **ret, size_t *ret_n, struct instant *ret_now, struct arena *a,
-                       struct err *err)
+static bool share_list(void *ctx, struct breaker_row **ret, size_t *ret_n, struct instant *ret_now,
+                       struct arena *a, struct err *err)
 {
     (void)ctx;
     (void)a;
@@ -187,8 +188,8 @@ static void what_counts(void **state)
     static const struct {
         const char *error_class;
         bool opens; // twenty of them
-    } cases[] = {{"CONNECTION_ERROR", true}, {"HTTP_5XX", true},      {"TIMEOUT", true},
-                 {"HTTP_4XX", false},        {"SCRIPT_ERROR", false}, {"CANCELLED", false},
+    } cases[] = {{"CONNECTION_ERROR", true}, {"HTTP_5XX", true},       {"TIMEOUT", true},
+                 {"HTTP_4XX", false},        {"SCRIPT_ERROR", false},  {"CANCELLED", false},
                  {"DATABASE_ERROR", false},  {"EGRESS_DENIED", false}, {NULL, false}};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct breakers *t = breakers_new(&clock_of_all.base, NULL);
@@ -302,7 +303,8 @@ static void reset_closes(void **state)
 static void the_other_node_learns_of_it(void **state)
 {
     (void)state;
-    struct breakers *a = breakers_new(&clock_of_all.base, &share_a), *b = breakers_new(&clock_of_all.base, &share_b);
+    struct breakers *a = breakers_new(&clock_of_all.base, &share_a),
+                    *b = breakers_new(&clock_of_all.base, &share_b);
     open_it(a, "http://one:80");
     assert_true(call(b, "http://one:80", NULL)); // not told yet
     sync(a);
@@ -326,7 +328,8 @@ static void the_other_node_learns_of_it(void **state)
 static void one_probe_whoever_is_first(void **state)
 {
     (void)state;
-    struct breakers *a = breakers_new(&clock_of_all.base, &share_a), *b = breakers_new(&clock_of_all.base, &share_b);
+    struct breakers *a = breakers_new(&clock_of_all.base, &share_a),
+                    *b = breakers_new(&clock_of_all.base, &share_b);
     open_it(a, "http://one:80");
     sync(a);
     sync(b);
@@ -352,7 +355,8 @@ static void one_probe_whoever_is_first(void **state)
 static void both_open_it_at_once(void **state)
 {
     (void)state;
-    struct breakers *a = breakers_new(&clock_of_all.base, &share_a), *b = breakers_new(&clock_of_all.base, &share_b);
+    struct breakers *a = breakers_new(&clock_of_all.base, &share_a),
+                    *b = breakers_new(&clock_of_all.base, &share_b);
     open_it(a, "http://one:80");
     open_it(b, "http://one:80");
     sync(a);
@@ -373,7 +377,8 @@ static void both_open_it_at_once(void **state)
 static void a_probe_whose_node_died(void **state)
 {
     (void)state;
-    struct breakers *a = breakers_new(&clock_of_all.base, &share_a), *b = breakers_new(&clock_of_all.base, &share_b);
+    struct breakers *a = breakers_new(&clock_of_all.base, &share_a),
+                    *b = breakers_new(&clock_of_all.base, &share_b);
     open_it(a, "http://one:80");
     sync(a);
     sync(b);
@@ -413,7 +418,8 @@ static void without_the_store_nobody_probes(void **state)
 static void what_the_store_forgot(void **state)
 {
     (void)state;
-    struct breakers *a = breakers_new(&clock_of_all.base, &share_a), *b = breakers_new(&clock_of_all.base, &share_b);
+    struct breakers *a = breakers_new(&clock_of_all.base, &share_a),
+                    *b = breakers_new(&clock_of_all.base, &share_b);
     open_it(a, "http://one:80");
     sync(a);
     sync(b);

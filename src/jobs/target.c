@@ -24,9 +24,9 @@ struct str target_clean(struct str target, struct arena *a)
 enum breaker_verdict target_verdict(const struct attempt_result *r, bool down)
 {
     // Those where the target has answered, although not as the job wanted it.
-    static const char *const answers[] = {"HTTP_ERROR",     "HTTP_1XX",    "HTTP_2XX",     "HTTP_3XX",
-                                          "HTTP_4XX",       "HTTP_BODY",   "KAFKA_ERROR",  "BROKER_ERROR",
-                                          "DATABASE_ERROR", "CACHE_ERROR", "EMAIL_ERROR"};
+    static const char *const answers[] = {"HTTP_ERROR",     "HTTP_1XX",        "HTTP_2XX",    "HTTP_3XX",
+                                          "HTTP_4XX",       "UNEXPECTED_BODY", "KAFKA_ERROR", "BROKER_ERROR",
+                                          "DATABASE_ERROR", "CACHE_ERROR",     "EMAIL_ERROR"};
     if (r->status == RUN_SUCCEEDED)
         return VERDICT_ANSWER;
     if (r->status == RUN_CANCELLED)

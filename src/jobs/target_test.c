@@ -65,11 +65,21 @@ static void results_say(void **state)
     assert_int_equal(target_verdict(&r, true), VERDICT_NONE);
 }
 
+static void every_class_of_a_type_is_a_word_of_retry_on(void **state)
+{
+    (void)state;
+    for (size_t i = 0; job_types[i]; i++)
+        for (const char *const *c = job_types[i]->failure_classes; c && *c; c++)
+            if (!retry_word_known(str_of(*c)))
+                fail_msg("%s of %s", *c, job_types[i]->name);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(names_hold_no_user_and_no_capitals),
         cmocka_unit_test(results_say),
+        cmocka_unit_test(every_class_of_a_type_is_a_word_of_retry_on),
     };
     return cmocka_run_group_tests_name("jobs/target", tests, NULL, NULL);
 }

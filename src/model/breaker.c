@@ -9,7 +9,8 @@ static const struct field rows[] = {
     FIELD_ID(T, id, "id", .flags = FIELD_READ_ONLY, .doc = "Identifier, made from the target."),
     FIELD_STR(T, target, "target", .flags = FIELD_READ_ONLY, .doc = "What jobs call: scheme, host and port."),
     FIELD_ENUM(T, state, "state", breaker_state_names, .flags = FIELD_READ_ONLY,
-               .doc = "CLOSED lets calls through, OPEN refuses them, HALF_OPEN waits for the one that probes."),
+               .doc =
+                   "CLOSED lets calls through, OPEN refuses them, HALF_OPEN waits for the one that probes."),
     FIELD_INSTANT(T, since, "since", .flags = FIELD_READ_ONLY, .doc = "When it came into this state."),
     FIELD_I64(T, failures, "failures", .flags = FIELD_READ_ONLY, .max = INT64_MAX,
               .doc = "Failed connections in a row, as this node or the one that opened it counted them."),

@@ -19,13 +19,25 @@ const struct fields chain_link_fields =
 // ---- templates ----
 
 enum name {
-    NAME_RUN_ID, NAME_RUN_KEY, NAME_STATUS, NAME_OUTCOME, NAME_EXIT_CODE, NAME_ERROR_CLASS, NAME_ERROR_MESSAGE,
-    NAME_ATTEMPT, NAME_SCHEDULED, NAME_OUTPUT, NAME_JOB_ID, NAME_JOB_NAME, NAME_PARAM, NAME_UNKNOWN
+    NAME_RUN_ID,
+    NAME_RUN_KEY,
+    NAME_STATUS,
+    NAME_OUTCOME,
+    NAME_EXIT_CODE,
+    NAME_ERROR_CLASS,
+    NAME_ERROR_MESSAGE,
+    NAME_ATTEMPT,
+    NAME_SCHEDULED,
+    NAME_OUTPUT,
+    NAME_JOB_ID,
+    NAME_JOB_NAME,
+    NAME_PARAM,
+    NAME_UNKNOWN
 };
-static const char *const names[] = {"run.id",         "run.key",          "run.status",  "run.outcome",
-                                    "run.exitCode",   "run.errorClass",   "run.errorMessage",
-                                    "run.attempt",    "run.scheduledTime", "run.output", "job.id",
-                                    "job.name",       NULL};
+static const char *const names[] = {
+    "run.id",         "run.key",          "run.status",  "run.outcome",       "run.exitCode",
+    "run.errorClass", "run.errorMessage", "run.attempt", "run.scheduledTime", "run.output",
+    "job.id",         "job.name",         NULL};
 
 static enum name name_find(struct str name)
 {
@@ -69,11 +81,12 @@ static void value_check(struct str text, struct str pointer, struct faults *faul
         if (kind == PIECE_UNFINISHED)
             faults_add(faults, pointer, "has \"{{\" without \"}}\"; write \\{{ for plain braces");
         else if (kind == PIECE_NAME && name_find(piece) == NAME_UNKNOWN)
-            faults_add(faults, pointer,
-                       "uses the unknown name {{%.*s}}: known are run.id, run.key, run.status, run.outcome, "
-                       "run.exitCode, run.errorClass, run.errorMessage, run.attempt, run.scheduledTime, run.output, "
-                       "job.id, job.name, param.NAME; write \\{{ for plain braces",
-                       (int)str_utf8_cut(piece, NAME_SHOWN_MAX), piece.p);
+            faults_add(
+                faults, pointer,
+                "uses the unknown name {{%.*s}}: known are run.id, run.key, run.status, run.outcome, "
+                "run.exitCode, run.errorClass, run.errorMessage, run.attempt, run.scheduledTime, run.output, "
+                "job.id, job.name, param.NAME; write \\{{ for plain braces",
+                (int)str_utf8_cut(piece, NAME_SHOWN_MAX), piece.p);
 }
 
 // ---- reading ----
@@ -131,7 +144,8 @@ void chain_check(struct str text, struct str base, struct ulid own, struct fault
         if (named_before(&c, i))
             faults_add(faults, job, "is listed twice; one run starts a job once");
         for (size_t k = 0; k < map->n; k++) {
-            struct str pointer = arena_fmt(faults->a, "%.*s/parameters/%.*s", STR_ARG(at), STR_ARG(map->v[k].key));
+            struct str pointer =
+                arena_fmt(faults->a, "%.*s/parameters/%.*s", STR_ARG(at), STR_ARG(map->v[k].key));
             if (str_is(map->v[k].key, CHAIN_CAUSE))
                 faults_add(faults, pointer, "is filled in by Chronos; choose another name");
             value_check(map->v[k].value, pointer, faults);
@@ -169,24 +183,39 @@ static struct str outcome_of(const struct run *r)
     return str_of(run_outcome_names[r->status == RUN_SUCCEEDED ? OUTCOME_SUCCESS : OUTCOME_FAILURE]);
 }
 
-static struct str name_value(struct str name, const struct chain_cause *c, const json_t *inputs, struct arena *a)
+static struct str name_value(struct str name, const struct chain_cause *c, const json_t *inputs,
+                             struct arena *a)
 {
     const struct run *r = c->run;
     switch (name_find(name)) {
-    case NAME_RUN_ID: return id_text(r->id, a);
-    case NAME_RUN_KEY: return id_text(r->run_key, a);
-    case NAME_STATUS: return str_of(run_status_names[r->status]);
-    case NAME_OUTCOME: return outcome_of(r);
-    case NAME_EXIT_CODE: return r->exit_code == FIELD_ABSENT ? STR_NONE : arena_fmt(a, "%lld", (long long)r->exit_code);
-    case NAME_ERROR_CLASS: return r->error_class;
-    case NAME_ERROR_MESSAGE: return r->error_message;
-    case NAME_ATTEMPT: return arena_fmt(a, "%lld", (long long)r->attempt);
-    case NAME_SCHEDULED: return instant_text(r->scheduled, a);
-    case NAME_OUTPUT: return c->output;
-    case NAME_JOB_ID: return id_text(r->job_id, a);
-    case NAME_JOB_NAME: return c->job_name;
-    case NAME_PARAM: return param_value(inputs, str_of_n(name.p + 6, name.n - 6), a);
-    case NAME_UNKNOWN: break;
+    case NAME_RUN_ID:
+        return id_text(r->id, a);
+    case NAME_RUN_KEY:
+        return id_text(r->run_key, a);
+    case NAME_STATUS:
+        return str_of(run_status_names[r->status]);
+    case NAME_OUTCOME:
+        return outcome_of(r);
+    case NAME_EXIT_CODE:
+        return r->exit_code == FIELD_ABSENT ? STR_NONE : arena_fmt(a, "%lld", (long long)r->exit_code);
+    case NAME_ERROR_CLASS:
+        return r->error_class;
+    case NAME_ERROR_MESSAGE:
+        return r->error_message;
+    case NAME_ATTEMPT:
+        return arena_fmt(a, "%lld", (long long)r->attempt);
+    case NAME_SCHEDULED:
+        return instant_text(r->scheduled, a);
+    case NAME_OUTPUT:
+        return c->output;
+    case NAME_JOB_ID:
+        return id_text(r->job_id, a);
+    case NAME_JOB_NAME:
+        return c->job_name;
+    case NAME_PARAM:
+        return param_value(inputs, str_of_n(name.p + 6, name.n - 6), a);
+    case NAME_UNKNOWN:
+        break;
     }
     return STR_NONE;
 }
@@ -212,12 +241,14 @@ static void cause_write(const struct chain_cause *c, struct sbuf *b)
     const struct run *r = c->run;
     char id[ULID_TEXT_MAX], time[INSTANT_TEXT_MAX];
     sbuf_fmt(b, "\"" CHAIN_CAUSE "\":{\"runId\":\"%s\"", ulid_format(r->id, id));
-    sbuf_fmt(b, ",\"jobId\":\"%s\",\"status\":\"%s\"", ulid_format(r->job_id, id), run_status_names[r->status]);
+    sbuf_fmt(b, ",\"jobId\":\"%s\",\"status\":\"%s\"", ulid_format(r->job_id, id),
+             run_status_names[r->status]);
     if (r->error_class.n > 0) {
         sbuf_puts(b, ",\"errorClass\":");
         sbuf_json(b, r->error_class);
     }
-    sbuf_fmt(b, ",\"scheduledTime\":\"%s\",\"depth\":%lld}", instant_format(r->scheduled, time), (long long)c->depth);
+    sbuf_fmt(b, ",\"scheduledTime\":\"%s\",\"depth\":%lld}", instant_format(r->scheduled, time),
+             (long long)c->depth);
 }
 
 static struct str inputs_write(const struct chain_link *l, const struct chain_cause *c, const json_t *inputs,
@@ -244,7 +275,8 @@ struct str chain_inputs(const struct chain_link *l, const struct chain_cause *c,
     struct str text = STR_NONE;
     if (c->inputs.n > 0 && !json_parse(c->inputs, &inputs, &err))
         inputs = NULL; // its parameters are empty texts then
-    for (size_t most = VALUE_MAX; !text.p && most > 0; most /= 2) // escapes make a text longer by an unknown factor
+    for (size_t most = VALUE_MAX; !text.p && most > 0;
+         most /= 2) // escapes make a text longer by an unknown factor
         text = inputs_write(l, c, inputs, most, a);
     json_decref(inputs);
     return a->exhausted ? STR_NONE : text;

@@ -2,9 +2,9 @@
 // Chains: jobs that the end of a run starts (onSuccess, onFailure of a job), and what they are told.
 //
 // The parameters of a link may hold {{run.id}} run.key run.status run.outcome run.exitCode run.errorClass
-// run.errorMessage run.attempt run.scheduledTime run.output job.id job.name param.NAME of the run that ended; what
-// is not there is an empty text, \{{ stands for plain braces. The started run's inputs are these parameters and
-// "cause".
+// run.errorMessage run.attempt run.scheduledTime run.output job.id job.name param.NAME of the run that ended;
+// what is not there is an empty text, \{{ stands for plain braces. The started run's inputs are these
+// parameters and "cause".
 #ifndef MODEL_CHAIN_H
 #define MODEL_CHAIN_H
 
@@ -37,7 +37,8 @@ void chain_check(struct str text, struct str base, struct ulid own, struct fault
 
 // The run that ended.
 struct chain_cause {
-    const struct run *run; // id, job_id, run_key, status, scheduled, attempt, exit_code, error_class, error_message
+    const struct run
+        *run; // id, job_id, run_key, status, scheduled, attempt, exit_code, error_class, error_message
     struct str job_name, output;
     struct str inputs; // its own: param.NAME
     int64_t depth;     // of the run that it starts

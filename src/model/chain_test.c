@@ -98,8 +98,11 @@ static void names_are_filled_in(void **state)
 {
     (void)state;
     struct run r = ended();
-    struct chain_cause c = {.run = &r, .job_name = STR("night"), .output = STR("42\n"),
-                            .inputs = STR("{\"day\":\"monday\",\"n\":7,\"list\":[1,2]}"), .depth = 1};
+    struct chain_cause c = {.run = &r,
+                            .job_name = STR("night"),
+                            .output = STR("42\n"),
+                            .inputs = STR("{\"day\":\"monday\",\"n\":7,\"list\":[1,2]}"),
+                            .depth = 1};
     value_is("plain", &c, "plain");
     value_is("", &c, "");
     value_is("{{run.id}}", &c, TWO);
@@ -175,8 +178,10 @@ static void keys_follow_from_job_and_cause(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(faults_name_their_place),       cmocka_unit_test(names_are_filled_in),
-        cmocka_unit_test(the_cause_is_told),             cmocka_unit_test(inputs_stay_within_their_bound),
+        cmocka_unit_test(faults_name_their_place),
+        cmocka_unit_test(names_are_filled_in),
+        cmocka_unit_test(the_cause_is_told),
+        cmocka_unit_test(inputs_stay_within_their_bound),
         cmocka_unit_test(keys_follow_from_job_and_cause),
     };
     return cmocka_run_group_tests_name("model/chain", tests, NULL, NULL);

@@ -36,8 +36,12 @@ static void a_mark_is_put_replaced_and_taken_away(void **state)
 static void other_inputs_are_no_replay(void **state)
 {
     (void)state;
-    static const char *const texts[] = {"", "{}", "{\"replay\":7}", "{\"replay\":{}}",
-                                        "{\"replay\":{\"deadLetterId\":\"x\"}}", "{\"a\":\"\\\"replay\\\"\"}",
+    static const char *const texts[] = {"",
+                                        "{}",
+                                        "{\"replay\":7}",
+                                        "{\"replay\":{}}",
+                                        "{\"replay\":{\"deadLetterId\":\"x\"}}",
+                                        "{\"a\":\"\\\"replay\\\"\"}",
                                         "\"replay\""};
     struct ulid letter;
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)

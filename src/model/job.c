@@ -128,7 +128,8 @@ static const char *const classes[] = {
     "EMAIL_ERROR",     "DUMMY_ERROR",      "LOST",             "EGRESS_DENIED",  "CIRCUIT_OPEN",
     "UNEXPECTED_BODY", "HTTP_3XX",         "HTTP_ERROR",       "REPORT_ERROR",   "POSITION_ERROR",
     "SECRET_ERROR",    "TOKEN_ERROR",      "DEFINITION_ERROR", "INTERNAL_ERROR", "NOT_AVAILABLE",
-    "LOAD_ERROR",      "TLS_ERROR",        NULL,
+    "LOAD_ERROR",      "TLS_ERROR",        "HTTP_1XX",         "HTTP_2XX",       "START_JOB_ERROR",
+    NULL,
 };
 static const struct {
     const char *word, *covers;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Chains: whatever crashed, froze or was lost, each end that is to start another job has started it once, and nothing
-// else has.
+// Chains: whatever crashed, froze or was lost, each end that is to start another job has started it once, and
+// nothing else has.
 #include "model/chain.h"
 #include "tests/sim/hosts.h"
 
@@ -32,8 +32,8 @@ static void check_end(struct search *c, const struct run *r, const struct sim_jo
     bool forgotten = check_forgotten(c->s, r->id) || check_forgotten(c->s, r->run_key) ||
                      check_forgotten(c->s, run_id_of(target->job.id, r->scheduled, key, 1));
     if (!target->deleted && !forgotten && !exists(c, key))
-        sim_violation(c->s, "chains: run %s ended %s and has not started what follows", ulid_format(r->id, id),
-                      run_status_names[r->status]);
+        sim_violation(c->s, "chains: run %s ended %s and has not started what follows",
+                      ulid_format(r->id, id), run_status_names[r->status]);
 }
 
 static void check_start_has_cause(struct search *c, const struct run *r)

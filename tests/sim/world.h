@@ -18,7 +18,6 @@ struct era {
     struct duration step;    // between two occurrences; zero: only `from`
 };
 enum { ERAS_MAX = 64, SIM_LIST_MAX = 64 };
-
 struct sim_job {
     struct job job;
     enum sim_schedule kind;

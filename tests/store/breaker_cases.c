@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// States of circuit breakers that nodes share: who names the version that is there changes it, everybody else does not.
+// States of circuit breakers that nodes share: who names the version that is there changes it, everybody else
+// does not.
 #include "conformance.h"
 
 #include <stdatomic.h>
@@ -19,7 +20,8 @@ static struct breaker_row row_make(const char *target, int state, int64_t versio
                                 .node = STR("n1")};
 }
 
-static bool put(struct world *w, struct store *s, const struct breaker_row *row, int64_t expect, int64_t wait_s)
+static bool put(struct world *w, struct store *s, const struct breaker_row *row, int64_t expect,
+                int64_t wait_s)
 {
     bool won = false;
     assert_ok(w, s->ops->breaker_put(s, row, expect, duration_s(wait_s), &won, &w->err));

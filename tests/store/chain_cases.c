@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Runs of other jobs that an end starts: in its transaction, once, and without a say in whether it is recorded.
+// Runs of other jobs that an end starts: in its transaction, once, and without a say in whether it is
+// recorded.
 #include "conformance.h"
 
 #include "model/chain.h"

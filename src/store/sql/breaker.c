@@ -1,9 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
-// States of circuit breakers that nodes share. Whoever changes a row names the version he knows; the row count of that
-// one statement decides, so that of all nodes one lets the probe through.
+// States of circuit breakers that nodes share. Whoever changes a row names the version he knows; the row
+// count of that one statement decides, so that of all nodes one lets the probe through.
 #include "store/sql/sql.h"
 
-enum { COL_NOW, COL_ID, COL_TARGET, COL_STATE, COL_VERSION, COL_FAILURES, COL_OPENS, COL_SINCE, COL_UNTIL, COL_NODE };
+enum {
+    COL_NOW,
+    COL_ID,
+    COL_TARGET,
+    COL_STATE,
+    COL_VERSION,
+    COL_FAILURES,
+    COL_OPENS,
+    COL_SINCE,
+    COL_UNTIL,
+    COL_NODE
+};
 enum { ROWS_FIRST = 16 };
 
 struct change_of_breaker {
