@@ -5,6 +5,8 @@
 
 #include "api/api.h"
 #include "api/problem.h"
+#include "api/sign_in.h"
+#include "api/trace.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/metrics.h"
@@ -104,56 +106,6 @@ const struct route *route_find(struct str method, struct str path, struct str pa
     return NULL;
 }
 
-static bool trace_char(char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' ||
-           c == '.';
-}
-
-// The caller's own trace (W3C traceparent), its X-Request-Id, or a new random one.
-static void trace_id_fill(struct call *c)
-{
-    enum { TRACEPARENT_LEN = 55, TRACE_AT = 3, TRACE_LEN = 32 };
-    struct str given = httpd_header(c->req, "traceparent");
-    if (given.n == TRACEPARENT_LEN && given.p[2] == '-' && given.p[TRACE_AT + TRACE_LEN] == '-')
-        given = (struct str){given.p + TRACE_AT, TRACE_LEN};
-    else
-        given = httpd_header(c->req, "x-request-id");
-    bool good = given.n > 0 && given.n < TRACE_ID_MAX;
-    for (size_t i = 0; good && i < given.n; i++)
-        good = trace_char(given.p[i]);
-    if (good) {
-        memcpy(c->trace_id, given.p, given.n);
-        return;
-    }
-    static _Thread_local struct rng rng;
-    static _Thread_local bool seeded;
-    if (!seeded) {
-        rng_init_random(&rng);
-        seeded = true;
-    }
-    (void)snprintf(c->trace_id, sizeof c->trace_id, "%016llx%016llx", (unsigned long long)rng_u64(&rng),
-                   (unsigned long long)rng_u64(&rng));
-}
-
-// Who asks. Routes that are open to all do not look at the token, unless they say that it matters.
-static bool sign_in(struct call *c, struct err *err)
-{
-    struct str header = httpd_header(c->req, "authorization"), scheme = STR("Bearer ");
-    bool open = c->route->action == ACTION_PUBLIC;
-    c->caller.remote = c->req->remote;
-    if (header.p && !(open && !(c->route->flags & ROUTE_CALLER))) {
-        if (header.n <= scheme.n || !str_eq_nocase((struct str){header.p, scheme.n}, scheme))
-            return ERR(err, ERR_UNAUTHENTICATED, "the header must read \"Authorization: Bearer\" and a token");
-        struct str token = str_trim((struct str){header.p + scheme.n, header.n - scheme.n});
-        if (!app_authenticate(c->app, token, &c->caller, c->a, err))
-            return false;
-        c->caller.remote = c->req->remote;
-    }
-    enum reach reach;
-    return open || app_authorize(&c->caller, (enum action)c->route->action, &reach, err);
-}
-
 static bool body_is_json(const struct call *c)
 {
     struct str type = httpd_header(c->req, "content-type"), rest;
@@ -165,7 +117,7 @@ static bool body_is_json(const struct call *c)
 
 static bool answer(struct call *c, struct err *err)
 {
-    if (!sign_in(c, err))
+    if (!call_sign_in(c, err))
         return false;
     if (c->req->query.n > 0) {
         query_check(c);
@@ -205,7 +157,7 @@ void api_dispatch(struct api *api, const struct httpd_request *req, struct httpd
     struct call c = {.api = api, .app = api->app, .req = req, .resp = resp, .a = req->a};
     char allow[METHODS_MAX];
     faults_init(&c.faults, req->a);
-    trace_id_fill(&c);
+    call_trace(&c);
     c.route = route_find(req->method, req->path, c.param, allow);
     struct err err = {0};
     if (!c.route) {
@@ -234,7 +186,7 @@ static void problem(void *ctx, const struct httpd_request *req, int status, cons
 {
     struct api *api = ctx;
     struct call c = {.api = api, .app = api->app, .req = req, .resp = resp, .a = req->a};
-    trace_id_fill(&c);
+    call_trace(&c);
     refuse(&c, status, detail);
 }
 

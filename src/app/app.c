@@ -87,7 +87,7 @@ bool app_authenticate(struct app *app, struct str token, struct caller *ret, str
     if (!u.enabled || u.session_epoch != claims.session_epoch)
         return ERR(err, ERR_UNAUTHENTICATED, "the access token was revoked; sign in again");
     *ret = (struct caller){
-        .signed_in = true, .user_id = claims.user_id, .email = u.email, .roles = u.roles};
+        .signed_in = true, .way = WAY_TOKEN, .user_id = claims.user_id, .email = u.email, .roles = u.roles};
     return true;
 }
 
@@ -97,10 +97,21 @@ bool app_authorize(const struct caller *c, enum action action, enum reach *ret, 
         return ERR(err, ERR_UNAUTHENTICATED,
                    "sign in first: send \"Authorization: Bearer\" with an access token");
     enum reach reach = policy_reach(c->roles, action);
+    if (c->denied & UINT64_C(1) << action)
+        return ERR(err, ERR_DENIED, "the scopes of this API key leave out \"%s\"; use another key or sign in",
+                   action_name(action));
     if (reach == REACH_NONE)
         return ERR(err, ERR_DENIED, "your roles do not allow \"%s\"; ask an administrator", action_name(action));
     *ret = reach;
     return true;
+}
+
+bool caller_owns(const struct caller *c, struct ulid owner)
+{
+    bool own = ulid_eq(owner, c->user_id);
+    for (size_t i = 0; !own && i < c->n_teams; i++)
+        own = ulid_eq(owner, c->teams[i]);
+    return own;
 }
 
 struct ulid app_owner_filter(const struct caller *c, enum reach reach)

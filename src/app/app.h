@@ -87,14 +87,24 @@ void app_set_cluster(struct app *app, const struct app_cluster *c);
 struct engine_listener app_listener(struct app *app);
 void app_release(struct app *app);
 
+// How a request proved who asks.
+enum sign_in_way { WAY_NONE, WAY_TOKEN, WAY_COOKIE, WAY_API_KEY };
 // Somebody who asks.
 struct caller {
     bool signed_in;
+    enum sign_in_way way;
     struct ulid user_id;
     struct str email;
-    unsigned roles;     // 1 << enum role, as the store says now, not as the token said
-    struct str remote;  // address
+    unsigned roles;          // 1 << enum role, as the store says now, not as the token said
+    struct ulid key_id;      // of the API key that was used; zero: none
+    uint64_t denied;         // 1 << enum action that the API key's scopes leave out
+    const struct ulid *teams; // what belongs to these is the caller's own, too
+    size_t n_teams;
+    struct str remote;       // address
+    struct str request_id;   // for the audit trail
 };
+// Whether what belongs to this owner is the caller's own.
+bool caller_owns(const struct caller *c, struct ulid owner);
 
 // The caller behind an access token. One primary-key read, or the cache: the user must exist, be enabled and have the
 // token's session epoch. ERR_UNAUTHENTICATED. email is in the arena; remote is the caller's own to fill.

@@ -203,7 +203,7 @@ static bool job_read(struct app *app, const struct caller *c, enum reach reach, 
         *err = why;
         return false;
     }
-    if (reach != REACH_ALL && !ulid_eq(j.owner_id, c->user_id))
+    if (reach != REACH_ALL && !caller_owns(c, j.owner_id))
         return no_such_job(id, err);
     *ret = j;
     return true;
@@ -225,7 +225,7 @@ bool app_job_reachable(struct app *app, const struct caller *c, enum action acti
     if (!app_authorize(c, action, &reach, err))
         return false;
     if (cached_job_owner(app, id, &ticket, &owner, a))
-        return reach == REACH_ALL || ulid_eq(owner, c->user_id) || no_such_job(id, err);
+        return reach == REACH_ALL || caller_owns(c, owner) || no_such_job(id, err);
     struct job j;
     struct err why = {0};
     if (job_read(app, c, reach, id, &j, a, &why)) {

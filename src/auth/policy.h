@@ -28,6 +28,13 @@ enum action {
     ACTION_BREAKER_READ,
     ACTION_BREAKER_WRITE,    // let calls to a target through again
     ACTION_AUDIT_READ,
+    ACTION_NOTIFY_READ,      // subscriptions and deliveries
+    ACTION_NOTIFY_WRITE,
+    ACTION_TEAM_READ,
+    ACTION_TEAM_WRITE,
+    ACTION_FEATURE_READ,     // feature flags
+    ACTION_FEATURE_WRITE,
+    ACTION_LOG_LEVEL,        // what the server writes into its log, at run time
     ACTION_METRICS_READ,     // figures of the whole server
     ACTION_CLUSTER_READ,
     ACTION_CLUSTER_WRITE,    // drain and resume nodes
