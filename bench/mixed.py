@@ -28,7 +28,7 @@ LATE_MS, GROWTH = 50, 1.10
 # Runs of 500; DUMMY and HTTP cost us next to nothing but the engine, the others their library or a process.
 SHARES = {"HTTP": 280, "DUMMY": 100, "SCRIPT": 10, "DATABASE": 30, "CACHE": 30, "FILE_SYSTEM": 20, "MESSAGE_QUEUE": 20,
           "EMAIL": 5, "REPORT": 1, "DB_TO_KAFKA": 4}
-MODULES = {"DATABASE": "postgres", "CACHE": "redis", "MESSAGE_QUEUE": "redis", "EMAIL": "smtp"}
+ROWS = 100  # that one run of DB_TO_KAFKA moves
 
 
 class World:
@@ -66,6 +66,12 @@ class World:
         if kind == "MESSAGE_QUEUE":
             return {"operationType": "PRODUCE", "queueName": "mixed", "messageBody": "{{run.id}}", "queueConfig": {
                 "type": "REDIS", "host": "127.0.0.1", "port": self.get("redis").port, "password": redis.ADMIN}}
+        if kind == "REPORT":
+            return {"reportType": "JOB_SUMMARY", "format": "CSV", "targetPath": f"{root}/report-{{{{run.id}}}}.csv"}
+        if kind == "DB_TO_KAFKA":
+            return {"databaseUrl": self.get("postgres").url(), "kafkaTopic": "mixed",
+                    "bootstrapServers": self.get("kafka").brokers,
+                    "query": f"SELECT n AS id, 'row ' || n AS name FROM generate_series(1, {ROWS}) AS n"}
         if kind == "EMAIL":
             return {"to": ["a@example.com"], "subject": "mixed", "text": "{{run.id}}"}
         return None

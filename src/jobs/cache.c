@@ -364,6 +364,15 @@ static void body(struct attempt *a)
 
 static void cache_start(struct attempt *a) { attempt_block(a, body); }
 
+static const char *const examples[] = {
+    "{\"operation\":\"WARM\",\"region\":\"rates\",\"entries\":{\"eur\":\"1.08\"},"
+    "\"timeToLiveSeconds\":600,\"cacheConfig\":{\"type\":\"REDIS\",\"host\":\"redis.internal\"}}",
+    "{\"operation\":\"INVALIDATE\",\"region\":\"users\",\"cacheKeys\":[\"user:*\"],"
+    "\"cacheConfig\":{\"type\":\"REDIS\",\"host\":\"redis.internal\"}}",
+    NULL};
+static const char *const classes[] = {"CACHE_ERROR", "CONNECTION_ERROR", "DATABASE_ERROR", "HTTP_4XX",
+                                      "HTTP_5XX", "EGRESS_DENIED", NULL};
+
 const struct job_type job_type_cache = {
     .name = "CACHE",
     .doc = "Fills, empties, copies and looks at regions of a Redis cache.",
@@ -371,4 +380,6 @@ const struct job_type job_type_cache = {
     .check = cache_check,
     .start = cache_start,
     .cancel = attempt_block_cancel,
+    .examples = examples,
+    .failure_classes = classes,
 };

@@ -264,6 +264,16 @@ static void database_body(struct attempt *a)
 
 static void database_start(struct attempt *a) { attempt_block(a, database_body); }
 
+static const char *const examples[] = {
+    "{\"databaseUrl\":\"postgresql://reports@db.internal/shop\","
+    "\"query\":\"select count(*) from orders where day = :day\","
+    "\"parameters\":{\"day\":\"2026-01-31\"},\"readOnly\":true}",
+    "{\"databaseUrl\":\"sqlite:shop.db\",\"query\":\"delete from visits where at < ?\","
+    "\"parameters\":[1700000000]}",
+    NULL};
+static const char *const classes[] = {"DATABASE_ERROR", "CONNECTION_ERROR", "FILE_ERROR", "EGRESS_DENIED",
+                                      NULL};
+
 const struct job_type job_type_database = {
     .name = "DATABASE",
     .doc = "Runs SQL on MariaDB, MySQL, PostgreSQL or SQLite.",
@@ -271,4 +281,6 @@ const struct job_type job_type_database = {
     .check = database_check,
     .start = database_start,
     .cancel = attempt_block_cancel,
+    .examples = examples,
+    .failure_classes = classes,
 };

@@ -14,7 +14,7 @@
 #include "jobs/services.h"
 #include "net/dial.h"
 
-enum { FOLDER_MODE = 0750, OWN_FILES = 6 };
+enum { OWN_FILES = 6 };
 
 bool database_link_failed(struct database_link *l, const struct query_err *err)
 {
@@ -109,25 +109,6 @@ static bool target_read(struct database_link *l, const struct database_login *lo
            database_link_refuse(l, "DEFINITION_ERROR", "the database address is too long");
 }
 
-static bool roots_find(struct database_link *l, struct roots *ret, struct err *err)
-{
-    const struct job_settings *s = l->a->env->settings;
-    struct arena *a = &l->a->arena;
-    struct strs paths = s ? s->file_roots : (struct strs){0};
-    if (!s)
-        return ERR(err, ERR_CONFIG, "no folder is allowed: name one in the setting files.roots");
-    if (paths.n == 0) {
-        paths = (struct strs){arena_new_array(a, struct str, 1), 1};
-        if (!paths.v)
-            return ERR(err, ERR_TOO_LARGE, "no memory for the path");
-        paths.v[0] = arena_fmt(a, "%.*s/files", STR_ARG(s->data_dir));
-        const char *path = arena_cstr(a, paths.v[0]);
-        if (!path || !dir_make(path, FOLDER_MODE, err))
-            return false;
-    }
-    return roots_open(&paths, ret, a, err);
-}
-
 // What the server keeps for itself, also when somebody allows its folder.
 static struct strs own_files(struct database_link *l)
 {
@@ -150,7 +131,8 @@ static bool file_find(struct database_link *l, bool create)
     struct err err;
     if (str_is(l->target.path, ":memory:"))
         return true;
-    bool ok = roots_find(l, &roots, &err) && place_find(&roots, l->target.path, &place, &l->a->arena, &err) &&
+    bool ok = job_roots_open(l->a->env->settings, &roots, &l->a->arena, &err) &&
+              place_find(&roots, l->target.path, &place, &l->a->arena, &err) &&
               (place_name(&place).n > 0 ||
                ERR(&err, ERR_INVALID, "the database address names a folder, not a file")) &&
               place_open_parent(&place, false, &l->folder, &err);

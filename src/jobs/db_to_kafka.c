@@ -579,6 +579,14 @@ static void move_body(struct attempt *a)
 
 static void move_start(struct attempt *a) { attempt_block(a, move_body); }
 
+static const char *const examples[] = {
+    "{\"databaseUrl\":\"postgresql://reader@db.internal/shop\",\"query\":\"SELECT id,"
+    " total FROM orders\",\"kafkaTopic\":\"orders\",\"bootstrapServers\":\"kafka.internal:9092\","
+    "\"offsetField\":\"id\",\"kafkaKeyField\":\"id\"}",
+    NULL};
+static const char *const classes[] = {"DATABASE_ERROR", "KAFKA_ERROR", "POSITION_ERROR",
+                                      "CONNECTION_ERROR", "EGRESS_DENIED", NULL};
+
 const struct job_type job_type_db_to_kafka = {
     .name = "DB_TO_KAFKA",
     .doc = "Streams the rows of a query to a topic of Kafka.",
@@ -586,4 +594,6 @@ const struct job_type job_type_db_to_kafka = {
     .check = move_check,
     .start = move_start,
     .cancel = attempt_block_cancel,
+    .examples = examples,
+    .failure_classes = classes,
 };

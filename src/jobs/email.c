@@ -4,6 +4,7 @@
 
 #include "jobs/mail_template.h"
 #include "jobs/mailing.h"
+#include "jobs/services.h"
 #include "jobs/template.h"
 
 enum { SUBJECT_MAX = 250, ATTACHMENT_PATH_MAX = 4096, TEMPLATE_DATA_MAX = 128 * 1024 };
@@ -120,7 +121,7 @@ static bool files_open(struct attempt *a, const struct email_payload *p, struct 
     struct err err;
     if (p->attachments.n == 0)
         return true;
-    bool open = mailing_roots_open(a, &roots, &err), ok = open;
+    bool open = job_roots_open(a->env->settings, &roots, &a->arena, &err), ok = open;
     for (size_t i = 0; ok && i < p->attachments.n && i < MAIL_ATTACHMENTS_MAX; i++)
         ok = file_open(a, &roots, p->attachments.v[i], ret, &err);
     if (open)
@@ -168,6 +169,12 @@ static void email_start(struct attempt *a)
     attempt_block(a, email_run);
 }
 
+static const char *const examples[] = {
+    "{\"to\":[\"ops@example.com\"],\"subject\":\"Backup of {{run.scheduledTime}}\","
+    "\"text\":\"The backup is done.\"}",
+    NULL};
+static const char *const classes[] = {"EMAIL_ERROR", "FILE_ERROR", "CONNECTION_ERROR", "EGRESS_DENIED", NULL};
+
 const struct job_type job_type_email = {
     .name = "EMAIL",
     .doc = "Sends a mail.",
@@ -175,4 +182,6 @@ const struct job_type job_type_email = {
     .check = email_check,
     .start = email_start,
     .cancel = attempt_block_cancel,
+    .examples = examples,
+    .failure_classes = classes,
 };

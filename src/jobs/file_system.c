@@ -10,7 +10,6 @@
 #include <errno.h>
 #include <stdarg.h>
 
-#include "base/file.h"
 #include "jobs/blocking.h"
 #include "jobs/services.h"
 
@@ -19,8 +18,7 @@ enum {
     SAID_MAX = 1000,
     TEXT_MAX = 2048,
     SCRATCH_BUDGET = 256 * 1024,
-    IGNORED_MAX = 2048,
-    FOLDER_MODE = 0700
+    IGNORED_MAX = 2048
 };
 
 static const char *const operation_names[] = {"COPY",  "MOVE", "DELETE", "COMPRESS", "READ",
@@ -50,16 +48,6 @@ static const struct fields file_fields = FIELDS("FileSystemPayload", struct file
 
 // ---- checking ----
 
-static struct strs root_paths(const struct job_settings *s, struct arena *a)
-{
-    if (s->file_roots.n > 0)
-        return s->file_roots;
-    struct strs one = {arena_new_array(a, struct str, 1), 1};
-    if (one.v)
-        one.v[0] = arena_fmt(a, "%.*s/files", STR_ARG(s->data_dir));
-    return one.v ? one : (struct strs){0};
-}
-
 static bool is_template(struct str s) { return s.n >= 2 && memmem(s.p, s.n, "{{", 2) != NULL; }
 
 static void path_check(struct str path, const char *name, struct str base, struct faults *faults,
@@ -70,7 +58,7 @@ static void path_check(struct str path, const char *name, struct str base, struc
     struct str rel;
     if (!path.p || is_template(path))
         return;
-    struct strs roots = job_settings_at_save ? root_paths(job_settings_at_save, a)
+    struct strs roots = job_settings_at_save ? job_file_roots(job_settings_at_save, a)
                                              : (struct strs){&(struct str)STR_INIT("/"), 1};
     if (!root_find(&roots, path, &root, &rel, a, &err))
         faults_add(faults, arena_fmt(faults->a, "%.*s/%s", STR_ARG(base), name), "%s", err.text);
@@ -170,20 +158,6 @@ static void sum_up(struct file_job *j)
 
 static bool stop_asked(void *ctx) { return attempt_cancel_asked(ctx) >= 0; }
 
-static bool roots_ready(struct file_job *j, struct err *err)
-{
-    const struct job_settings *s = j->a->env->settings;
-    if (!s)
-        return ERR(err, ERR_CONFIG, "no folder is allowed; name one in the setting files.roots");
-    j->root_paths = root_paths(s, &j->a->arena);
-    if (s->file_roots.n == 0 && j->root_paths.n == 1) { // the default one is made when it is first wanted
-        const char *path = arena_cstr(&j->a->arena, j->root_paths.v[0]);
-        if (!path || !dir_make(path, FOLDER_MODE, err))
-            return false;
-    }
-    return roots_open(&j->root_paths, &j->roots, &j->a->arena, err);
-}
-
 static bool params_ready(struct file_job *j, struct err *err)
 {
     struct faults *faults = arena_new(&j->a->arena, struct faults);
@@ -239,7 +213,8 @@ static void file_body(struct attempt *a)
     struct err err = {0};
     bool ended = false;
     arena_init(&j.scratch, SCRATCH_BUDGET);
-    bool ok = params_ready(&j, &err) && roots_ready(&j, &err) && act(&j, &ended, &err);
+    bool ok = params_ready(&j, &err) && job_roots_open(a->env->settings, &j.roots, &a->arena, &err) &&
+              act(&j, &ended, &err);
     roots_close(&j.roots);
     arena_release(&j.scratch);
     if (ended)
@@ -254,6 +229,13 @@ static void file_body(struct attempt *a)
 
 static void file_start(struct attempt *a) { attempt_block(a, file_body); }
 
+static const char *const examples[] = {
+    "{\"operation\":\"COPY\",\"path\":\"in/*.csv\",\"targetPath\":\"archive\",\"overwrite\":true}",
+    "{\"operation\":\"WRITE\",\"path\":\"state/{{run.id}}.txt\",\"content\":\"done\","
+    "\"createDirectories\":true}",
+    NULL};
+static const char *const classes[] = {"FILE_ERROR", "CHECKSUM_MISMATCH", NULL};
+
 const struct job_type job_type_file_system = {
     .name = "FILE_SYSTEM",
     .doc = "Works with files below the allowed folders.",
@@ -261,4 +243,6 @@ const struct job_type job_type_file_system = {
     .check = file_check,
     .start = file_start,
     .cancel = attempt_block_cancel,
+    .examples = examples,
+    .failure_classes = classes,
 };

@@ -55,7 +55,6 @@ struct file_job {
     const struct file_payload *p;
     struct file_params params;
     enum file_action action;
-    struct strs root_paths;
     struct roots roots;
     struct fs_stop stop;
     struct arena scratch; // of one entry of a walk

@@ -112,25 +112,12 @@ void http_parts_check(struct str multipart, struct str pointer, struct faults *f
 
 // ---- files ----
 
-static bool roots_of(const struct job_settings *s, struct roots *ret, struct arena *a, struct err *err)
-{
-    struct str own = STR_NONE;
-    struct strs paths = {.v = &own, .n = 1};
-    if (!s)
-        return ERR(err, ERR_DENIED, "this server lets jobs use no files");
-    if (s->file_roots.n > 0)
-        paths = s->file_roots;
-    else
-        own = arena_fmt(a, "%.*s/files", STR_ARG(s->data_dir));
-    return roots_open(&paths, ret, a, err);
-}
-
 static bool file_open(struct attempt *a, struct str path, int *ret_fd, int64_t *ret_size, struct err *err)
 {
     struct roots roots;
     struct place place;
     struct stat st;
-    if (!roots_of(a->env->settings, &roots, &a->arena, err))
+    if (!job_roots_open(a->env->settings, &roots, &a->arena, err))
         return false;
     bool ok = place_find(&roots, path, &place, &a->arena, err) && place_open_file(&place, ret_fd, &st, err);
     roots_close(&roots);

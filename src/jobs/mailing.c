@@ -12,7 +12,7 @@
 #include "jobs/services.h"
 #include "jobs/template.h"
 
-enum { HOST_MAX = 64, RUN_HEADERS = 5, CONFIG_TEXT_MAX = 1024, FOLDER_MODE = 0750 };
+enum { HOST_MAX = 64, RUN_HEADERS = 5, CONFIG_TEXT_MAX = 1024 };
 
 #define T struct smtp_config
 static const struct field smtp_config_rows[] = {
@@ -141,19 +141,6 @@ bool mailing_begin(struct attempt *a, const struct smtp_config *own, struct mail
     m.headers = (struct str_map){v, RUN_HEADERS};
     *ret = m;
     return true;
-}
-
-// ---- files ----
-
-bool mailing_roots_open(struct attempt *a, struct roots *ret, struct err *err)
-{
-    const struct job_settings *set = a->env->settings;
-    struct str own = arena_fmt(&a->arena, "%.*s/files", STR_ARG(set ? set->data_dir : STR_NONE));
-    struct strs paths = {&own, set && set->data_dir.n > 0 ? 1 : 0};
-    bool given = set && set->file_roots.n > 0;
-    if (!given && paths.n > 0 && (!own.p || !dir_make(own.p, FOLDER_MODE, err)))
-        return false;
-    return roots_open(given ? &set->file_roots : &paths, ret, &a->arena, err);
 }
 
 // ---- templates ----

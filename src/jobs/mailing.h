@@ -29,8 +29,6 @@ bool mailing_begin(struct attempt *a, const struct smtp_config *own, struct mail
 bool mailing_values(struct attempt *a, struct str data, json_t **ret);
 // Fills what is absent of subject, text and html from a template.
 bool mailing_template(struct attempt *a, struct str name, const json_t *values, struct mail *m);
-// The folders below which jobs may read and write. Close them.
-bool mailing_roots_open(struct attempt *a, struct roots *ret, struct err *err);
 // Asks the breaker, sends, writes one line to the run's log. False: the attempt has been ended, also when cancelled.
 bool mailing_send(struct attempt *a, const struct mail_server *s, const struct mail *m);
 

@@ -299,6 +299,15 @@ static void body(struct attempt *a)
 
 static void mq_start(struct attempt *a) { attempt_block(a, body); }
 
+static const char *const examples[] = {
+    "{\"operationType\":\"PRODUCE\",\"queueName\":\"orders\",\"messageBody\":\"{\\\"id\\\":1}\","
+    "\"queueConfig\":{\"type\":\"KAFKA\",\"bootstrapServers\":\"kafka.internal:9092\"}}",
+    "{\"operationType\":\"CONSUME\",\"queueName\":\"mails\",\"batchSize\":100,"
+    "\"queueConfig\":{\"type\":\"RABBITMQ\",\"host\":\"rabbit.internal\"}}",
+    NULL};
+static const char *const classes[] = {"BROKER_ERROR", "KAFKA_ERROR", "CONNECTION_ERROR", "START_JOB_ERROR",
+                                      "EGRESS_DENIED", NULL};
+
 const struct job_type job_type_message_queue = {
     .name = "MESSAGE_QUEUE",
     .doc = "Sends, receives, moves and removes messages of Kafka, RabbitMQ and Redis streams.",
@@ -306,4 +315,6 @@ const struct job_type job_type_message_queue = {
     .check = mq_check,
     .start = mq_start,
     .cancel = attempt_block_cancel,
+    .examples = examples,
+    .failure_classes = classes,
 };

@@ -286,6 +286,14 @@ static void report_start(struct attempt *a)
     attempt_block(a, report_body);
 }
 
+static const char *const examples[] = {
+    "{\"reportType\":\"JOB_SUMMARY\",\"format\":\"PDF\","
+    "\"targetPath\":\"reports/summary-{{run.id}}.pdf\"}",
+    "{\"reportType\":\"FAILURES\",\"format\":\"CSV\",\"targetPath\":\"reports/failures.csv\"}",
+    NULL};
+static const char *const classes[] = {"REPORT_ERROR", "DATABASE_ERROR", "FILE_ERROR", "EMAIL_ERROR",
+                                      "CONNECTION_ERROR", "EGRESS_DENIED", NULL};
+
 const struct job_type job_type_report = {
     .name = "REPORT",
     .doc = "Makes a report as PDF, spreadsheet, CSV, HTML or JSON, and mails it or writes it to a file.",
@@ -293,4 +301,6 @@ const struct job_type job_type_report = {
     .check = report_check,
     .start = report_start,
     .cancel = attempt_block_cancel,
+    .examples = examples,
+    .failure_classes = classes,
 };

@@ -70,7 +70,7 @@ bool report_publish(struct attempt *a, int fd, struct str path, struct err *err)
     struct roots roots;
     struct place place;
     struct fresh to = {.fd = -1, .dir = -1};
-    if (!mailing_roots_open(a, &roots, err))
+    if (!job_roots_open(a->env->settings, &roots, &a->arena, err))
         return false;
     bool ok = place_find(&roots, path, &place, &a->arena, err) && fresh_open(&place, &o, &to, err);
     if (ok)

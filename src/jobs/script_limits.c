@@ -105,18 +105,15 @@ static void root_add(struct strs *roots, struct str path, struct arena *a)
         roots->v[roots->n++] = arena_str(a, str_of(real));
 }
 
-// Without the setting: the folder "files" in the data folder.
 static bool roots_of(const struct job_settings *s, struct strs *ret, struct arena *a)
 {
     if (!s)
         return true;
-    struct strs roots = {.v = arena_new_array(a, struct str, s->file_roots.n + 1)};
+    struct strs given = job_file_roots(s, a), roots = {.v = arena_new_array(a, struct str, given.n)};
     if (!roots.v)
         return false;
-    for (size_t i = 0; i < s->file_roots.n && i < PATHS_MAX; i++)
-        root_add(&roots, s->file_roots.v[i], a);
-    if (s->file_roots.n == 0)
-        root_add(&roots, arena_fmt(a, "%.*s/files", STR_ARG(s->data_dir)), a);
+    for (size_t i = 0; i < given.n && i < PATHS_MAX; i++)
+        root_add(&roots, given.v[i], a);
     *ret = roots;
     return !a->exhausted;
 }

@@ -5,6 +5,7 @@
 #ifndef JOBS_SERVICES_H
 #define JOBS_SERVICES_H
 
+#include "fs/root.h"
 #include "jobs/job_type.h"
 
 struct report_query;
@@ -37,6 +38,13 @@ struct job_settings {
     struct str store_file;    // the server's own data file, not for jobs; absent: it has none
     struct str kafka_brokers; // for jobs that name none; absent: there are none
 };
+
+// The folders below which jobs may read and write: those of the setting, else the one in the data folder. Without
+// memory none.
+struct strs job_file_roots(const struct job_settings *s, struct arena *a);
+// Opens them, after the default one was made. s NULL: ERR_CONFIG. roots_close ends it.
+bool job_roots_open(const struct job_settings *s, struct roots *ret, struct arena *a, struct err *err)
+    __attribute__((warn_unused_result));
 
 // What type->check may know of this server: set once, before the first job is saved. NULL: nothing, and what depends
 // on it is found when the job runs.
