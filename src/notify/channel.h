@@ -8,29 +8,14 @@
 #ifndef NOTIFY_CHANNEL_H
 #define NOTIFY_CHANNEL_H
 
-#include "base/field.h"
+#include "base/clock.h"
+#include "base/escape.h"
+#include "model/notice.h"
 #include "net/egress.h"
 #include "net/mail.h"
+#include "sched/zones.h"
 
 enum { CHANNEL_TIMEOUT_S = 15, CHANNEL_SENTENCE_MAX = 320, CHANNEL_LOG_TAIL_LINES = 20 };
-
-// What can be told. The words are those of subscriptions and of messages.
-enum notice_event {
-    NOTICE_FAILED,    // the last attempt of an occurrence failed
-    NOTICE_RECOVERED, // the first success after that
-    NOTICE_DEAD,      // a dead letter was written
-    NOTICE_MISSED,    // an occurrence was passed over by the misfire rule
-    NOTICE_SLOW,      // a run takes longer than expected
-    NOTICE_OVERDUE,   // a run should have started and did not
-    NOTICE_STARTED,
-    NOTICE_SUCCEEDED,
-    NOTICE_PAUSED,
-    NOTICE_NODE_DOWN,
-    NOTICE_DIGEST,    // several of these at once: the job flaps, or quiet hours are over
-    NOTICE_TEST,      // somebody pressed the button
-    NOTICE_EVENTS
-};
-extern const char *const notice_event_names[]; // "failed", …, NULL-terminated
 
 // One message to be told. All texts are absent when there is nothing to say.
 struct notification {
@@ -51,7 +36,10 @@ struct notification {
     struct str incident;    // the same for a failure, what follows it and its recovery: threads, dedup keys
     struct str node;        // for node_down, and the worker of a run
     struct str digest;      // for a digest: one line for each thing that happened
-    struct str subject, text; // templates of the subscription filled in; absent: the channel's own words
+    struct str unsubscribe; // address that ends the subscription (https: by a POST); absent: none
+    // Templates of the subscription filled in (notify/template.h); absent: the channel's own words. The subject is
+    // plain text, the text is escaped for the channel.
+    struct str subject, text;
 };
 
 // What a channel works with. Constant while notifications are sent.
@@ -60,6 +48,7 @@ struct channel_env {
     const struct mail_server *mail; // NULL: mail cannot be sent
     struct str mail_from;
     const struct clock *clock;
+    struct zones *zones; // for times as people read them; NULL: UTC
 };
 
 enum channel_verdict {
@@ -75,20 +64,18 @@ struct channel_result {
     char sentence[CHANNEL_SENTENCE_MAX];
 };
 
-// How values are written into a template of this channel.
-enum channel_escape { ESCAPE_NONE, ESCAPE_HTML, ESCAPE_JSON, ESCAPE_MRKDWN, ESCAPE_MARKDOWN };
-
 struct channel {
     const char *name, *doc; // "WEBHOOK"
     const struct fields *config; // of `config` in a subscription; secret members have FIELD_SECRET
     size_t config_size;
-    int escape; // enum channel_escape
+    enum escape escape; // how values are written into a text of this channel
     // At save: what the table cannot say. base: pointer of the configuration.
     void (*check)(const void *config, struct str base, struct faults *faults, struct arena *scratch);
     void (*send)(const struct channel_env *env, const void *config, const struct notification *n,
                  struct channel_result *ret, struct arena *a);
     // The message as it would be sent, without sending it: for previews and tests. ERR_TOO_LARGE.
-    bool (*render)(const void *config, const struct notification *n, struct sbuf *out, struct err *err);
+    bool (*render)(const struct channel_env *env, const void *config, const struct notification *n, struct sbuf *out,
+                   struct arena *a, struct err *err);
 };
 extern const struct channel *const channels[]; // NULL-terminated
 const struct channel *channel_find(struct str name); // NULL: there is none
