@@ -24,6 +24,8 @@
 enum {
     ACCESS_LIFE_S_DEFAULT = 15 * 60,
     REFRESH_LIFE_S_DEFAULT = 30 * 86400,
+    BROWSER_IDLE_S_DEFAULT = 8 * 3600,
+    BROWSER_MAX_S_DEFAULT = 7 * 86400,
     READY_TICK_AGE_S = 10, // an engine that has not ticked for longer, though it wanted to, is not ready
 };
 
@@ -32,10 +34,19 @@ struct app_settings {
     bool metrics_public;           // metrics.public: figures without a token; they name no job and no user
     struct duration access_life;   // of an access token
     struct duration refresh_life;  // of a refresh token; each rotation starts it anew
+    struct duration browser_idle, browser_max; // session of a browser: without requests, and at all
     const char *version;           // of this program
+    const char *profile;           // word of the setting
+    int log_level;                 // enum log_level: log.level
+    bool log_access;               // log.access
+    struct strs cors_origins;      // http.cors.origins
 };
 
 struct breakers;
+struct monitors;
+struct features;
+struct limits;
+struct probe;
 struct cluster;
 struct cluster_status;
 // This server as a node of the cluster.
@@ -49,17 +60,26 @@ struct app {
     struct store *store;
     struct engine *engine;       // NULL: works on the store without a server; nobody is told
     const struct clock *clock;
-    const struct token_key *key; // NULL: nobody can sign in
+    const struct token_key *key; // the root of all keys; NULL: nobody can sign in
+    struct keys *keys;           // that sign access tokens; NULL as key
+    struct oidc *oidc;           // sign-in by an OpenID provider; NULL: not set up
     const struct vault *vault;   // NULL: there can be no secrets
     struct zones *zones;
     struct throttle *throttle;
+    struct key_memory *key_memory; // API keys lately used
     struct cache *cache; // NULL: nothing is shared besides the store
     struct topic *topic;
+    struct audit_trail *audit; // NULL: without a key nothing is recorded
     struct watch *watch; // of a cluster, else NULL
     struct app_settings settings;
     const struct job_env *job_env; // what job types work with here; NULL: not known
     struct app_cluster cluster;
     struct breakers *breakers; // NULL: no job runs here
+    struct notifier *notifier; // of app/notifier.h; NULL: nobody is told
+    struct monitors *monitors; // NULL: nothing waits for pings here
+    struct limits *limits;     // NULL: no bounds
+    struct features *features; // of app/feature.h; NULL: everything is on
+    struct probe *probe; // of app/probe.h; NULL: health asks the store itself
     struct instant started;
     _Atomic int64_t setup_minute, setup_tries; // app/setup.c
 };
@@ -96,12 +116,14 @@ struct caller {
     struct ulid user_id;
     struct str email;
     unsigned roles;          // 1 << enum role, as the store says now, not as the token said
+    int64_t session_epoch;   // the user's, as it was then
     struct ulid key_id;      // of the API key that was used; zero: none
     uint64_t denied;         // 1 << enum action that the API key's scopes leave out
     const struct ulid *teams; // what belongs to these is the caller's own, too
     size_t n_teams;
     struct str remote;       // address
     struct str request_id;   // for the audit trail
+    struct str trace_parent, trace_state; // W3C headers of the request, checked; absent: none
 };
 // Whether what belongs to this owner is the caller's own.
 bool caller_owns(const struct caller *c, struct ulid owner);
@@ -109,6 +131,13 @@ bool caller_owns(const struct caller *c, struct ulid owner);
 // The caller behind an access token. One primary-key read, or the cache: the user must exist, be enabled and have the
 // token's session epoch. ERR_UNAUTHENTICATED. email is in the arena; remote is the caller's own to fill.
 bool app_authenticate(struct app *app, struct str token, struct caller *ret, struct arena *a, struct err *err)
+    __attribute__((warn_unused_result));
+// The caller behind a user whom a session of this epoch proved, in any way. ERR_UNAUTHENTICATED as above.
+bool app_caller(struct app *app, struct ulid user_id, int64_t epoch, enum sign_in_way way, struct caller *ret,
+                struct arena *a, struct err *err) __attribute__((warn_unused_result));
+// The same caller at a later moment, for what lasts longer than a request: roles and teams as they are now, teams in the
+// arena. ERR_UNAUTHENTICATED when the user was disabled, signed out or deleted, or the API key revoked.
+bool app_caller_renew(struct app *app, struct caller *c, struct arena *a, struct err *err)
     __attribute__((warn_unused_result));
 // How far the caller may reach with the action. ERR_UNAUTHENTICATED without a sign-in, ERR_DENIED without reach.
 bool app_authorize(const struct caller *c, enum action action, enum reach *ret, struct err *err)

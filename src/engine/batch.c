@@ -10,6 +10,7 @@ enum {
     LOG_LINES_PER_ROW = 4,          // log lines per flush, as a multiple of the rows
     LOG_BYTES_MAX = 2 * 1024 * 1024, // and their text
     CHANGES_PER_ROW = 3,
+    NOTICES_FIRST = 16,
 };
 
 // Of finishes, and of the runs they start: the last finish may start CHAIN_LINKS_MAX beyond.
@@ -46,7 +47,8 @@ void batch_release(struct batch *b)
 void batch_clear(struct batch *b)
 {
     b->flush.n_fires = b->flush.n_claims = b->flush.n_finishes = b->flush.n_logs = 0;
-    b->flush.n_changes = 0;
+    b->flush.n_changes = b->flush.n_notices = b->notices_cap = 0;
+    b->flush.notices = b->notices = NULL;
     b->flush.node_token = 0;
     b->flush.logs = NULL;
     b->logs = NULL;
@@ -113,6 +115,23 @@ struct finish *batch_finish(struct batch *b, struct task *t)
     struct finish *f = &b->flush.finishes[b->flush.n_finishes++];
     *f = (struct finish){.run = r, .plan_next = INSTANT_NEVER};
     return f;
+}
+
+void batch_notice(struct batch *b, enum flush_part part, size_t at, const struct notice *n)
+{
+    size_t have = b->flush.n_notices;
+    if (have == b->notices_cap) {
+        size_t cap = have ? 2 * have : NOTICES_FIRST;
+        struct flush_notice *v = arena_new_array(&b->arena, struct flush_notice, cap);
+        if (!v)
+            return;
+        if (have > 0)
+            memcpy(v, b->notices, have * sizeof *v);
+        b->flush.notices = b->notices = v;
+        b->notices_cap = cap;
+    }
+    b->notices[have] = (struct flush_notice){.part = (int)part, .at = at, .notice = *n};
+    b->flush.n_notices++;
 }
 
 void batch_change(struct batch *b, enum change_kind kind, struct ulid subject)

@@ -21,6 +21,8 @@ struct batch {
     struct task **claimed;
     struct task **finished;
     struct change *changes;   // flush.changes
+    struct flush_notice *notices; // flush.notices
+    size_t notices_cap;
     struct log_buffer *logs;  // flush.logs are its lines from `sent` on
 };
 
@@ -38,6 +40,8 @@ struct run *batch_fire_run(struct batch *b, const struct run *r, struct task *ta
 // The next claim or finish; the run row is zeroed. NULL when the arena is used up.
 struct claim *batch_claim(struct batch *b, struct task *t);
 struct finish *batch_finish(struct batch *b, struct task *t);
+// Something people want to be told if row `at` of a part is won. Left out when the arena is used up: rows come first.
+void batch_notice(struct batch *b, enum flush_part part, size_t at, const struct notice *n);
 // Tells other nodes, at most three times for each finish and once for each run that it starts.
 void batch_change(struct batch *b, enum change_kind kind, struct ulid subject);
 // Takes the next lines of the log within bounds of count and bytes.

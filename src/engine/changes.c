@@ -80,6 +80,14 @@ static void change_take(struct cluster *c, const struct change *v)
         if (c->config.breaker_changed)
             c->config.breaker_changed(c->config.breaker_arg);
         break;
+    case CHANGE_PING:
+        if (c->config.pinged)
+            c->config.pinged(c->config.ping_arg, v->subject);
+        break;
+    case CHANGE_SUBSCRIPTION:
+        if (c->config.subscription_changed)
+            c->config.subscription_changed(c->config.subscription_arg);
+        break;
     }
 }
 

@@ -140,6 +140,7 @@ static void claim_add(struct engine *e, struct task *t, struct moment now)
     t->start = now.wall;
     *c->run = (struct run){.id = t->id, .job_id = t->entry->job_id, .start = now.wall, .worker = e->node_name,
                            .token = e->token, .attempt = t->attempt, .status = RUN_RUNNING};
+    notice_of_claim(e, c);
 }
 
 void claim_decide(struct engine *e, struct task *t, struct moment now)

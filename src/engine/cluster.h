@@ -34,6 +34,10 @@ struct cluster_config {
     void *ctx;
     void (*breaker_changed)(void *arg); // on another node; NULL: nobody wants to know. On the cluster's thread
     void *breaker_arg;
+    void (*pinged)(void *arg, struct ulid job_id); // a job, by way of another node. As above
+    void *ping_arg;
+    void (*subscription_changed)(void *arg); // likewise
+    void *subscription_arg;
     struct duration lease, heartbeat, poll; // zero: as above
     uint64_t seed; // of new tokens; 0 = from the system
 };

@@ -9,13 +9,14 @@
 //   unknown.c  a commit nobody knows of    dispatch.c attempts → executor; deadlines
 //   recover.c  start-up                    sink.c     what attempts call, on the executor's threads
 //   rezone.c   time zone data changed   share.c    which jobs are ours, and until when
-//   ends.c     results beside the starts
+//   ends.c     results beside the starts   notice.c   what people want to be told
 #ifndef ENGINE_CORE_H
 #define ENGINE_CORE_H
 
 #include "engine/batch.h"
 #include "engine/ends.h"
 #include "engine/engine.h"
+#include "engine/notice.h"
 #include "engine/rezone.h"
 #include "engine/share.h"
 
@@ -44,6 +45,7 @@ struct engine {
     struct inbox_content todo; // taken from the inbox, or found to be looked up in the store again
     struct task_queue ended;   // results not yet recorded
     struct rezone rezone;
+    struct interests interests;
     struct batch batch;
     enum batch_state batch_state;
     struct ends ends;
@@ -55,6 +57,8 @@ struct engine {
 
     struct mono store_retry; // not before this after a failure
     int64_t store_failures;  // in a row
+    atomic_bool hold; // by any thread
+    bool holding;     // what this tick goes by
     bool draining, cancelled_all;
     struct mono drain_until;
     struct share share;

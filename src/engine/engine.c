@@ -91,6 +91,7 @@ struct engine *engine_new(const struct engine_config *c, struct store *store, st
     e->last_wall = INSTANT_NEVER;
     e->status = (struct engine_status){.next_wake = INSTANT_NEVER, .last_tick = INSTANT_NEVER, .store_ok = true};
     (void)engine_sink(e);
+    map_init(&e->interests.by_job);
     meters_register();
     return e;
 }
@@ -110,6 +111,8 @@ void engine_free(struct engine *e)
     ids_release(&e->todo.cancels);
     ids_release(&e->rezone.moving);
     ids_release(&e->asks);
+    interest_order_release(&e->inbox.interest);
+    interests_release(&e->interests);
     zones_free(e->own_zones);
     mem_free((void *)e->starting);
     mem_free((void *)(uintptr_t)e->node_name.p);
@@ -155,9 +158,20 @@ static void clock_check(struct engine *e, struct moment now)
     e->last_mono = now.mono;
 }
 
+// What was held is late now, and its misfire policy decides.
+static void release_held(struct engine *e)
+{
+    struct agenda_node *n;
+    for (int i = 0; i < PROMOTE_MAX && (n = agenda_top(&e->agenda, AGENDA_HELD)) != NULL; i++)
+        agenda_put(&e->agenda, n, AGENDA_DUE, n->key);
+}
+
 static void promote(struct engine *e, struct moment now)
 {
     struct agenda_node *n;
+    e->holding = atomic_load(&e->hold);
+    if (!e->holding)
+        release_held(e);
     for (int i = 0; i < PROMOTE_MAX; i++) {
         n = agenda_top(&e->agenda, AGENDA_DUE);
         if (!n || n->key > now.wall.us)
@@ -167,6 +181,10 @@ static void promote(struct engine *e, struct moment now)
             continue;
         }
         struct entry *p = (struct entry *)n;
+        if (e->holding) {
+            agenda_put(&e->agenda, n, AGENDA_HELD, n->key);
+            continue;
+        }
         bool late = now.wall.us - n->key > p->rule->misfire_threshold.us;
         agenda_put(&e->agenda, n, late ? AGENDA_LATE : AGENDA_READY, urgency(now.mono, p->priority, late));
     }
@@ -275,6 +293,7 @@ struct instant engine_tick(struct engine *e)
     clock_check(e, now);
     take_inbox(e, now);
     ends_collect(e);
+    interests_apply(e);
     share_apply(e);
     share_watch_lease(e, now.mono);
     deadlines_check(e, now.mono);
@@ -316,6 +335,12 @@ void engine_run(struct engine *e)
             (void)waker_wait(&e->inbox.waker, sleep);
     }
     ends_stop(e);
+}
+
+void engine_hold(struct engine *e, bool held)
+{
+    if (atomic_exchange(&e->hold, held) != held)
+        waker_wake(&e->inbox.waker);
 }
 
 void engine_poke_jobs(struct engine *e, const struct ulid *ids, size_t n)

@@ -79,6 +79,8 @@ void engine_cancel_run(struct engine *e, struct ulid run_id);
 // The zones' data was reloaded and some of it changed: future fires are moved accordingly, in portions. What is due
 // already is decided as it stands.
 void engine_zones_changed(struct engine *e);
+// What somebody wants to be told from the next tick on, of all jobs and of single ones, instead of what was wanted before.
+void engine_take_interest(struct engine *e, uint32_t all, const struct interest *v, size_t n);
 // In a cluster. A share takes effect at the next tick with no flush in the air: slots that are not in it any more are
 // left at once, new ones are loaded from the store first. A token other than before means that the lease was lost:
 // give an empty share first, so that what is held is forgotten.
@@ -88,6 +90,9 @@ int64_t engine_share_taken(struct engine *e); // the generation in effect
 void engine_lease(struct engine *e, struct mono until);
 // Look again at everything unfinished in the share, because a node is gone or it is time to; with plans: at them, too.
 void engine_sweep(struct engine *e, bool plans);
+// While held, no plan is decided: nothing starts by its schedule. Whatever else is to start does, and what came due
+// meanwhile is late afterwards.
+void engine_hold(struct engine *e, bool held);
 // Stop planning and claiming; finish what is in flight within grace, then cancel it and hand it back.
 void engine_stop(struct engine *e, struct duration grace);
 void engine_status(struct engine *e, struct engine_status *ret);

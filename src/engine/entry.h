@@ -30,6 +30,7 @@ struct entry {
     bool repeats; // an occurrence to decide has a run already: leave those out of the next fire
     bool moves;   // a fire under way moves the next fire to where changed zone data has it
     uint8_t type; // of the job, meter_type
+    uint8_t outcome; // enum outcome
 };
 
 struct entries {

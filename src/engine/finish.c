@@ -150,6 +150,7 @@ static bool finish_build(struct engine *e, struct task *t)
     if (!retry)
         f->plan_next = next_after_end(t);
     share_tell(e, f, t->entry);
+    notice_of_finish(e, f, t->entry, &c);
     return true;
 }
 
@@ -185,6 +186,8 @@ void finish_act(struct engine *e, struct finish *f, struct task *t, struct momen
     struct entry *p = t->entry;
     if (f->ret_recorded) {
         meter_run_ended(p->type, f->run->status);
+        if (t->attempt_ref && !instant_is_never(f->run->start))
+            meter_run_took(p->type, instant_since(f->run->end, f->run->start));
         engine_report_run(e, t->id, p->job_id, f->run->status);
         if (f->retry)
             retry_take(e, p, f->retry, now);
@@ -194,6 +197,7 @@ void finish_act(struct engine *e, struct finish *f, struct task *t, struct momen
         if (!instant_is_never(f->plan_next) && instant_is_never(p->next_fire))
             p->next_fire = f->plan_next;
     } else if (t->token != 0) {
+        p->outcome = OUTCOME_UNKNOWN;
         meter_stale_finish();
         LOG_WARN("result of a run that is not ours any more, dropped", LOG_ID("run", t->id),
                  LOG_ID("job", p->job_id));

@@ -30,7 +30,9 @@ static void fill(struct engine *e)
     bool decides = !e->draining && share_may_decide(e, now.mono);
     if (decides)
         while (batch_open(&e->batch) && engine_has_room(e) && (n = take_most_urgent(e, &late)) != NULL) {
-            if (n->kind == NODE_ENTRY)
+            if (n->kind == NODE_ENTRY && e->holding)
+                agenda_put(&e->agenda, n, AGENDA_HELD, ((struct entry *)n)->next_fire.us);
+            else if (n->kind == NODE_ENTRY)
                 plan_decide(e, (struct entry *)n, late, now);
             else
                 claim_decide(e, (struct task *)n, now);
@@ -72,8 +74,10 @@ void flush_abandon(struct engine *e, struct batch *b)
         e->queued++;
         task_enqueue(e, b->claimed[i], now);
     }
-    for (size_t i = 0; i < b->flush.n_finishes; i++)
+    for (size_t i = 0; i < b->flush.n_finishes; i++) {
+        b->finished[i]->entry->outcome = OUTCOME_UNKNOWN;
         task_queue_push(&e->ended, b->finished[i]);
+    }
     batch_clear(b);
 }
 

@@ -12,6 +12,7 @@
 #include "base/sync.h"
 #include "engine/engine.h"
 #include "engine/ids.h"
+#include "engine/notice.h"
 #include "engine/task.h"
 
 enum { LOG_BACKLOG_MAX = 32 * 1024 * 1024 };
@@ -48,6 +49,7 @@ struct inbox {
     int64_t log_seq;       // lines accepted so far, over all runs
     bool stopping;
     struct duration grace;
+    struct interest_order interest;
     struct share_order share; // written by engine_take_share and its kin, taken by share_apply
 };
 

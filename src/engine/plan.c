@@ -185,4 +185,5 @@ void plan_decide(struct engine *e, struct entry *p, bool late, struct moment now
     p->repeats = false;
     if (rule_waits_for_end(p->rule) && instant_is_never(d.next) && !fire_ends_later(f))
         f->new_next = schedule_next_after_end(p->rule->schedule, now.wall);
+    notice_of_fire(e, f);
 }

@@ -79,8 +79,10 @@ static bool finish_resolve(struct engine *e, struct batch *b, struct finish *f, 
     if (!look(e, b, f->run->id, &row, &found, err))
         return false;
     bool open = found && row.token == f->run->token && !run_status_final(row.status);
-    if (open)
+    if (open) {
+        (*t)->entry->outcome = OUTCOME_UNKNOWN;
         task_queue_push(&e->ended, TAKE(*t));
+    }
     f->ret_recorded = found && !open && ended_by(&row, f->run);
     f->ret_started = UINT32_MAX; // a run that is not there shows when it is claimed
     return true;

@@ -62,10 +62,12 @@ struct job {
     struct schedule_spec schedule;
     struct retry_policy retry_policy;
     int64_t timeout_seconds; // per attempt
+    int64_t expected_seconds; // a run that takes longer is slow; 0: judged by its history
     int concurrency_policy;
     struct str on_success, on_failure; // lists of model/chain.h, as JSON; absent: none
     // In answers only:
-    struct ulid owner_id;
+    struct ulid owner_id; // a user, or the team
+    struct ulid team_id;  // zero: no team owns the job; else it is owner_id, too
     int status; // enum job_status
     int64_t version;
     struct instant created_at, updated_at;

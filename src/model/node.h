@@ -37,11 +37,13 @@ enum change_kind {
     CHANGE_CANCEL, // a RUNNING run is to be cancelled
     CHANGE_NODES,  // somebody came, left, or acts upon another view
     CHANGE_BREAKER, // a circuit breaker changed its state
+    CHANGE_PING,   // somebody told a job something from outside
+    CHANGE_SUBSCRIPTION, // somebody wants to be told other things
 };
 struct change {
     int64_t seq;       // rising, with gaps; may become visible out of order
     int kind;
-    struct ulid subject; // job, run, breaker, or zero
+    struct ulid subject; // job, run, breaker, subscription, or zero
     int64_t sender;    // token of the node that made it
     struct instant at; // by the store's clock
 };

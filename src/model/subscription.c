@@ -2,8 +2,6 @@
 // Field tables of subscriptions and deliveries, and what one subscription alone can break.
 #include "model/subscription.h"
 
-#include "model/schedule.h"
-
 const char *const delivery_state_names[] = {"PENDING", "SENT", "REFUSED", "GIVEN_UP", "DROPPED", NULL};
 
 enum {
@@ -16,6 +14,7 @@ enum {
     ZONE_CHARS_MAX = 64,
     CHANNEL_CHARS_MAX = 32,
     REASON_MAX = 400,
+    TEXT_MAX = 160 * 1024,
 };
 
 #define T struct quiet_hours
@@ -179,4 +178,33 @@ uint32_t subscription_interest(const struct subscription *s)
         return events;
     // Failures are counted until a success; k of n needs every success.
     return events | outcomes | (s->of_last != FIELD_ABSENT ? notice_bit(NOTICE_SUCCEEDED) : 0);
+}
+
+// ---- stored ------------------------------------------------------------------------------------
+
+bool subscription_text_write(const struct subscription *s, struct str *ret, struct arena *a, struct err *err)
+{
+    struct sbuf out;
+    sbuf_init(&out, a, TEXT_MAX);
+    field_encode(&subscription_fields, s, FIELD_ENCODE_STORED, &out);
+    if (!sbuf_ok(&out))
+        return ERR(err, ERR_TOO_LARGE, "the subscription is too large: shorten its templates");
+    *ret = sbuf_str(&out);
+    return true;
+}
+
+bool subscription_text_read(struct str text, struct subscription *ret, struct arena *a, struct err *err)
+{
+    json_t *v CLEANUP_JSON = NULL;
+    struct err why;
+    struct subscription s;
+    struct faults faults;
+    if (!json_parse(text, &v, &why))
+        return ERR(err, ERR_CORRUPT, "a stored subscription cannot be read: %s", why.text);
+    faults_init(&faults, a);
+    if (!field_decode(&subscription_fields, v, FIELD_DECODE_STORED, STR(""), &s, a, &faults))
+        return ERR(err, ERR_CORRUPT, "a stored subscription cannot be read: \"%.*s\" %.*s",
+                   STR_ARG(faults.v[0].pointer), STR_ARG(faults.v[0].detail));
+    *ret = s;
+    return true;
 }

@@ -57,6 +57,11 @@ void subscription_check(const struct subscription *s, struct faults *faults);
 uint32_t subscription_events(const struct subscription *s);
 // What the engine has to write for it: its events, and the outcomes its rules count.
 uint32_t subscription_interest(const struct subscription *s);
+// As it is stored, and back. ERR_TOO_LARGE, ERR_CORRUPT.
+bool subscription_text_write(const struct subscription *s, struct str *ret, struct arena *a, struct err *err)
+    __attribute__((warn_unused_result));
+bool subscription_text_read(struct str text, struct subscription *ret, struct arena *a, struct err *err)
+    __attribute__((warn_unused_result));
 // "22:00" as seconds from midnight; −1 when it is no wall time.
 int64_t wall_time_s(struct str text);
 

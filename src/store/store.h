@@ -9,6 +9,7 @@
 #ifndef STORE_STORE_H
 #define STORE_STORE_H
 
+#include "model/audit.h"
 #include "model/breaker.h"
 #include "model/dlq.h"
 #include "model/job.h"
@@ -17,7 +18,11 @@
 #include "model/plan.h"
 #include "model/run.h"
 #include "model/secret.h"
+#include "model/subscription.h"
 #include "model/user.h"
+#include "store/accounts.h"
+#include "store/once.h"
+#include "store/sign_on.h"
 
 // ---- the hot path: one transaction per flush --------------------------------------------------
 
@@ -55,6 +60,13 @@ struct finish {
     struct instant plan_next; // INSTANT_NEVER = leave; else set when the plan has no next fire
     bool ret_recorded;        // false: stale token or already final; nothing of this finish was written
 };
+// Something people want to be told, written if the row it belongs to was won, started or recorded.
+enum flush_part { PART_FIRE, PART_CLAIM, PART_FINISH };
+struct flush_notice {
+    int part;  // enum flush_part
+    size_t at; // in fires, claims or finishes
+    struct notice notice;
+};
 struct flush {
     struct fire *fires;
     size_t n_fires;
@@ -64,6 +76,8 @@ struct flush {
     size_t n_finishes;
     const struct log_line *logs; // appended; a line whose (run, id) exists already is ignored
     size_t n_logs;
+    const struct flush_notice *notices;
+    size_t n_notices;
     const struct change *changes; // to be told to other nodes (kind and subject)
     size_t n_changes;
     // Not 0: fires and claims are written only while this node's lease lasts, by the store's clock; else the whole
@@ -74,6 +88,14 @@ struct flush {
 // ---- queries -----------------------------------------------------------------------------------
 
 enum { PAGE_SIZE_MAX = 200, TOTAL_EXACT_MAX = 10000 };
+enum { BACKLOG_COUNT_MAX = 100000 };
+// What waits for somebody, each counted up to BACKLOG_COUNT_MAX: for figures and health.
+struct store_backlog {
+    int64_t dead_letters;         // not resolved
+    int64_t outbox;               // events not passed on
+    struct instant outbox_oldest; // INSTANT_NEVER: none
+    int64_t audit_unsealed;       // records not in the chain yet
+};
 enum { MEMO_NAME_MAX = 128, MEMO_VALUE_MAX = 1024 * 1024 }; // bytes
 
 
@@ -89,22 +111,60 @@ struct page_result {
     bool total_is_estimate;
     struct str next_cursor; // absent on the last page
 };
+// Whose objects a list shows: those of the owner and of the teams beside it.
 struct job_filter {
     struct ulid owner_id; // zero = any
+    const struct ulid *teams;
+    size_t n_teams; // ≤ USER_TEAMS_MAX
     struct str name;      // part of the name, case-insensitive; absent = any
     struct str type, tag;
     int status; // enum job_status or −1
 };
 struct run_filter {
     struct ulid owner_id; // of the job; zero = any
+    const struct ulid *teams;
+    size_t n_teams;
     struct ulid job_id;   // zero = any: walks the job's chain when given
     int status;           // enum run_status or −1
 };
 struct dlq_filter {
     struct ulid owner_id, job_id;
+    const struct ulid *teams;
+    size_t n_teams;
     struct str error_class; // absent = any
     struct instant before;  // created earlier; 0 = any
     int resolved; // 0, 1, −1 = any
+};
+
+struct audit_filter {
+    struct str entity_type, entity_id, action; // absent = any
+    struct ulid actor_id;                      // zero = any
+    struct str actor;                          // absent = any
+    int outcome;                               // enum audit_outcome or −1
+    struct instant from, before;               // from ≤ at < before; 0 = any
+};
+// Gives records their places in the chain. Written only while the head is what `expect` says, so that of two who seal at
+// the same time one gets ERR_STALE and nothing of his stays.
+struct audit_seal {
+    const struct audit_record *records; // id, seq and chain of each
+    size_t n;
+    struct audit_mark expect; // seq 0: there is no head yet
+    struct audit_mark head;
+    const struct audit_mark *checkpoint; // or NULL
+};
+
+struct delivery_filter {
+    struct ulid owner_id, job_id, subscription_id; // zero = any
+    int state; // enum delivery_state or −1
+};
+// What the rules made of notices: one transaction.
+struct settlement {
+    const int64_t *seqs; // removed
+    size_t n_seqs;
+    const struct notice_mark *marks; // replaced, or removed when the body is absent
+    size_t n_marks;
+    const struct delivery *deliveries; // one whose id exists is left out: it was decided before
+    size_t n_deliveries;
 };
 
 typedef void (*store_definition_fn)(void *ctx, struct ulid job_id, struct str text, int64_t version);
@@ -145,7 +205,7 @@ struct store_ops {
     // All or nothing. ERR_CONFLICT when an id exists.
     bool (*jobs_insert)(struct store *s, const struct job *v, const struct plan *plans, size_t n,
                         struct err *err);
-    // Replaces definition and plan if the version still is `expect` (job->version and plan->version are the
+    // Replaces definition, owner and plan if the version still is `expect` (job->version and plan->version are the
     // new one, expect + 1). last_run, run_count are kept. Gone: ERR_NOT_FOUND, other version: ERR_STALE.
     bool (*job_update)(struct store *s, const struct job *j, const struct plan *p, int64_t expect,
                        struct err *err);
@@ -194,18 +254,24 @@ struct store_ops {
     bool (*user_get)(struct store *s, struct ulid id, struct user *ret, struct arena *a, struct err *err);
     bool (*user_by_email)(struct store *s, struct str email, struct user *ret, struct arena *a,
                           struct err *err);
-    // Replaces password_hash, roles, enabled, session_epoch.
+    // Replaces password_hash, roles, enabled, session_epoch, one_time_until. ERR_STALE when session_epoch is not
+    // read_epoch any more (read_epoch 0: whatever it is); ERR_CONFLICT when no enabled ADMIN would be left.
     bool (*user_update)(struct store *s, const struct user *u, struct err *err);
     bool (*admin_exists)(struct store *s, bool *ret, struct err *err);
     bool (*session_insert)(struct store *s, const struct session *n, struct err *err);
     // Marks the old one used and inserts the next one of its family. ERR_UNAUTHENTICATED when the old one is
-    // unknown or expired; when it was used before, the whole family is deleted (and stays deleted) first.
+    // unknown or expired; when it was used before, the whole family is deleted (and stays deleted) first, and *ret_user
+    // says whose it was, which else stays as it is.
     bool (*session_rotate)(struct store *s, const uint8_t old_hash[32], const uint8_t new_hash[32],
                            struct instant now, struct instant expires, struct ulid *ret_user,
                            struct err *err);
     bool (*session_end)(struct store *s, const uint8_t token_hash[32],
                         struct err *err); // deletes its family; idempotent
     bool (*sessions_end_all)(struct store *s, struct ulid user_id, struct err *err);
+
+    const struct once_ops *once; // requests that are carried out once
+    const struct account_ops *accounts; // further operations on users, API keys and teams
+    const struct sign_on_ops *sign_on;  // identities, sessions of browsers
 
     // -- small durable values of the installation ("setup.token", …)
     bool (*setting_get)(struct store *s, struct str key, struct str *ret, struct arena *a,
@@ -234,6 +300,9 @@ struct store_ops {
     bool (*memo_put)(struct store *s, struct ulid run_id, int64_t token, struct str name, struct str value,
                      struct err *err);
 
+    // As memo_put for whoever tells the job something from outside; other nodes hear of it (CHANGE_PING). ERR_NOT_FOUND.
+    bool (*memo_set)(struct store *s, struct ulid job_id, struct str name, struct str value, struct err *err);
+
     // -- circuit breakers, shared by the nodes
     // Writes the row when the one in the store still has the version `expect`; 0: when there is none. The new version
     // is row->version; since is the store's now, and until `wait` later. Others are told (CHANGE_BREAKER). Rows whose
@@ -241,6 +310,42 @@ struct store_ops {
     bool (*breaker_put)(struct store *s, const struct breaker_row *row, int64_t expect, struct duration wait,
                         bool *ret_won, struct err *err);
     bool (*breakers_list)(struct store *s, struct breaker_row **ret, size_t *ret_n, struct instant *ret_now,
+                          struct arena *a, struct err *err);
+
+    // -- notifications
+    // expect 0: a new one, ERR_CONFLICT when the id exists; else replaces that version, ERR_STALE, ERR_NOT_FOUND.
+    // v->version is the new one. Others are told (CHANGE_SUBSCRIPTION), as by delete.
+    bool (*subscription_put)(struct store *s, const struct subscription *v, int64_t expect, struct err *err);
+    bool (*subscription_get)(struct store *s, struct ulid id, struct subscription *ret, struct arena *a,
+                             struct err *err); // ERR_NOT_FOUND
+    // In id order after `after`, at most max; of this job when it is not zero.
+    bool (*subscriptions_page)(struct store *s, struct ulid job_id, struct ulid after, size_t max,
+                               struct subscription **ret, size_t *ret_n, struct arena *a, struct err *err);
+    // With its marks; its pending deliveries end DROPPED. ERR_NOT_FOUND. The deletion of a job does the same.
+    bool (*subscription_delete)(struct store *s, struct ulid id, struct instant now, struct err *err);
+    // What no flush tells. (A job that is paused is noticed by job_set_state, if a subscription wants that.)
+    bool (*notices_put)(struct store *s, const struct notice *v, size_t n, struct err *err);
+    bool (*notices_read)(struct store *s, size_t max, struct notice **ret, size_t *ret_n, struct arena *a,
+                         struct err *err); // the oldest, in order
+    bool (*notices_settle)(struct store *s, const struct settlement *v, struct err *err);
+    // Marks of this job, and those without a job; and those due.
+    bool (*marks_of)(struct store *s, struct ulid job_id, struct notice_mark **ret, size_t *ret_n, struct arena *a,
+                     struct err *err);
+    bool (*marks_due)(struct store *s, struct instant now, size_t max, struct notice_mark **ret, size_t *ret_n,
+                      struct arena *a, struct err *err);
+    bool (*delivery_get)(struct store *s, struct ulid id, struct delivery *ret, struct arena *a, struct err *err);
+    // state, due, tries, code, sentence and ended_at, while it has `expect` tries. ERR_STALE.
+    bool (*delivery_update)(struct store *s, const struct delivery *v, int64_t expect, struct err *err);
+    bool (*deliveries_list)(struct store *s, const struct delivery_filter *f, const struct page *p,
+                            struct delivery **ret, size_t *ret_n, struct page_result *ret_page, struct arena *a,
+                            struct err *err);
+    // The next one of each subscription that is due, oldest first.
+    bool (*deliveries_due)(struct store *s, struct instant now, size_t max, struct delivery **ret, size_t *ret_n,
+                           struct arena *a, struct err *err);
+    // Removes at most max ended ones created before an instant.
+    bool (*deliveries_trim)(struct store *s, struct instant before, size_t max, size_t *ret_n, struct err *err);
+    // Plans that are followed and whose next fire is before an instant.
+    bool (*plans_overdue)(struct store *s, struct instant before, size_t max, struct plan **ret, size_t *ret_n,
                           struct arena *a, struct err *err);
 
     // -- the cluster. Leases are measured by the store's clock.
@@ -280,6 +385,33 @@ struct store_ops {
     bool (*events_read)(struct store *s, size_t max, struct outbox_event **ret, size_t *ret_n, struct arena *a,
                         struct err *err);
     bool (*events_remove)(struct store *s, const int64_t *seqs, size_t n, struct err *err);
+    bool (*backlog)(struct store *s, struct store_backlog *ret, struct err *err);
+
+    // -- the audit trail
+    // Copies of the records go with the next write of this thread to this store, in its transaction: when that fails or
+    // decides nothing (a run that has ended already, a breaker somebody else moved), they are gone with it. Given again
+    // before that write, they are added. audit_drop: there is no such write after all.
+    void (*audit_take)(struct store *s, const struct audit_record *v, size_t n);
+    void (*audit_drop)(struct store *s);
+    // By themselves, all or none.
+    bool (*audit_append)(struct store *s, const struct audit_record *v, size_t n, struct err *err);
+    bool (*audit_get)(struct store *s, struct ulid id, struct audit_record *ret, struct arena *a,
+                      struct err *err); // ERR_NOT_FOUND
+    bool (*audit_list)(struct store *s, const struct audit_filter *f, const struct page *p, struct audit_record **ret,
+                       size_t *ret_n, struct page_result *ret_page, struct arena *a, struct err *err);
+    // Without a place in the chain, by id behind `after`, at most max.
+    bool (*audit_unsealed)(struct store *s, struct ulid after, size_t max, struct audit_record **ret, size_t *ret_n,
+                           struct arena *a, struct err *err);
+    // In the order of the chain behind `after`, at most max.
+    bool (*audit_chain)(struct store *s, int64_t after, size_t max, struct audit_record **ret, size_t *ret_n,
+                        struct arena *a, struct err *err);
+    bool (*audit_seal)(struct store *s, const struct audit_seal *w, struct err *err);
+    // Marks of a kind with seq > after in order, at most max.
+    bool (*audit_marks)(struct store *s, int kind, int64_t after, size_t max, struct audit_mark **ret, size_t *ret_n,
+                        struct arena *a, struct err *err);
+    // Moves the anchor and removes what lies before it, checkpoints too; the anchor's own checkpoint stays. expect: the
+    // anchor until now, seq 0 for none; ERR_STALE when it is another.
+    bool (*audit_trim)(struct store *s, const struct audit_mark *expect, const struct audit_mark *anchor, struct err *err);
 
     // -- retention: removes at most max final runs scheduled before an instant, with their logs, and resolved dead
     // letters that old. The newest run of a job that is not deleted stays, and a run goes only after the ones behind it

@@ -187,6 +187,7 @@ static bool flush_decide(struct mem *m, struct flush *f, struct err *err)
         claim_decide(m, &f->claims[i]);
     for (size_t i = 0; i < f->n_finishes; i++)
         finish_decide(m, &f->finishes[i]);
+    notices_of_flush(m, f);
     for (size_t i = 0; i < f->n_logs; i++)
         log_append(m, &f->logs[i]);
     for (size_t i = 0; i < f->n_changes; i++)

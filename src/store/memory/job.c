@@ -46,6 +46,7 @@ static bool row_write(struct mem *m, struct job_row *row, const struct job *j, c
     if (!job_text_write(j, &text, &scratch, err))
         return false;
     row->definition = mem_text(m, text);
+    row->owner_id = j->owner_id;
     row->name = mem_text(m, j->name);
     row->type = mem_text(m, j->type);
     row->version = j->version;
@@ -127,6 +128,7 @@ static bool job_remove(struct mem *m, struct ulid id, int64_t expect, struct ins
     row->deleted = true;
     row->updated_at = now;
     memos_remove(m, id);
+    subscriptions_of_job_remove(m, id, now);
     job_told(m, OUTBOX_JOB_DELETED, row);
     for (size_t i = m->unfinished.n; i > 0; i--) {
         struct run_row *r = m->unfinished.v[i - 1];
@@ -158,6 +160,8 @@ static bool set_state(struct mem *m, struct ulid id, int state, struct instant n
     row->plan.version = ++row->version;
     row->updated_at = now;
     job_told(m, OUTBOX_JOB_STATE_CHANGED, row);
+    if (state == JOB_STATE_PAUSED)
+        notice_of_pause(m, id, now);
     return true;
 }
 
@@ -289,7 +293,7 @@ static struct cursor row_cursor(const struct job_row *row, const struct cursor *
 
 static bool row_matches(struct mem *m, const struct job_row *row, const struct job_filter *f)
 {
-    return !row->deleted && (ulid_is_zero(f->owner_id) || ulid_eq(f->owner_id, row->owner_id)) &&
+    return !row->deleted && owner_among(f->owner_id, f->teams, f->n_teams, row->owner_id) &&
            text_has_part(row->name, f->name) && (!f->type.p || str_eq(f->type, row->type)) &&
            (!f->tag.p || job_text_has_tag(row->definition, f->tag)) &&
            (f->status < 0 || row_status(m, row) == f->status);

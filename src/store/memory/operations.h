@@ -48,6 +48,7 @@ bool mem_session_rotate(struct store *s, const uint8_t old_hash[32], const uint8
                         struct instant now, struct instant expires, struct ulid *ret_user, struct err *err);
 bool mem_session_end(struct store *s, const uint8_t token_hash[32], struct err *err);
 bool mem_sessions_end_all(struct store *s, struct ulid user_id, struct err *err);
+extern const struct sign_on_ops memory_sign_on_ops;
 bool mem_setting_get(struct store *s, struct str key, struct str *ret, struct arena *a, struct err *err);
 bool mem_setting_put(struct store *s, struct str key, struct str value, struct err *err);
 bool mem_setting_insert(struct store *s, struct str key, struct str value, struct err *err);
@@ -60,6 +61,7 @@ bool mem_secret_reseal(struct store *s, const struct secret *v, struct str expec
 bool mem_secret_delete(struct store *s, struct ulid scope, struct str name, struct err *err);
 bool mem_memo_get(struct store *s, struct ulid job_id, struct str name, struct str *ret, struct arena *a,
                   struct err *err);
+bool mem_memo_set(struct store *s, struct ulid job_id, struct str name, struct str value, struct err *err);
 bool mem_memo_put(struct store *s, struct ulid run_id, int64_t token, struct str name, struct str value,
                   struct err *err);
 bool mem_breaker_put(struct store *s, const struct breaker_row *row, int64_t expect, struct duration wait,
@@ -85,7 +87,45 @@ void mem_events_enable(struct store *s, bool on);
 bool mem_events_read(struct store *s, size_t max, struct outbox_event **ret, size_t *ret_n, struct arena *a,
                      struct err *err);
 bool mem_events_remove(struct store *s, const int64_t *seqs, size_t n, struct err *err);
+bool mem_backlog(struct store *s, struct store_backlog *ret, struct err *err);
+bool mem_subscription_put(struct store *s, const struct subscription *v, int64_t expect, struct err *err);
+bool mem_subscription_get(struct store *s, struct ulid id, struct subscription *ret, struct arena *a, struct err *err);
+bool mem_subscriptions_page(struct store *s, struct ulid job_id, struct ulid after, size_t max,
+                            struct subscription **ret, size_t *ret_n, struct arena *a, struct err *err);
+bool mem_subscription_delete(struct store *s, struct ulid id, struct instant now, struct err *err);
+bool mem_notices_put(struct store *s, const struct notice *v, size_t n, struct err *err);
+bool mem_notices_read(struct store *s, size_t max, struct notice **ret, size_t *ret_n, struct arena *a,
+                      struct err *err);
+bool mem_notices_settle(struct store *s, const struct settlement *v, struct err *err);
+bool mem_marks_of(struct store *s, struct ulid job_id, struct notice_mark **ret, size_t *ret_n, struct arena *a,
+                  struct err *err);
+bool mem_marks_due(struct store *s, struct instant now, size_t max, struct notice_mark **ret, size_t *ret_n,
+                   struct arena *a, struct err *err);
+bool mem_delivery_get(struct store *s, struct ulid id, struct delivery *ret, struct arena *a, struct err *err);
+bool mem_delivery_update(struct store *s, const struct delivery *v, int64_t expect, struct err *err);
+bool mem_deliveries_list(struct store *s, const struct delivery_filter *f, const struct page *p,
+                         struct delivery **ret, size_t *ret_n, struct page_result *ret_page, struct arena *a,
+                         struct err *err);
+bool mem_deliveries_due(struct store *s, struct instant now, size_t max, struct delivery **ret, size_t *ret_n,
+                        struct arena *a, struct err *err);
+bool mem_deliveries_trim(struct store *s, struct instant before, size_t max, size_t *ret_n, struct err *err);
+bool mem_plans_overdue(struct store *s, struct instant before, size_t max, struct plan **ret, size_t *ret_n,
+                       struct arena *a, struct err *err);
 bool mem_history_trim(struct store *s, struct instant before, size_t max, size_t *ret_n, bool *ret_more,
                       struct err *err);
+void mem_audit_take(struct store *s, const struct audit_record *v, size_t n);
+void mem_audit_drop(struct store *s);
+bool mem_audit_append(struct store *s, const struct audit_record *v, size_t n, struct err *err);
+bool mem_audit_get(struct store *s, struct ulid id, struct audit_record *ret, struct arena *a, struct err *err);
+bool mem_audit_list(struct store *s, const struct audit_filter *f, const struct page *p, struct audit_record **ret,
+                    size_t *ret_n, struct page_result *ret_page, struct arena *a, struct err *err);
+bool mem_audit_unsealed(struct store *s, struct ulid after, size_t max, struct audit_record **ret, size_t *ret_n,
+                        struct arena *a, struct err *err);
+bool mem_audit_chain(struct store *s, int64_t after, size_t max, struct audit_record **ret, size_t *ret_n,
+                     struct arena *a, struct err *err);
+bool mem_audit_marks(struct store *s, int kind, int64_t after, size_t max, struct audit_mark **ret, size_t *ret_n,
+                     struct arena *a, struct err *err);
+bool mem_audit_seal(struct store *s, const struct audit_seal *w, struct err *err);
+bool mem_audit_trim(struct store *s, const struct audit_mark *expect, const struct audit_mark *anchor, struct err *err);
 
 #endif

@@ -5,7 +5,8 @@
 #include <stdint.h>
 
 #include "base/mem.h"
-#include "store/memory/memory.h"
+#include "store/memory/account.h"
+#include "store/memory/once.h"
 
 enum { ROW_LIST_FIRST = 64, STILL_S = 1800000000 };
 
@@ -107,6 +108,8 @@ bool call_begin(struct mem_call *c, struct store *s, const char *op, bool writes
 {
     struct mem *m = (struct mem *)s;
     *c = (struct mem_call){.m = m, .writes = writes};
+    if (writes)
+        c->notes = notes_collect(s);
     mutex_lock(&m->lock);
     if (!m->crashed && m->faults.before)
         c->fault = m->faults.before(m->faults.ctx, op, writes);
@@ -116,9 +119,13 @@ bool call_begin(struct mem_call *c, struct store *s, const char *op, bool writes
         !m->crashed && (c->fault == FAULT_NONE ||
                         (writes && (c->fault == FAULT_UNKNOWN_COMMITTED || c->fault == FAULT_CRASH_AFTER)));
     bool crashed = m->crashed;
-    if (go)
+    bool taken_over = go && writes && !once_may_write(m);
+    if (go && !taken_over)
         return true;
     mutex_unlock(&m->lock);
+    notes_free(&c->notes);
+    if (taken_over)
+        return once_taken_over(err);
     if (crashed)
         return died(err);
     return writes && c->fault == FAULT_UNKNOWN_LOST
@@ -126,8 +133,13 @@ bool call_begin(struct mem_call *c, struct store *s, const char *op, bool writes
                : ERR(err, ERR_UNAVAILABLE, "the store does not answer (injected)");
 }
 
-bool call_end(const struct mem_call *c, bool ok, struct err *err)
+bool call_end(struct mem_call *c, bool ok, struct err *err)
 {
+    if (ok && c->writes)
+        once_written(c->m, c->fault == FAULT_NONE);
+    if (!write_idle_ask() && ok)
+        audit_put_notes(c->m, &c->notes);
+    notes_free(&c->notes);
     if (c->fault == FAULT_CRASH_AFTER)
         c->m->crashed = true;
     mutex_unlock(&c->m->lock);
@@ -150,13 +162,16 @@ static void mem_store_free(struct store *s)
 {
     struct mem *m = (struct mem *)s;
     struct map *maps[] = {&m->strings,  &m->jobs,     &m->runs,    &m->dlq,  &m->users,
-                          &m->sessions, &m->settings, &m->secrets, &m->memos};
-    struct row_list *lists[] = {&m->jobs_by_id, &m->runs_by_id, &m->unfinished, &m->dlq_by_id};
+                          &m->sessions, &m->settings, &m->secrets, &m->memos, &m->identities};
+    struct row_list *lists[] = {&m->jobs_by_id, &m->runs_by_id, &m->unfinished, &m->dlq_by_id, &m->audit_by_id,
+                                &m->keys, &m->teams};
     for (size_t i = 0; i < sizeof maps / sizeof maps[0]; i++)
         map_release(maps[i]);
     for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++)
         mem_free(lists[i]->v);
-    struct mem_rows *rows[] = {&m->nodes, &m->changes, &m->duties, &m->outbox, &m->breakers};
+    struct mem_rows *rows[] = {&m->nodes, &m->changes, &m->duties, &m->outbox, &m->breakers, &m->subscriptions, &m->notices, &m->marks,
+                               &m->deliveries, &m->once, &m->audit_marks,
+                               &m->memberships};
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
         mem_free(rows[i]->v);
     arena_release(&m->arena);
@@ -193,10 +208,13 @@ static const struct store_ops memory_ops = {
     .user_by_email = mem_user_by_email,
     .user_update = mem_user_update,
     .admin_exists = mem_admin_exists,
+    .accounts = &mem_account_ops,
     .session_insert = mem_session_insert,
     .session_rotate = mem_session_rotate,
     .session_end = mem_session_end,
     .sessions_end_all = mem_sessions_end_all,
+    .sign_on = &memory_sign_on_ops,
+    .once = &mem_once_ops,
     .setting_get = mem_setting_get,
     .setting_put = mem_setting_put,
     .setting_insert = mem_setting_insert,
@@ -207,6 +225,7 @@ static const struct store_ops memory_ops = {
     .secret_delete = mem_secret_delete,
     .memo_get = mem_memo_get,
     .memo_put = mem_memo_put,
+    .memo_set = mem_memo_set,
     .breaker_put = mem_breaker_put,
     .breakers_list = mem_breakers_list,
     .node_register = mem_node_register,
@@ -223,6 +242,32 @@ static const struct store_ops memory_ops = {
     .events_enable = mem_events_enable,
     .events_read = mem_events_read,
     .events_remove = mem_events_remove,
+    .backlog = mem_backlog,
+    .audit_take = mem_audit_take,
+    .audit_drop = mem_audit_drop,
+    .audit_append = mem_audit_append,
+    .audit_get = mem_audit_get,
+    .audit_list = mem_audit_list,
+    .audit_unsealed = mem_audit_unsealed,
+    .audit_chain = mem_audit_chain,
+    .audit_seal = mem_audit_seal,
+    .audit_marks = mem_audit_marks,
+    .audit_trim = mem_audit_trim,
+    .subscription_put = mem_subscription_put,
+    .subscription_get = mem_subscription_get,
+    .subscriptions_page = mem_subscriptions_page,
+    .subscription_delete = mem_subscription_delete,
+    .notices_put = mem_notices_put,
+    .notices_read = mem_notices_read,
+    .notices_settle = mem_notices_settle,
+    .marks_of = mem_marks_of,
+    .marks_due = mem_marks_due,
+    .delivery_get = mem_delivery_get,
+    .delivery_update = mem_delivery_update,
+    .deliveries_list = mem_deliveries_list,
+    .deliveries_due = mem_deliveries_due,
+    .deliveries_trim = mem_deliveries_trim,
+    .plans_overdue = mem_plans_overdue,
     .history_trim = mem_history_trim,
 };
 
@@ -235,12 +280,18 @@ struct store *store_memory_new_shared(void)
     m->duties.size = sizeof(struct duty);
     m->outbox.size = sizeof(struct outbox_event);
     m->breakers.size = sizeof(struct breaker_row);
+    m->memberships.size = sizeof(struct membership);
+    m->subscriptions.size = sizeof(struct subscription_row);
+    m->notices.size = sizeof(struct notice);
+    m->marks.size = sizeof(struct notice_mark);
+    m->deliveries.size = sizeof(struct delivery);
+    m->audit_marks.size = sizeof(struct audit_mark);
     clock_virtual_init(&m->still, instant_s(STILL_S));
     m->clock = &m->still.base;
     mutex_init(&m->lock, LOCK_STORE_MEMORY);
     arena_init(&m->arena, SIZE_MAX);
     struct map *maps[] = {&m->strings,  &m->jobs,     &m->runs,    &m->dlq,  &m->users,
-                          &m->sessions, &m->settings, &m->secrets, &m->memos};
+                          &m->sessions, &m->settings, &m->secrets, &m->memos, &m->identities};
     for (size_t i = 0; i < sizeof maps / sizeof maps[0]; i++)
         map_init(maps[i]);
     return &m->base;

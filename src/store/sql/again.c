@@ -139,3 +139,56 @@ bool again_events_read(struct store *s, size_t max, struct outbox_event **ret, s
 {
     AGAIN(sql_events_read(s, max, ret, ret_n, a, err));
 }
+
+bool again_audit_get(struct store *s, struct ulid id, struct audit_record *ret, struct arena *a, struct err *err)
+{
+    AGAIN(sql_audit_get(s, id, ret, a, err));
+}
+
+bool again_audit_list(struct store *s, const struct audit_filter *f, const struct page *p, struct audit_record **ret,
+                    size_t *ret_n, struct page_result *ret_page, struct arena *a, struct err *err)
+{
+    AGAIN(sql_audit_list(s, f, p, ret, ret_n, ret_page, a, err));
+}
+
+bool again_audit_unsealed(struct store *s, struct ulid after, size_t max, struct audit_record **ret, size_t *ret_n,
+                        struct arena *a, struct err *err)
+{
+    AGAIN(sql_audit_unsealed(s, after, max, ret, ret_n, a, err));
+}
+
+bool again_audit_chain(struct store *s, int64_t after, size_t max, struct audit_record **ret, size_t *ret_n,
+                     struct arena *a, struct err *err)
+{
+    AGAIN(sql_audit_chain(s, after, max, ret, ret_n, a, err));
+}
+
+bool again_audit_marks(struct store *s, int kind, int64_t after, size_t max, struct audit_mark **ret, size_t *ret_n,
+                     struct arena *a, struct err *err)
+{
+    AGAIN(sql_audit_marks(s, kind, after, max, ret, ret_n, a, err));
+}
+
+bool again_subscription_get(struct store *s, struct ulid id, struct subscription *ret, struct arena *a,
+                            struct err *err)
+{
+    AGAIN(sql_subscription_get(s, id, ret, a, err));
+}
+
+bool again_subscriptions_page(struct store *s, struct ulid job_id, struct ulid after, size_t max,
+                              struct subscription **ret, size_t *ret_n, struct arena *a, struct err *err)
+{
+    AGAIN(sql_subscriptions_page(s, job_id, after, max, ret, ret_n, a, err));
+}
+
+bool again_delivery_get(struct store *s, struct ulid id, struct delivery *ret, struct arena *a, struct err *err)
+{
+    AGAIN(sql_delivery_get(s, id, ret, a, err));
+}
+
+bool again_deliveries_list(struct store *s, const struct delivery_filter *f, const struct page *p,
+                           struct delivery **ret, size_t *ret_n, struct page_result *ret_page, struct arena *a,
+                           struct err *err)
+{
+    AGAIN(sql_deliveries_list(s, f, p, ret, ret_n, ret_page, a, err));
+}

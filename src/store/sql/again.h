@@ -36,6 +36,14 @@ bool again_secret_get(struct store *s, struct ulid scope, struct str name, struc
                       struct err *err);
 bool again_secrets_page(struct store *s, struct ulid scope, struct str after, bool all, size_t max,
                         struct secret **ret, size_t *ret_n, struct arena *a, struct err *err);
+bool again_subscription_get(struct store *s, struct ulid id, struct subscription *ret, struct arena *a,
+                            struct err *err);
+bool again_subscriptions_page(struct store *s, struct ulid job_id, struct ulid after, size_t max,
+                              struct subscription **ret, size_t *ret_n, struct arena *a, struct err *err);
+bool again_delivery_get(struct store *s, struct ulid id, struct delivery *ret, struct arena *a, struct err *err);
+bool again_deliveries_list(struct store *s, const struct delivery_filter *f, const struct page *p,
+                           struct delivery **ret, size_t *ret_n, struct page_result *ret_page, struct arena *a,
+                           struct err *err);
 bool again_memo_get(struct store *s, struct ulid job_id, struct str name, struct str *ret, struct arena *a,
                     struct err *err);
 bool again_breakers_list(struct store *s, struct breaker_row **ret, size_t *ret_n, struct instant *ret_now,
@@ -47,5 +55,14 @@ bool again_changes_read(struct store *s, int64_t after, size_t max, struct chang
 bool again_changes_last(struct store *s, int64_t *ret, struct err *err);
 bool again_events_read(struct store *s, size_t max, struct outbox_event **ret, size_t *ret_n, struct arena *a,
                        struct err *err);
+bool again_audit_get(struct store *s, struct ulid id, struct audit_record *ret, struct arena *a, struct err *err);
+bool again_audit_list(struct store *s, const struct audit_filter *f, const struct page *p, struct audit_record **ret,
+                    size_t *ret_n, struct page_result *ret_page, struct arena *a, struct err *err);
+bool again_audit_unsealed(struct store *s, struct ulid after, size_t max, struct audit_record **ret, size_t *ret_n,
+                        struct arena *a, struct err *err);
+bool again_audit_chain(struct store *s, int64_t after, size_t max, struct audit_record **ret, size_t *ret_n,
+                     struct arena *a, struct err *err);
+bool again_audit_marks(struct store *s, int kind, int64_t after, size_t max, struct audit_mark **ret, size_t *ret_n,
+                     struct arena *a, struct err *err);
 
 #endif

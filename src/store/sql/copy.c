@@ -36,6 +36,11 @@ struct table {
 static const struct table tables[STORE_COPY_TABLES] = {
     TABLE("users", USERS, "btttiiii", 1),
     TABLE("sessions", SESSIONS, "bbbiii", 1),
+    TABLE("identities", IDENTITIES, "bttbi", 1),
+    TABLE("one_time_passwords", ONE_TIME_PASSWORDS, "bi", 1),
+    TABLE("api_keys", API_KEYS, "bbtbtiii", 1),
+    TABLE("teams", TEAMS, "btti", 1),
+    TABLE("team_members", TEAM_MEMBERS, "bbi", 2),
     TABLE("jobs", JOBS, "bbttiiiibit", 1),
     TABLE("plans", PLANS, "biibi", 1),
     TABLE("plan_specs", PLAN_SPECS, "biiiiitiittiiiiiiti", 1),
@@ -43,8 +48,13 @@ static const struct table tables[STORE_COPY_TABLES] = {
     TABLE("run_logs", RUN_LOGS, "biiiitt", 2),
     TABLE("dead_letters", DEAD_LETTERS, "bbtbbittiitiiittbtt", 1),
     TABLE("outbox", OUTBOX, "iiiibbbiiiiiittt", 1, .numbers = 1),
+    TABLE("subscriptions", SUBSCRIPTIONS, "bbiit", 1),
+    TABLE("notices", NOTICES, "iiibbtt", 1, .numbers = 1),
+    TABLE("notice_marks", NOTICE_MARKS, "bbit", 2),
+    TABLE("deliveries", DELIVERIES, "bbbbbitiiiiitit", 1),
     TABLE("secrets", SECRETS, "btbtii", 2),
     TABLE("memos", MEMOS, "btt", 2),
+    TABLE("requests_once", REQUESTS_ONCE, "bbbiiiitt", 1),
     TABLE("settings", SETTINGS, "tt", 1),
 };
 

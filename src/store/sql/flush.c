@@ -315,7 +315,7 @@ static bool flush_write(struct db *d, void *arg, struct err *err)
     bool by_row = w->way == BY_ROW || !flush_fits_rows(d, f);
     return lease_lasts(d, f, err) &&
            (by_row ? write_by_row(w->store, d, f, err) : flush_rows(w->store, d, f, w->way == EACH, err)) &&
-           changes_put(w->store, d, f->changes, f->n_changes, f->node_token, err);
+           flush_notices(d, f, err) && changes_put(w->store, d, f->changes, f->n_changes, f->node_token, err);
 }
 
 static void flags_clear(struct flush *f)

@@ -139,6 +139,7 @@ static bool change_write(struct db *d, void *arg, struct err *err)
     db_put_i64(s, 5, w->job->updated_at.us);
     db_put_text(s, 6, w->text);
     db_put_i64(s, 7, w->expect);
+    db_put_id(s, 8, &w->job->owner_id);
     if (!db_run(s, err))
         return false;
     if (db_changes(d) != 1)
@@ -205,6 +206,7 @@ static bool removal_write(struct db *d, void *arg, struct err *err)
         return false;
     db_put_id(s, 1, &w->id);
     return db_later(s, err) && job_told(w->store, d, OUTBOX_JOB_DELETED, &w->id, err) &&
+           subscriptions_of_job_remove(d, &w->id, w->now, err) &&
            (!events_on(w->store) || cancel_queued(d, STORE_OUTBOX_PUT_CANCELLED, w, err)) &&
            cancel_queued(d, STORE_RUNS_CANCEL_QUEUED, w, err);
 }
@@ -242,7 +244,8 @@ static bool state_write(struct db *d, void *arg, struct err *err)
         return false;
     db_put_id(s, 1, &w->id);
     db_put_i64(s, 2, w->state);
-    return db_later(s, err) && job_told(w->store, d, OUTBOX_JOB_STATE_CHANGED, &w->id, err);
+    return db_later(s, err) && job_told(w->store, d, OUTBOX_JOB_STATE_CHANGED, &w->id, err) &&
+           (w->state != JOB_STATE_PAUSED || notice_put_paused(d, &w->id, w->now, err));
 }
 
 bool sql_job_set_state(struct store *s, struct ulid id, int state, struct instant next_fire,

@@ -9,7 +9,12 @@
 -- let job_from: FROM jobs j JOIN plans p ON p.job_id = j.id JOIN plan_specs x ON x.job_id = j.id LEFT JOIN runs r ON r.id = p.last_run
 -- let dlq: d.id, d.job_id, d.job_name, d.last_run_id, d.run_key, d.scheduled, d.reason, d.error_class, d.attempts, d.job_version, d.inputs, d.created_at, d.resolved, d.resolved_at, d.resolved_by, d.resolution, d.replay_run_id, d.definition, d.replay_definition
 -- let secret: s.scope, s.name, s.owner_id, s.sealed, s.created_at, s.updated_at
--- let user: u.id, u.email, u.password_hash, u.roles, u.enabled, u.session_epoch, u.created_at
+-- let user: u.id, u.email, u.password_hash, u.roles, u.enabled, u.session_epoch, u.created_at, (SELECT o.valid_until FROM one_time_passwords o WHERE o.user_id = u.id), {teams_of_user}
+-- The identifiers of the teams in hexadecimal, one behind the other.
+-- let teams_of_user: (SELECT group_concat(hex(m.team_id), '') FROM team_members m WHERE m.user_id = u.id)
+-- let user_match: (?1 IS NULL OR instr(u.email, ?1) > 0) AND (?2 IS NULL OR instr(u.roles, ?2) > 0) AND (?3 < 0 OR u.enabled = ?3)
+-- let api_key: k.id, k.owner_id, k.name, k.scopes, k.created_at, k.expires_at, k.last_used, k.token_hash
+-- let team: t.id, t.name, t.description, t.created_at, (SELECT count(*) FROM team_members c WHERE c.team_id = t.id)
 
 -- The store's clock, in microseconds: the moment itself, not when the transaction or the statement began, so that a
 -- lease is judged after waiting for a lock. SQLite's has a resolution of a millisecond.
@@ -139,7 +144,7 @@ INSERT INTO plan_specs VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12
 -- name: plan_put_rows
 -- name: spec_put_rows
 -- name: job_change
-UPDATE jobs SET name = ?2, type = ?3, version = ?4, updated_at = ?5, definition = ?6
+UPDATE jobs SET name = ?2, type = ?3, version = ?4, updated_at = ?5, definition = ?6, owner_id = ?8
 WHERE id = ?1 AND version = ?7 AND deleted_at IS NULL
 -- name: plan_replace
 UPDATE plans SET version = ?2, next_fire = ?3 WHERE job_id = ?1
@@ -176,7 +181,7 @@ SELECT {job} {job_from} WHERE j.id = ?1 AND j.deleted_at IS NULL
 -- name: jobs_by_{sort}_{dir}_{scope}
 -- each sort: id=j.id {dir};j.id {dir.1} ?2 AND ?1 IS ?1 | update=j.updated_at {dir}, j.id {dir};(j.updated_at, j.id) {dir.1} (?1, ?2) | name=j.name {dir}, j.id {dir};(j.name, j.id) {dir.1} (?1, ?2)
 -- each dir: asc=ASC;> | desc=DESC;<
--- each scope: any= | owner=AND j.owner_id = ?6
+-- each scope: any= | owner=AND j.owner_id = ?6 | owners=AND j.owner_id IN (?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, ?35, ?36, ?37, ?38)
 SELECT {job}, j.name {job_from}
 WHERE j.deleted_at IS NULL AND {sort.1} AND (?4 IS NULL OR j.type = ?4)
   AND (?5 IS NULL OR instr(lower(j.name), lower(?5)) > 0) {scope}
@@ -192,14 +197,15 @@ FROM (SELECT * FROM plans o WHERE (o.next_fire, o.job_id) {dir.1} (?1, ?2)
         ORDER BY o.next_fire {dir}, o.job_id {dir} LIMIT ?3) p
     JOIN jobs j ON j.id = p.job_id JOIN plan_specs x ON x.job_id = j.id LEFT JOIN runs r ON r.id = p.last_run
 ORDER BY p.next_fire {dir}, p.job_id {dir}
--- name: jobs_by_next_{dir}_owner
+-- name: jobs_by_next_{dir}_{scope}
+-- each scope: owner== ?6 | owners=IN (?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, ?35, ?36, ?37, ?38)
 -- each dir: asc=ASC;> | desc=DESC;<
 SELECT {job}, j.name {job_from}
-WHERE j.deleted_at IS NULL AND j.owner_id = ?6 AND (p.next_fire, j.id) {dir.1} (?1, ?2)
+WHERE j.deleted_at IS NULL AND j.owner_id {scope} AND (p.next_fire, j.id) {dir.1} (?1, ?2)
   AND (?4 IS NULL OR j.type = ?4) AND (?5 IS NULL OR instr(lower(j.name), lower(?5)) > 0)
 ORDER BY p.next_fire {dir}, j.id {dir} LIMIT ?3
 -- name: jobs_count_{scope}
--- each scope: any=;jobs_by_name | owner=AND j.owner_id = ?4;jobs_by_owner
+-- each scope: any=;jobs_by_name | owner=AND j.owner_id = ?4;jobs_by_owner | owners=AND j.owner_id IN (?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, ?35, ?36);jobs_by_owner
 SELECT count(*) FROM (SELECT 1 FROM jobs j INDEXED BY {scope.1} WHERE j.deleted_at IS NULL AND (?2 IS NULL OR j.type = ?2)
   AND (?3 IS NULL OR instr(lower(j.name), lower(?3)) > 0) {scope} LIMIT ?1)
 
@@ -252,11 +258,11 @@ SELECT {dlq} FROM dead_letters d WHERE d.id = ?1
 -- each dir: asc=ASC;> | desc=DESC;<
 SELECT {dlq} FROM dead_letters d LEFT JOIN jobs j ON j.id = d.job_id
 WHERE d.id {dir.1} ?1 AND (?3 < 0 OR d.resolved = ?3) AND (?4 IS NULL OR d.job_id = ?4)
-  AND (?5 IS NULL OR j.owner_id = ?5) AND (?6 IS NULL OR d.error_class = ?6) AND (?7 IS NULL OR d.created_at < ?7)
+  AND (?5 IS NULL OR j.owner_id IN (?5, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, ?35, ?36, ?37, ?38, ?39)) AND (?6 IS NULL OR d.error_class = ?6) AND (?7 IS NULL OR d.created_at < ?7)
 ORDER BY d.id {dir} LIMIT ?2
 -- name: dlq_count
 SELECT count(*) FROM (SELECT 1 FROM dead_letters d LEFT JOIN jobs j ON j.id = d.job_id
-WHERE (?2 < 0 OR d.resolved = ?2) AND (?3 IS NULL OR d.job_id = ?3) AND (?4 IS NULL OR j.owner_id = ?4)
+WHERE (?2 < 0 OR d.resolved = ?2) AND (?3 IS NULL OR d.job_id = ?3) AND (?4 IS NULL OR j.owner_id IN (?4, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, ?35, ?36, ?37, ?38))
   AND (?5 IS NULL OR d.error_class = ?5) AND (?6 IS NULL OR d.created_at < ?6) LIMIT ?1)
 -- name: dlq_resolve
 UPDATE dead_letters SET resolved = 1, resolved_at = ?2, resolved_by = ?3, resolution = ?4, replay_run_id = ?5,
@@ -280,6 +286,26 @@ SELECT {user} FROM users u WHERE u.id = ?1
 SELECT {user} FROM users u WHERE u.email = ?1
 -- name: user_change
 UPDATE users SET password_hash = ?2, roles = ?3, enabled = ?4, session_epoch = ?5, is_admin = ?6 WHERE id = ?1
+-- What decides whether a user may be changed: is_admin, session_epoch, and whether there is another administrator. Locked.
+-- name: user_state
+SELECT u.is_admin, u.session_epoch, EXISTS (SELECT 1 FROM users o WHERE o.is_admin = 1 AND o.id <> ?1) FROM users u WHERE u.id = ?1
+-- name: users_list_{dir}
+-- each dir: asc=ASC;> | desc=DESC;<
+SELECT {user} FROM users u WHERE u.id {dir.1} ?4 AND {user_match} ORDER BY u.id {dir} LIMIT ?5
+-- name: users_count
+SELECT count(*) FROM (SELECT 1 FROM users u WHERE {user_match} LIMIT ?4) n
+-- name: user_lock
+SELECT 1 FROM users u WHERE u.id = ?1
+-- name: user_remove
+DELETE FROM users WHERE id = ?1
+-- name: one_time_put
+INSERT INTO one_time_passwords (user_id, valid_until) VALUES (?1, ?2) ON CONFLICT (user_id) DO UPDATE SET valid_until = ?2
+-- name: one_time_remove
+DELETE FROM one_time_passwords WHERE user_id = ?1
+-- name: secrets_remove_scope
+DELETE FROM secrets WHERE scope = ?1
+-- name: jobs_owned
+SELECT count(*) FROM jobs j WHERE j.owner_id = ?1 AND j.deleted_at IS NULL
 -- name: admin_exists
 SELECT EXISTS (SELECT 1 FROM users WHERE is_admin = 1)
 -- name: session_put
@@ -294,6 +320,18 @@ DELETE FROM sessions WHERE family = ?1
 DELETE FROM sessions WHERE user_id = ?1
 -- name: sessions_remove_expired
 DELETE FROM sessions WHERE user_id = ?1 AND expires_at <= ?2
+-- name: session_see
+SELECT s.family, s.user_id, s.created_at, s.expires_at, s.used FROM sessions s WHERE s.token_hash = ?1
+-- name: session_extend
+UPDATE sessions SET expires_at = ?2 WHERE token_hash = ?1
+-- name: identity_get
+SELECT i.user_id FROM identities i JOIN users u ON u.id = i.user_id WHERE i.id = ?1
+-- name: identity_remove_dangling
+DELETE FROM identities WHERE id = ?1 AND user_id NOT IN (SELECT u.id FROM users u)
+-- name: identity_put
+INSERT INTO identities (id, issuer, subject, user_id, created_at) VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING
+-- name: setting_swap
+UPDATE settings SET value = ?3 WHERE name = ?1 AND value = ?2
 -- name: setting_get
 SELECT s.value FROM settings s WHERE s.name = ?1
 -- name: setting_put
@@ -302,6 +340,66 @@ INSERT INTO settings VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = ?2
 INSERT INTO settings VALUES (?1, ?2) ON CONFLICT DO NOTHING
 -- name: setting_remove
 DELETE FROM settings WHERE name = ?1
+
+-- ---- API keys and teams ----
+
+-- name: api_key_put
+INSERT INTO api_keys (id, owner_id, name, token_hash, scopes, created_at, expires_at, last_used)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT DO NOTHING
+-- name: api_key_by_hash
+SELECT {api_key} FROM api_keys k WHERE k.token_hash = ?1
+-- name: api_key_get
+SELECT {api_key} FROM api_keys k WHERE k.id = ?1
+-- name: api_keys_list_{dir}
+-- each dir: asc=ASC;> | desc=DESC;<
+SELECT {api_key} FROM api_keys k WHERE k.id {dir.1} ?2 AND (?1 IS NULL OR k.owner_id = ?1) ORDER BY k.id {dir} LIMIT ?3
+-- name: api_keys_count
+SELECT count(*) FROM (SELECT 1 FROM api_keys k WHERE (?1 IS NULL OR k.owner_id = ?1) LIMIT ?2) n
+-- name: api_key_remove
+DELETE FROM api_keys WHERE id = ?1
+-- name: api_keys_remove_owner
+DELETE FROM api_keys WHERE owner_id = ?1
+-- name: api_key_used
+UPDATE api_keys SET last_used = ?2 WHERE id = ?1 AND (last_used IS NULL OR last_used < ?2)
+
+-- name: team_put
+INSERT INTO teams (id, name, description, created_at) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING
+-- name: team_get
+SELECT {team} FROM teams t WHERE t.id = ?1
+-- name: team_by_name
+SELECT t.id FROM teams t WHERE t.name = ?1
+-- name: team_lock
+SELECT 1 FROM teams t WHERE t.id = ?1
+-- name: team_change
+UPDATE teams SET name = ?2, description = ?3 WHERE id = ?1
+-- name: team_remove
+DELETE FROM teams WHERE id = ?1
+-- name: teams_list_{dir}
+-- each dir: asc=ASC;> | desc=DESC;<
+SELECT {team} FROM teams t WHERE t.id {dir.1} ?2
+  AND (?1 IS NULL OR EXISTS (SELECT 1 FROM team_members m WHERE m.user_id = ?1 AND m.team_id = t.id))
+ORDER BY t.id {dir} LIMIT ?3
+-- name: teams_count
+SELECT count(*) FROM (SELECT 1 FROM teams t
+WHERE (?1 IS NULL OR EXISTS (SELECT 1 FROM team_members m WHERE m.user_id = ?1 AND m.team_id = t.id)) LIMIT ?2) n
+-- name: members_list
+SELECT m.user_id, u.email, m.role FROM team_members m JOIN users u ON u.id = m.user_id
+WHERE m.team_id = ?1 ORDER BY m.user_id LIMIT ?2
+-- name: member_role
+SELECT m.role FROM team_members m WHERE m.team_id = ?1 AND m.user_id = ?2
+-- How many others there are in the team, and how many other teams the user is in.
+-- name: member_room
+SELECT (SELECT count(*) FROM team_members m WHERE m.team_id = ?1 AND m.user_id <> ?2),
+    (SELECT count(*) FROM team_members m WHERE m.user_id = ?2 AND m.team_id <> ?1)
+-- name: member_put
+INSERT INTO team_members (team_id, user_id, role) VALUES (?1, ?2, ?3)
+ON CONFLICT (team_id, user_id) DO UPDATE SET role = ?3
+-- name: member_remove
+DELETE FROM team_members WHERE team_id = ?1 AND user_id = ?2
+-- name: members_remove_team
+DELETE FROM team_members WHERE team_id = ?1
+-- name: members_remove_user
+DELETE FROM team_members WHERE user_id = ?1
 
 -- ---- secrets and memos ----
 
@@ -325,6 +423,9 @@ SELECT m.value FROM memos m WHERE m.job_id = ?1 AND m.name = ?2
 -- name: memo_job
 SELECT r.job_id FROM runs r JOIN jobs j ON j.id = r.job_id
 WHERE r.id = ?1 AND r.status = 1 AND r.token = ?2 AND j.deleted_at IS NULL
+-- A job that stays until the end of the transaction.
+-- name: memo_hold
+SELECT 1 FROM jobs WHERE id = ?1 AND deleted_at IS NULL
 -- name: memo_put
 INSERT INTO memos VALUES (?1, ?2, ?3) ON CONFLICT (job_id, name) DO UPDATE SET value = ?3
 -- name: memos_remove
@@ -429,6 +530,138 @@ DELETE FROM outbox WHERE seq = ?1
 -- Column: seq.
 -- name: outbox_remove_rows
 
+-- What waits, each counted up to a limit.
+-- name: backlog
+SELECT (SELECT count(*) FROM (SELECT 1 FROM dead_letters d WHERE d.resolved = 0 LIMIT ?1) a),
+    (SELECT count(*) FROM (SELECT 1 FROM outbox o LIMIT ?1) b),
+    (SELECT f.at FROM outbox f ORDER BY f.seq LIMIT 1),
+    (SELECT count(*) FROM (SELECT 1 FROM audit u WHERE u.seq IS NULL LIMIT ?1) c)
+
+-- ---- notifications ----
+
+-- let notice: event, at, job_id, run_id, error_class, message
+-- let delivery: id, subscription_id, job_id, run_id, owner_id, event, channel, state, created_at, due, tries, code, sentence, ended_at, body
+-- name: subscription_insert
+INSERT INTO subscriptions (id, job_id, version, wants, body) VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING
+-- name: subscription_change
+UPDATE subscriptions SET version = ?2, wants = ?3, body = ?4 WHERE id = ?1 AND version = ?5
+-- name: subscription_get
+SELECT s.id, s.job_id, s.version, s.body FROM subscriptions s WHERE s.id = ?1
+-- name: subscriptions_page_{scope}
+-- each scope: any= | job=AND s.job_id = ?3
+SELECT s.id, s.job_id, s.version, s.body FROM subscriptions s WHERE s.id > ?1 {scope} ORDER BY s.id LIMIT ?2
+-- name: subscription_remove
+DELETE FROM subscriptions WHERE id = ?1
+-- name: subscription_forget_marks
+DELETE FROM notice_marks WHERE subscription_id = ?1
+-- name: deliveries_drop
+UPDATE deliveries SET state = 4, due = 9223372036854775807, ended_at = ?2
+WHERE subscription_id = ?1 AND due < 9223372036854775807
+-- The same three of all subscriptions of a job, before its subscriptions go.
+-- name: job_deliveries_drop
+UPDATE deliveries SET state = 4, due = 9223372036854775807, ended_at = ?2
+WHERE subscription_id IN (SELECT s.id FROM subscriptions s WHERE s.job_id = ?1) AND due < 9223372036854775807
+-- name: job_marks_remove
+DELETE FROM notice_marks WHERE job_id = ?1
+-- name: job_subscriptions_remove
+DELETE FROM subscriptions WHERE job_id = ?1
+-- name: notice_put
+INSERT INTO notices ({notice}) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+-- Columns: those of notice_put.
+-- name: notice_put_rows
+-- A job was paused: nothing unless somebody wants to know.
+-- name: notice_put_paused
+INSERT INTO notices (event, at, job_id)
+SELECT 8, ?2, ?1 WHERE EXISTS (SELECT 1 FROM subscriptions s
+    WHERE (s.job_id = ?1 OR s.job_id IS NULL) AND (s.wants & 256) <> 0)
+-- name: notices_read
+SELECT n.seq, {notice} FROM notices n ORDER BY n.seq LIMIT ?1
+-- name: notice_remove
+DELETE FROM notices WHERE seq = ?1
+-- Column: seq.
+-- name: notice_remove_rows
+-- name: mark_put
+INSERT INTO notice_marks (job_id, subscription_id, due, body) VALUES (?1, ?2, ?3, ?4)
+ON CONFLICT (job_id, subscription_id) DO UPDATE SET due = ?3, body = ?4
+-- name: mark_remove
+DELETE FROM notice_marks WHERE job_id = ?1 AND subscription_id = ?2
+-- name: marks_of
+SELECT m.job_id, m.subscription_id, m.due, m.body FROM notice_marks m WHERE m.job_id IN (?1, ?2)
+-- name: marks_due
+SELECT m.job_id, m.subscription_id, m.due, m.body FROM notice_marks m WHERE m.due <= ?1 ORDER BY m.due LIMIT ?2
+-- name: delivery_put
+INSERT INTO deliveries ({delivery})
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15) ON CONFLICT DO NOTHING
+-- name: delivery_get
+SELECT {delivery} FROM deliveries d WHERE d.id = ?1
+-- name: delivery_change
+UPDATE deliveries SET state = ?2, due = ?3, tries = ?4, code = ?5, sentence = ?6, ended_at = ?7
+WHERE id = ?1 AND tries = ?8
+-- name: deliveries_list_{dir}
+-- each dir: asc=ASC;> | desc=DESC;<
+SELECT {delivery} FROM deliveries d
+WHERE d.id {dir.1} ?1 AND (?3 < 0 OR d.state = ?3) AND (?4 IS NULL OR d.job_id = ?4)
+  AND (?5 IS NULL OR d.owner_id = ?5) AND (?6 IS NULL OR d.subscription_id = ?6)
+ORDER BY d.id {dir} LIMIT ?2
+-- name: deliveries_count
+SELECT count(*) FROM (SELECT 1 FROM deliveries d
+WHERE (?2 < 0 OR d.state = ?2) AND (?3 IS NULL OR d.job_id = ?3) AND (?4 IS NULL OR d.owner_id = ?4)
+  AND (?5 IS NULL OR d.subscription_id = ?5) LIMIT ?1)
+-- The first of each subscription by its index: one with thousands of messages costs as much as one with a single one.
+-- name: deliveries_due
+SELECT {delivery}
+FROM (SELECT (SELECT e.id FROM deliveries e WHERE e.subscription_id = s.id AND e.due <= ?1
+              ORDER BY e.due, e.id LIMIT 1) AS first_id FROM subscriptions s) f
+    JOIN deliveries d ON d.id = f.first_id
+ORDER BY d.due, d.id LIMIT ?2
+-- name: deliveries_old
+SELECT d.id FROM deliveries d WHERE d.id < ?1 AND d.due = 9223372036854775807 ORDER BY d.id LIMIT ?2
+-- name: delivery_remove
+DELETE FROM deliveries WHERE id = ?1 AND due = 9223372036854775807
+-- Next fires have no index; the narrow table alone is read through.
+-- name: plans_overdue
+SELECT {plan} {plan_from} WHERE p.next_fire < ?1 AND x.enabled = 1 AND x.state = 0 LIMIT ?2
+
+-- ---- the audit trail ----
+
+-- let audit: u.id, u.at, u.actor, u.way, u.address, u.request_id, u.node, u.action, u.entity_type, u.entity_id, u.entity_name, u.outcome, u.detail, u.changes, u.actor_id, u.mac, u.seq, u.chain
+-- name: audit_put
+INSERT INTO audit (id, at, actor, way, address, request_id, node, action, entity_type, entity_id, entity_name, outcome, detail,
+    changes, actor_id, mac)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)
+-- name: audit_get
+SELECT {audit} FROM audit u WHERE u.id = ?1
+-- Parameters of lists and counts: ids above and below, rows, entity type and id, action, id and address of the actor,
+-- outcome (negative: any), from, before.
+-- name: audit_list_{dir}_{scope}
+-- each dir: asc=ASC | desc=DESC
+-- each scope: any=(?4 IS NULL OR u.entity_type = ?4) AND (?5 IS NULL OR u.entity_id = ?5) AND (?6 IS NULL OR u.action = ?6) AND (?7 IS NULL OR u.actor_id = ?7) | entity=u.entity_type = ?4 AND u.entity_id = ?5 AND (?6 IS NULL OR u.action = ?6) AND (?7 IS NULL OR u.actor_id = ?7) | action=(?4 IS NULL OR u.entity_type = ?4) AND (?5 IS NULL OR u.entity_id = ?5) AND u.action = ?6 AND (?7 IS NULL OR u.actor_id = ?7) | actor=(?4 IS NULL OR u.entity_type = ?4) AND (?5 IS NULL OR u.entity_id = ?5) AND (?6 IS NULL OR u.action = ?6) AND u.actor_id = ?7
+SELECT {audit} FROM audit u WHERE u.id > ?1 AND u.id < ?2 AND {scope}
+  AND (?8 IS NULL OR u.actor = ?8) AND (?9 < 0 OR u.outcome = ?9) AND u.at >= ?10 AND u.at < ?11
+ORDER BY u.id {dir} LIMIT ?3
+-- name: audit_count_{scope}
+-- each scope: any=(?4 IS NULL OR u.entity_type = ?4) AND (?5 IS NULL OR u.entity_id = ?5) AND (?6 IS NULL OR u.action = ?6) AND (?7 IS NULL OR u.actor_id = ?7) | entity=u.entity_type = ?4 AND u.entity_id = ?5 AND (?6 IS NULL OR u.action = ?6) AND (?7 IS NULL OR u.actor_id = ?7) | action=(?4 IS NULL OR u.entity_type = ?4) AND (?5 IS NULL OR u.entity_id = ?5) AND u.action = ?6 AND (?7 IS NULL OR u.actor_id = ?7) | actor=(?4 IS NULL OR u.entity_type = ?4) AND (?5 IS NULL OR u.entity_id = ?5) AND (?6 IS NULL OR u.action = ?6) AND u.actor_id = ?7
+SELECT count(*) FROM (SELECT 1 FROM audit u WHERE u.id > ?1 AND u.id < ?2 AND {scope}
+  AND (?8 IS NULL OR u.actor = ?8) AND (?9 < 0 OR u.outcome = ?9) AND u.at >= ?10 AND u.at < ?11
+LIMIT ?3)
+-- name: audit_unsealed
+SELECT {audit} FROM audit u WHERE u.seq IS NULL AND u.id > ?1 ORDER BY u.id LIMIT ?2
+-- name: audit_chain
+SELECT {audit} FROM audit u WHERE u.seq > ?1 ORDER BY u.seq LIMIT ?2
+-- name: audit_place
+UPDATE audit SET seq = ?2, chain = ?3 WHERE id = ?1 AND seq IS NULL
+-- Columns: kind, seq, at, chain, mac, slot.
+-- name: audit_mark_put
+INSERT INTO audit_marks (kind, seq, at, chain, mac, slot) VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING
+-- name: audit_mark_move
+UPDATE audit_marks SET seq = ?2, at = ?3, chain = ?4, mac = ?5 WHERE kind = ?1 AND slot = 0 AND seq = ?6 AND chain = ?7
+-- name: audit_marks
+SELECT m.seq, m.at, m.chain, m.mac FROM audit_marks m WHERE m.kind = ?1 AND m.seq > ?2 ORDER BY m.slot LIMIT ?3
+-- name: audit_trim
+DELETE FROM audit WHERE seq <= ?1
+-- name: audit_trim_marks
+DELETE FROM audit_marks WHERE kind = 2 AND slot < ?1
+
 -- ---- retention ----
 
 -- Runs of a range of ids, oldest first; whether each is the newest of its job, and whether the one before it exists.
@@ -444,3 +677,26 @@ DELETE FROM run_logs WHERE run_id = ?1
 -- name: dlq_trim
 DELETE FROM dead_letters WHERE id IN
     (SELECT d.id FROM dead_letters d WHERE d.resolved = 1 AND d.scheduled < ?1 ORDER BY d.scheduled LIMIT ?2)
+
+-- ---- requests that are carried out once ----
+
+-- name: once_insert
+INSERT INTO requests_once (id, print, claim, state, lease_until, created_at)
+VALUES (?1, ?2, ?3, 0, {now} + ?4, {now}) ON CONFLICT DO NOTHING
+-- name: once_take
+UPDATE requests_once SET print = ?2, claim = ?3, state = 0, lease_until = {now} + ?4, created_at = {now}, status = 0,
+    headers = NULL, body = NULL
+WHERE id = ?1 AND (created_at <= {now} - ?5 OR (state = 0 AND lease_until <= {now} AND print = ?2))
+-- name: once_get
+SELECT CASE WHEN o.print = ?2 THEN 1 ELSE 0 END, CASE WHEN o.lease_until > {now} THEN 1 ELSE 0 END, o.state, o.claim,
+    o.status, o.headers, o.body
+FROM requests_once o WHERE o.id = ?1
+-- name: once_mark
+UPDATE requests_once SET state = 1 WHERE id = ?1 AND claim = ?2 AND state = 0
+-- name: once_answer
+UPDATE requests_once SET state = 2, status = ?3, headers = ?4, body = ?5 WHERE id = ?1 AND claim = ?2 AND state < 2
+-- name: once_give_up
+DELETE FROM requests_once WHERE id = ?1 AND claim = ?2 AND state <= ?3
+-- name: once_trim
+DELETE FROM requests_once WHERE id IN
+    (SELECT o.id FROM requests_once o WHERE o.created_at <= {now} - ?1 ORDER BY o.created_at LIMIT ?2)

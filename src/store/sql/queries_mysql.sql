@@ -13,6 +13,7 @@
 
 -- The moment itself: SYSDATE, unlike NOW, is not when the statement began. The session's time zone is UTC.
 -- let now: TIMESTAMPDIFF(MICROSECOND, '1970-01-01', SYSDATE(6))
+-- let teams_of_user: (SELECT GROUP_CONCAT(HEX(m.team_id) SEPARATOR '') FROM team_members m WHERE m.user_id = u.id)
 -- let job_joins: JOIN plans p ON p.job_id = j.id JOIN plan_specs x ON x.job_id = j.id LEFT JOIN runs r ON r.id = p.last_run
 -- let name_has: instr(lower(CONVERT(j.name USING hebrew)) COLLATE hebrew_bin, lower(CONVERT(CAST(?5 AS BINARY) USING hebrew)))
 -- let name_has_3: instr(lower(CONVERT(j.name USING hebrew)) COLLATE hebrew_bin, lower(CONVERT(CAST(?3 AS BINARY) USING hebrew)))
@@ -208,11 +209,12 @@ WHERE shelf = 0 AND status = 0 AND job_id = ?1
 SELECT STRAIGHT_JOIN {job}, j.name FROM jobs j FORCE INDEX ({sort.2}) {job_joins}
 WHERE j.deleted_at IS NULL AND {sort.1} AND (?4 IS NULL OR j.type = ?4) AND (?5 IS NULL OR {name_has} > 0)
 ORDER BY {sort} LIMIT ?3
--- name: jobs_by_{sort}_{dir}_owner
+-- name: jobs_by_{sort}_{dir}_{scope}
+-- each scope: owner== ?6 | owners=IN (?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, ?35, ?36, ?37, ?38)
 -- each sort: id=j.id {dir};j.id {dir.1} ?2 | update=j.updated_at {dir}, j.id {dir};(j.updated_at, j.id) {dir.1} (?1, ?2) | name=j.name {dir}, j.id {dir};(j.name, j.id) {dir.1} (?1, ?2) | next=p.next_fire {dir}, j.id {dir};(p.next_fire, j.id) {dir.1} (?1, ?2)
 -- each dir: asc=ASC;> | desc=DESC;<
 SELECT STRAIGHT_JOIN {job}, j.name FROM jobs j FORCE INDEX (jobs_by_owner) {job_joins}
-WHERE j.deleted_at IS NULL AND j.owner_id = ?6 AND {sort.1} AND (?4 IS NULL OR j.type = ?4)
+WHERE j.deleted_at IS NULL AND j.owner_id {scope} AND {sort.1} AND (?4 IS NULL OR j.type = ?4)
   AND (?5 IS NULL OR {name_has} > 0)
 ORDER BY {sort} LIMIT ?3
 -- name: jobs_by_next_{dir}_any
@@ -227,9 +229,10 @@ ORDER BY p.next_fire {dir}, p.job_id {dir}
 -- name: jobs_count_any
 SELECT count(*) FROM (SELECT 1 FROM jobs j FORCE INDEX (jobs_by_name) WHERE j.deleted_at IS NULL
   AND (?2 IS NULL OR j.type = ?2) AND (?3 IS NULL OR {name_has_3} > 0) LIMIT ?1) n
--- name: jobs_count_owner
+-- name: jobs_count_{scope}
+-- each scope: owner== ?4 | owners=IN (?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, ?35, ?36)
 SELECT count(*) FROM (SELECT 1 FROM jobs j FORCE INDEX (jobs_by_owner) WHERE j.deleted_at IS NULL
-  AND (?2 IS NULL OR j.type = ?2) AND (?3 IS NULL OR {name_has_3} > 0) AND j.owner_id = ?4 LIMIT ?1) n
+  AND (?2 IS NULL OR j.type = ?2) AND (?3 IS NULL OR {name_has_3} > 0) AND j.owner_id {scope} LIMIT ?1) n
 
 -- ---- runs ----
 
@@ -248,7 +251,7 @@ SELECT count(*) FROM (SELECT 1 FROM runs LIMIT ?1) n
 
 -- name: dlq_count
 SELECT count(*) FROM (SELECT 1 FROM dead_letters d LEFT JOIN jobs j ON j.id = d.job_id
-WHERE (?2 < 0 OR d.resolved = ?2) AND (?3 IS NULL OR d.job_id = ?3) AND (?4 IS NULL OR j.owner_id = ?4)
+WHERE (?2 < 0 OR d.resolved = ?2) AND (?3 IS NULL OR d.job_id = ?3) AND (?4 IS NULL OR j.owner_id IN (?4, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, ?35, ?36, ?37, ?38))
   AND (?5 IS NULL OR d.error_class = ?5) AND (?6 IS NULL OR d.created_at < ?6) LIMIT ?1) n
 
 -- ---- users, sessions, settings ----
@@ -261,6 +264,17 @@ ON CONFLICT DO NOTHING
 UPDATE users SET password_hash = ?2, roles = ?3, enabled = ?4, session_epoch = ?5, is_admin = ?6,
     first_admin = CASE WHEN is_admin = 1 THEN first_admin END
 WHERE id = ?1
+-- name: user_state
+SELECT u.is_admin, u.session_epoch, EXISTS (SELECT 1 FROM users o WHERE o.is_admin = 1 AND o.id <> ?1)
+FROM users u WHERE u.id = ?1 FOR UPDATE
+-- name: user_lock
+SELECT 1 FROM users u WHERE u.id = ?1 FOR UPDATE
+-- name: team_lock
+SELECT 1 FROM teams t WHERE t.id = ?1 FOR UPDATE
+-- name: one_time_put
+INSERT INTO one_time_passwords (user_id, valid_until) VALUES (?1, ?2) ON DUPLICATE KEY UPDATE valid_until = ?2
+-- name: member_put
+INSERT INTO team_members (team_id, user_id, role) VALUES (?1, ?2, ?3) ON DUPLICATE KEY UPDATE role = ?3
 -- name: session_get
 SELECT s.family, s.user_id, s.expires_at, s.used FROM sessions s WHERE s.token_hash = ?1 FOR UPDATE
 -- name: setting_put
@@ -270,6 +284,8 @@ INSERT INTO secrets VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON DUPLICATE KEY UPDATE owne
 -- name: memo_job
 SELECT r.job_id FROM runs r JOIN jobs j ON j.id = r.job_id
 WHERE r.id = ?1 AND r.status = 1 AND r.token = ?2 AND j.deleted_at IS NULL FOR UPDATE
+-- name: memo_hold
+SELECT 1 FROM jobs WHERE id = ?1 AND deleted_at IS NULL LOCK IN SHARE MODE
 -- name: memo_put
 INSERT INTO memos VALUES (?1, ?2, ?3) ON DUPLICATE KEY UPDATE value = ?3
 
@@ -303,6 +319,45 @@ FROM runs r FORCE INDEX (runs_by_shelf) WHERE r.shelf = 0 AND r.status = 0 AND r
 -- name: outbox_remove_rows
 DELETE o FROM JSON_TABLE(?1, '$[*]' COLUMNS (seq BIGINT PATH '$[0]')) v STRAIGHT_JOIN outbox o ON o.seq = v.seq
 
+-- ---- notifications ----
+
+-- name: job_deliveries_drop
+UPDATE subscriptions s JOIN deliveries d ON d.subscription_id = s.id
+SET d.state = 4, d.due = 9223372036854775807, d.ended_at = ?2
+WHERE s.job_id = ?1 AND d.due < 9223372036854775807
+-- name: notice_put_rows
+INSERT INTO notices ({notice})
+SELECT v.event, v.at, UNHEX(v.job_id), UNHEX(v.run_id), v.error_class, v.message
+FROM JSON_TABLE(?1, '$[*]' COLUMNS (event INT PATH '$[0]', at BIGINT PATH '$[1]', job_id CHAR(32) PATH '$[2]',
+    run_id CHAR(32) PATH '$[3]', error_class MEDIUMTEXT PATH '$[4]', message MEDIUMTEXT PATH '$[5]')) v
+-- name: notice_put_paused
+INSERT INTO notices (event, at, job_id)
+SELECT 8, ?2, CAST(?1 AS BINARY(16)) FROM DUAL WHERE EXISTS (SELECT 1 FROM subscriptions s
+    WHERE (s.job_id = ?1 OR s.job_id IS NULL) AND (s.wants & 256) <> 0)
+-- name: notice_remove_rows
+DELETE n FROM JSON_TABLE(?1, '$[*]' COLUMNS (seq BIGINT PATH '$[0]')) v STRAIGHT_JOIN notices n ON n.seq = v.seq
+-- name: mark_put
+INSERT INTO notice_marks (job_id, subscription_id, due, body) VALUES (?1, ?2, ?3, ?4)
+ON DUPLICATE KEY UPDATE due = ?3, body = ?4
+-- name: deliveries_count
+SELECT count(*) FROM (SELECT 1 FROM deliveries d
+WHERE (?2 < 0 OR d.state = ?2) AND (?3 IS NULL OR d.job_id = ?3) AND (?4 IS NULL OR d.owner_id = ?4)
+  AND (?5 IS NULL OR d.subscription_id = ?5) LIMIT ?1) n
+
+-- ---- the audit trail ----
+
+-- name: audit_list_{dir}_{scope}
+-- each dir: asc=ASC | desc=DESC
+-- each scope: any=(?4 IS NULL OR u.entity_type = ?4) AND (?5 IS NULL OR u.entity_id = ?5) AND (?6 IS NULL OR u.action = ?6) AND (?7 IS NULL OR u.actor_id = ?7);PRIMARY | entity=u.entity_type = ?4 AND u.entity_id = ?5 AND (?6 IS NULL OR u.action = ?6) AND (?7 IS NULL OR u.actor_id = ?7);audit_by_entity | action=(?4 IS NULL OR u.entity_type = ?4) AND (?5 IS NULL OR u.entity_id = ?5) AND u.action = ?6 AND (?7 IS NULL OR u.actor_id = ?7);audit_by_action | actor=(?4 IS NULL OR u.entity_type = ?4) AND (?5 IS NULL OR u.entity_id = ?5) AND (?6 IS NULL OR u.action = ?6) AND u.actor_id = ?7;audit_by_actor
+SELECT {audit} FROM audit u FORCE INDEX ({scope.1}) WHERE u.id > ?1 AND u.id < ?2 AND {scope}
+  AND (?8 IS NULL OR u.actor = ?8) AND (?9 < 0 OR u.outcome = ?9) AND u.at >= ?10 AND u.at < ?11
+ORDER BY u.id {dir} LIMIT ?3
+-- name: audit_count_{scope}
+-- each scope: any=(?4 IS NULL OR u.entity_type = ?4) AND (?5 IS NULL OR u.entity_id = ?5) AND (?6 IS NULL OR u.action = ?6) AND (?7 IS NULL OR u.actor_id = ?7);PRIMARY | entity=u.entity_type = ?4 AND u.entity_id = ?5 AND (?6 IS NULL OR u.action = ?6) AND (?7 IS NULL OR u.actor_id = ?7);audit_by_entity | action=(?4 IS NULL OR u.entity_type = ?4) AND (?5 IS NULL OR u.entity_id = ?5) AND u.action = ?6 AND (?7 IS NULL OR u.actor_id = ?7);audit_by_action | actor=(?4 IS NULL OR u.entity_type = ?4) AND (?5 IS NULL OR u.entity_id = ?5) AND (?6 IS NULL OR u.action = ?6) AND u.actor_id = ?7;audit_by_actor
+SELECT count(*) FROM (SELECT 1 FROM audit u FORCE INDEX ({scope.1}) WHERE u.id > ?1 AND u.id < ?2 AND {scope}
+  AND (?8 IS NULL OR u.actor = ?8) AND (?9 < 0 OR u.outcome = ?9) AND u.at >= ?10 AND u.at < ?11
+LIMIT ?3) c
+
 -- ---- retention ----
 
 -- name: run_remove_rows
@@ -312,3 +367,8 @@ DELETE l FROM JSON_TABLE(?1, '$[*]' COLUMNS (id CHAR(32) PATH '$[0]')) v
     STRAIGHT_JOIN run_logs l ON l.run_id = UNHEX(v.id)
 -- name: dlq_trim
 DELETE FROM dead_letters WHERE resolved = 1 AND scheduled < ?1 ORDER BY scheduled LIMIT ?2
+
+-- ---- requests that are carried out once ----
+
+-- name: once_trim
+DELETE FROM requests_once WHERE created_at <= {now} - ?1 ORDER BY created_at LIMIT ?2

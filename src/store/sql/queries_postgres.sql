@@ -211,6 +211,8 @@ WHERE (?1::bytea IS NULL OR EXISTS (SELECT 1 FROM team_members m WHERE m.user_id
 -- name: memo_job
 SELECT r.job_id FROM runs r JOIN jobs j ON j.id = r.job_id
 WHERE r.id = ?1 AND r.status = 1 AND r.token = ?2 AND j.deleted_at IS NULL FOR SHARE
+-- name: memo_hold
+SELECT 1 FROM jobs WHERE id = ?1 AND deleted_at IS NULL FOR SHARE
 
 -- ---- the cluster ----
 

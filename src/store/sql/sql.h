@@ -4,9 +4,11 @@
 #ifndef STORE_SQL_SQL_H
 #define STORE_SQL_SQL_H
 
+#include "store/notes.h"
 #include "store/rows.h"
 #include "store/sql/columns.h"
 #include "store/sql/group.h"
+#include "store/sql/meters.h"
 #include "store/sql/operations.h"
 #include "store/sql/store_queries.h"
 #include "store/sql/user_memory.h"
@@ -71,6 +73,7 @@ struct sql_read {
     struct store *store;
     struct db *db;
     struct db_stmt *s;
+    struct mono begun;
 };
 bool sql_read(struct sql_read *r, struct store *s, enum store_query q, struct err *err);
 void sql_read_end(struct sql_read *r);
@@ -84,6 +87,14 @@ bool sql_run_ids(struct db *d, enum store_query one, enum store_query rows, cons
 bool sql_only_row(struct db_stmt *s, struct err *err, const char *what, const char *subject);
 bool sql_no_memory(struct err *err);
 
+// A write together with what was noted for it (group_fn; arg is a struct noted_write).
+struct noted_write {
+    group_fn fn;
+    void *arg;
+    struct notes notes;
+};
+bool noted_write(struct db *d, void *arg, struct err *err);
+
 // ---- parts of transactions (flush.c, job.c, run.c) ------------------------------------------------
 
 // Puts a run in front of the chain of its job, whose head is *head. *ret_put false: the id is taken.
@@ -95,6 +106,8 @@ bool run_put_told(struct store *st, struct db *d, struct run *r, struct err *err
 // New jobs with their plans, on a server. ERR_CONFLICT when an id exists.
 bool jobs_put_rows(struct db *d, const struct job *jobs, const struct plan *plans, const struct str *texts,
                    size_t n, struct err *err);
+// ERR_CONFLICT: the e-mail address is taken.
+bool user_row_put(struct store *st, struct db *d, const struct user *u, struct err *err);
 bool letter_put(struct db *d, const struct dead_letter *v, struct err *err);
 // Tells the other nodes, in the transaction of the change (kind and subject). sender: token of a node; 0 = of
 // the one that registered through this store.
@@ -106,6 +119,11 @@ bool changes_put(struct store *st, struct db *d, const struct change *v, size_t 
 // of a job (enum outbox_job), and of the status of runs. Nothing unless they are turned on.
 bool events_on(struct store *s);
 bool event_put_job(struct store *st, struct db *d, int what, const struct ulid *job_id, struct err *err);
+// Notices of a flush that is decided; of a job that was paused; and what goes with a job.
+bool flush_notices(struct db *d, const struct flush *f, struct err *err);
+bool notice_put_paused(struct db *d, const struct ulid *job_id, struct instant now, struct err *err);
+bool subscriptions_of_job_remove(struct db *d, const struct ulid *job_id, struct instant now, struct err *err);
+bool delivery_put(struct db *d, const struct delivery *v, struct err *err);
 bool events_put_runs(struct store *st, struct db *d, const struct ulid *ids, size_t n, struct err *err);
 
 #endif

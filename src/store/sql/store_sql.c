@@ -2,6 +2,8 @@
 // The sql store's ground: connections, life, the table of operations.
 #include "base/mem.h"
 #include "store/sql/again.h"
+#include "store/sql/once.h"
+#include "store/sql/account.h"
 #include "store/sql/sql.h"
 
 // ---- connections -------------------------------------------------------------------------------
@@ -14,13 +16,19 @@ bool sql_query(struct db *d, enum store_query q, struct db_stmt **ret, struct er
 bool sql_write_in(struct store *s, enum sql_lane lane, group_fn fn, void *arg, size_t weight, struct err *err)
 {
     struct sql *q = (struct sql *)s;
-    return group_run(&q->lanes[q->n_lanes == 1 ? 0 : lane], fn, arg, weight, err);
+    struct group *g = &q->lanes[q->n_lanes == 1 ? 0 : lane];
+    struct noted_write noted = {.fn = fn, .arg = arg, .notes = notes_collect(s)};
+    if (noted.notes.n == 0)
+        return group_run(g, fn, arg, weight, err);
+    bool ok = group_run(g, noted_write, &noted, weight + noted.notes.n, err);
+    notes_free(&noted.notes);
+    return ok;
 }
 
 bool sql_write(struct store *s, group_fn fn, void *arg, size_t weight, struct err *err)
 {
     unsigned turn = atomic_fetch_add_explicit(&((struct sql *)s)->turn, 1, memory_order_relaxed);
-    return sql_write_in(s, turn % 2 ? LANE_WRITES2 : LANE_WRITES, fn, arg, weight, err);
+    return once_write_in(s, turn % 2 ? LANE_WRITES2 : LANE_WRITES, fn, arg, weight, err);
 }
 
 struct db *sql_reader(struct store *s, struct err *err)
@@ -74,7 +82,8 @@ void sql_reader_done(struct store *s, struct db *d)
 
 bool sql_read(struct sql_read *r, struct store *s, enum store_query q, struct err *err)
 {
-    *r = (struct sql_read){.store = s, .db = sql_reader(s, err)};
+    *r = (struct sql_read){.store = s, .begun = meter_now()};
+    r->db = sql_reader(s, err);
     if (!r->db)
         return false;
     if (sql_query(r->db, q, &r->s, err))
@@ -87,6 +96,7 @@ void sql_read_end(struct sql_read *r)
 {
     db_reset(r->s);
     sql_reader_done(r->store, r->db);
+    meter_read(r->begun);
 }
 
 bool sql_only_row(struct db_stmt *s, struct err *err, const char *what, const char *subject)
@@ -145,10 +155,10 @@ static bool sql_check(struct store *s, struct err *err)
     .dlq_get = again_dlq_get, .dlq_list = again_dlq_list, .dlq_resolve = sql_dlq_resolve,                    \
     .user_insert = sql_user_insert, .user_insert_first_admin = sql_user_insert_first_admin,                  \
     .user_get = again_user_get, .user_by_email = again_user_by_email, .user_update = sql_user_update,        \
-    .admin_exists = again_admin_exists, .session_insert = sql_session_insert,                                \
+    .admin_exists = again_admin_exists, .accounts = &sql_account_ops, .session_insert = sql_session_insert,                                \
     .session_rotate = sql_session_rotate, .session_end = sql_session_end,                                    \
-    .sessions_end_all = sql_sessions_end_all, .setting_get = again_setting_get,                              \
-    .setting_put = sql_setting_put, .setting_insert = sql_setting_insert,                                    \
+    .sessions_end_all = sql_sessions_end_all, .sign_on = &sql_sign_on_ops, .setting_get = again_setting_get,                              \
+    .once = &sql_once_ops, .setting_put = sql_setting_put, .setting_insert = sql_setting_insert,                                    \
     .secret_put = sql_secret_put, .secret_get = again_secret_get, .secrets_page = again_secrets_page,        \
     .secret_reseal = sql_secret_reseal, .secret_delete = sql_secret_delete, .memo_get = again_memo_get,      \
     .memo_put = sql_memo_put, .breaker_put = sql_breaker_put, .breakers_list = again_breakers_list,          \
@@ -157,8 +167,27 @@ static bool sql_check(struct store *s, struct err *err)
     .node_leave = sql_node_leave, .node_want = sql_node_want, .nodes_list = again_nodes_list,                \
     .changes_read = again_changes_read, .changes_last = again_changes_last,                                  \
     .changes_trim = sql_changes_trim, .duty_hold = sql_duty_hold, .duty_release = sql_duty_release,          \
+    .audit_take = sql_audit_take, .audit_drop = sql_audit_drop, .audit_append = sql_audit_append,            \
+    .audit_get = again_audit_get, .audit_list = again_audit_list, .audit_unsealed = again_audit_unsealed,    \
+    .audit_chain = again_audit_chain, .audit_seal = sql_audit_seal, .audit_marks = again_audit_marks,        \
+    .audit_trim = sql_audit_trim,                                                                            \
+    .subscription_put = sql_subscription_put,                                                                \
+    .subscription_get = again_subscription_get,                                                              \
+    .subscriptions_page = again_subscriptions_page,                                                          \
+    .subscription_delete = sql_subscription_delete,                                                          \
+    .notices_put = sql_notices_put,                                                                          \
+    .notices_read = sql_notices_read,                                                                        \
+    .notices_settle = sql_notices_settle,                                                                    \
+    .marks_of = sql_marks_of,                                                                                \
+    .marks_due = sql_marks_due,                                                                              \
+    .delivery_get = again_delivery_get,                                                                      \
+    .delivery_update = sql_delivery_update,                                                                  \
+    .deliveries_list = again_deliveries_list,                                                                \
+    .deliveries_due = sql_deliveries_due,                                                                    \
+    .deliveries_trim = sql_deliveries_trim,                                                                  \
+    .plans_overdue = sql_plans_overdue,                                                                      \
     .events_enable = sql_events_enable, .events_read = again_events_read,                                    \
-    .events_remove = sql_events_remove, .history_trim = sql_history_trim
+    .events_remove = sql_events_remove, .backlog = sql_backlog, .history_trim = sql_history_trim
 
 const struct store_ops sqlite_store_ops = {.name = "sqlite", SQL_OPS};
 const struct store_ops postgres_store_ops = {
@@ -177,7 +206,9 @@ struct store *sql_new(const struct sql_config *c)
     mutex_init(&q->readers_lock, LOCK_STORE_READERS);
     cond_init(&q->returned);
     user_memory_init(&q->users);
-    for (size_t i = 0; i < q->n_lanes; i++)
+    for (size_t i = 0; i < q->n_lanes; i++) {
         group_init(&q->lanes[i], &q->connector, i == LANE_ENGINE ? c->first : NULL);
+        q->lanes[i].meter = meter_of_lane(i, q->n_lanes == 1);
+    }
     return &q->base;
 }
