@@ -3,6 +3,7 @@
 #include "api/trace.h"
 
 #include "base/rng.h"
+#include "model/trace.h"
 
 static bool trace_char(char c)
 {
@@ -12,12 +13,12 @@ static bool trace_char(char c)
 
 void call_trace(struct call *c)
 {
-    enum { TRACEPARENT_LEN = 55, TRACE_AT = 3, TRACE_LEN = 32 };
-    struct str given = httpd_header(c->req, "traceparent");
-    if (given.n == TRACEPARENT_LEN && given.p[2] == '-' && given.p[TRACE_AT + TRACE_LEN] == '-')
-        given = (struct str){given.p + TRACE_AT, TRACE_LEN};
-    else
-        given = httpd_header(c->req, "x-request-id");
+    struct trace t;
+    if (trace_parse(httpd_header(c->req, "traceparent"), &t)) {
+        trace_hex(t.trace, TRACE_BYTES, c->trace_id);
+        return;
+    }
+    struct str given = httpd_header(c->req, "x-request-id");
     bool good = given.n > 0 && given.n < TRACE_ID_MAX;
     for (size_t i = 0; good && i < given.n; i++)
         good = trace_char(given.p[i]);
@@ -33,4 +34,16 @@ void call_trace(struct call *c)
     }
     (void)snprintf(c->trace_id, sizeof c->trace_id, "%016llx%016llx", (unsigned long long)rng_u64(&rng),
                    (unsigned long long)rng_u64(&rng));
+}
+
+void call_trace_parent(struct call *c)
+{
+    char text[TRACE_TEXT_MAX];
+    struct trace t;
+    struct str state = httpd_header(c->req, "tracestate");
+    if (!trace_parse(httpd_header(c->req, "traceparent"), &t))
+        return;
+    trace_format(&t, text); // in our own version, without what a later one may have behind it
+    c->caller.trace_parent = arena_str(c->a, str_of(text));
+    c->caller.trace_state = trace_state_ok(state) ? state : STR_NONE;
 }

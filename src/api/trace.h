@@ -7,5 +7,7 @@
 
 // Fills c->trace_id: the caller's own trace (W3C traceparent), its X-Request-Id, or a new random one.
 void call_trace(struct call *c);
+// Hands the caller's trace on to the use cases; headers that are not as the standard says are ignored.
+void call_trace_parent(struct call *c);
 
 #endif

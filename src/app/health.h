@@ -1,19 +1,38 @@
 // SPDX-License-Identifier: Apache-2.0
-// Whether this server can do its work.
+// Whether this server can do its work: from what the probe last found and what the engine says. Bounded in time even
+// when the store hangs.
 #ifndef APP_HEALTH_H
 #define APP_HEALTH_H
 
-#include "app/app.h"
+#include "app/probe.h"
 
-struct health {
-    bool store_ok;   // reads and writes work now
-    bool engine_ok;  // ticks when it wants to, its last flush succeeded
-    bool draining;   // shutting down: not ready, but alive
-    int64_t plans, ready, running, queued; // of the engine
+enum {
+    HEALTH_COMPONENTS_MAX = 6 + PROBE_PARTS_MAX,
+    LIVE_TICK_AGE_S = 300, // an engine that has not ticked for longer will not: start the process again
+    CLOCK_OFF_MS = 500,
 };
-static inline bool health_ready(const struct health *h) { return h->store_ok && h->engine_ok && !h->draining; }
 
-// Asks the store, so it takes as long as a small write. No rights needed: it tells no more than up or down.
+struct health_component {
+    const char *name;
+    struct probe_word word;
+};
+struct health {
+    int state;      // enum probe_state of the whole
+    bool started;   // the first look is over
+    bool draining;  // shutting down: not ready, but alive
+    bool ready;     // requests and runs may be given to it
+    bool live;      // the process works; false: start it again
+    int64_t age_ms; // of what the probe found
+    struct health_component v[HEALTH_COMPONENTS_MAX];
+    size_t n;
+    int64_t plans, due, running, queued; // of the engine
+};
+
+// No rights needed: who may see more than UP and DOWN is decided by app_health_details.
 void app_health(struct app *app, struct health *ret);
+// The engine alone, without the probe: whether the process lives.
+bool app_live(struct app *app);
+// Whether the caller may see figures and reasons.
+bool app_health_details(const struct caller *c);
 
 #endif

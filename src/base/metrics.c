@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Metrics in Prometheus text format 0.0.4. The registry is a list that only grows; joining it is a
+// Metrics as Prometheus text or OpenMetrics. The registry is a list that only grows; joining it is a
 // compare-and-swap, so a metric may be used under any lock and costs nothing but its own atomics.
 // A histogram is read bucket by bucket while others write: _count is the sum of the buckets that were
 // read, so a scrape is consistent in itself.
@@ -7,7 +7,19 @@
 
 #include <stdlib.h>
 
-enum { FIRST_BOUND_US = 50, BUCKET_INF = METRIC_BUCKETS - 1 };
+enum { FIRST_BOUND_US = 50 };
+
+// Steps that people think in, finer where the objectives are.
+const struct metric_bounds metric_bounds_delays = {
+    19, {1000,    2500,    5000,     10000,    25000,    50000,     100000,    250000,     500000,    1000000,
+         2500000, 5000000, 10000000, 30000000, 60000000, 300000000, 600000000, 1800000000, 3600000000}};
+const struct metric_bounds metric_bounds_runs = {
+    22, {5000,      10000,     25000,      50000,      100000,     250000,      500000,     1000000,
+         2500000,   5000000,   10000000,   30000000,   60000000,   120000000,   300000000,  600000000,
+         1800000000, 3600000000, 7200000000, 21600000000, 43200000000, 86400000000}};
+const struct metric_bounds metric_bounds_requests = {
+    15, {500,    1000,   2500,    5000,    10000,   25000,    50000,   100000,
+         250000, 500000, 1000000, 2500000, 5000000, 10000000, 30000000}};
 
 static struct metric *_Atomic registry; // newest first
 
@@ -35,15 +47,17 @@ void metric_set(struct metric *m, int64_t v)
     atomic_store_explicit(&m->value, v, memory_order_relaxed);
 }
 
-static int64_t bound_us(int bucket)
+static int bucket_inf(const struct metric *m) { return m->bounds ? m->bounds->n : METRIC_BUCKETS - 1; }
+
+static int64_t bound_us(const struct metric *m, int bucket)
 {
-    return (int64_t)FIRST_BOUND_US << bucket;
+    return m->bounds ? m->bounds->us[bucket] : (int64_t)FIRST_BOUND_US << bucket;
 }
 
-static int bucket_of(int64_t us)
+static int bucket_of(const struct metric *m, int64_t us)
 {
-    int i = 0;
-    while (i < BUCKET_INF && us > bound_us(i)) // bounds are inclusive
+    int i = 0, inf = bucket_inf(m);
+    while (i < inf && us > bound_us(m, i)) // bounds are inclusive
         i++;
     return i;
 }
@@ -52,7 +66,7 @@ void metric_observe(struct metric *m, struct duration d)
 {
     metric_register(m);
     int64_t us = d.us < 0 ? 0 : d.us; // a stepped clock must not make a sum fall
-    atomic_fetch_add_explicit(&m->buckets[bucket_of(us)], 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&m->buckets[bucket_of(m, us)], 1, memory_order_relaxed);
     atomic_fetch_add_explicit(&m->sum_us, us, memory_order_relaxed);
 }
 
@@ -75,10 +89,10 @@ struct duration metric_quantile(struct metric *m, double q)
 {
     int64_t seen = 0;
     double wanted = q * (double)histogram_count(m);
-    for (int i = 0; i < BUCKET_INF; i++) {
+    for (int i = 0, inf = bucket_inf(m); i < inf; i++) {
         seen += atomic_load_explicit(&m->buckets[i], memory_order_relaxed);
         if (seen > 0 && (double)seen >= wanted)
-            return (struct duration){bound_us(i)};
+            return (struct duration){bound_us(m, i)};
     }
     return (struct duration){seen > 0 || wanted > 0 ? INT64_MAX : 0};
 }
@@ -105,8 +119,9 @@ static void write_name(struct sbuf *out, const struct metric *m, const char *suf
 // Microseconds as seconds without losing a digit: 1500000 is 1.5.
 static const char *seconds(int64_t us, char text[static INSTANT_TEXT_MAX])
 {
-    int n = snprintf(text, INSTANT_TEXT_MAX, "%lld.%06lld", (long long)(us / US_PER_S),
-                     (long long)(us % US_PER_S));
+    uint64_t size = us < 0 ? -(uint64_t)us : (uint64_t)us;
+    int n = snprintf(text, INSTANT_TEXT_MAX, "%s%llu.%06llu", us < 0 ? "-" : "",
+                     (unsigned long long)(size / US_PER_S), (unsigned long long)(size % US_PER_S));
     while (n > 2 && text[n - 1] == '0' && text[n - 2] != '.')
         text[--n] = '\0';
     return text;
@@ -116,9 +131,9 @@ static void write_histogram(struct sbuf *out, struct metric *m)
 {
     char text[INSTANT_TEXT_MAX];
     int64_t seen = 0;
-    for (int i = 0; i < METRIC_BUCKETS; i++) {
+    for (int i = 0, inf = bucket_inf(m); i <= inf; i++) {
         seen += atomic_load_explicit(&m->buckets[i], memory_order_relaxed);
-        write_name(out, m, "_bucket", i == BUCKET_INF ? "+Inf" : seconds(bound_us(i), text));
+        write_name(out, m, "_bucket", i == inf ? "+Inf" : seconds(bound_us(m, i), text));
         sbuf_i64(out, seen);
         sbuf_putc(out, '\n');
     }
@@ -130,23 +145,66 @@ static void write_histogram(struct sbuf *out, struct metric *m)
     sbuf_putc(out, '\n');
 }
 
-static void write_head(struct sbuf *out, const struct metric *m)
+// OpenMetrics names a family without the suffix of its samples.
+static struct str family_name(const char *name, enum metric_kind kind, enum metrics_format f)
+{
+    struct str family = str_of(name), suffix = kind == METRIC_COUNTER ? STR("_total") : STR("_info");
+    if (f == METRICS_OPEN && (kind == METRIC_COUNTER || kind == METRIC_INFO) && str_ends(family, suffix))
+        family.n -= suffix.n;
+    return family;
+}
+
+static void write_escaped(struct sbuf *out, struct str text, bool quotes)
+{
+    for (size_t i = 0; i < text.n; i++) {
+        if (text.p[i] == '\n')
+            sbuf_puts(out, "\\n");
+        else if (text.p[i] == '\\')
+            sbuf_puts(out, "\\\\");
+        else if (text.p[i] == '"' && quotes)
+            sbuf_puts(out, "\\\"");
+        else
+            sbuf_putc(out, text.p[i]);
+    }
+}
+
+void metrics_head(struct sbuf *out, enum metrics_format f, const char *name, enum metric_kind kind, const char *help)
 {
     static const char *const kinds[] = {
         [METRIC_COUNTER] = "counter",
         [METRIC_GAUGE] = "gauge",
         [METRIC_HISTOGRAM] = "histogram",
+        [METRIC_INFO] = "info",
     };
-    sbuf_fmt(out, "# HELP %s ", m->name);
-    for (const char *c = m->help; *c; c++) {
-        if (*c == '\n')
-            sbuf_puts(out, "\\n");
-        else if (*c == '\\')
-            sbuf_puts(out, "\\\\");
-        else
-            sbuf_putc(out, *c);
+    struct str family = family_name(name, kind, f);
+    const char *word = kind == METRIC_INFO && f == METRICS_TEXT ? "gauge" : kinds[kind];
+    sbuf_fmt(out, "# HELP %.*s ", STR_ARG(family));
+    write_escaped(out, str_of(help), f == METRICS_OPEN);
+    sbuf_fmt(out, "\n# TYPE %.*s %s\n", STR_ARG(family), word);
+}
+
+void metrics_sample(struct sbuf *out, const char *name, const struct metric_label *labels, size_t n, int64_t us)
+{
+    char text[INSTANT_TEXT_MAX];
+    sbuf_puts(out, name);
+    for (size_t i = 0; i < n; i++) {
+        sbuf_fmt(out, "%s%s=\"", i == 0 ? "{" : ",", labels[i].key);
+        write_escaped(out, labels[i].value, true);
+        sbuf_putc(out, '"');
     }
-    sbuf_fmt(out, "\n# TYPE %s %s\n", m->name, kinds[m->kind]);
+    sbuf_fmt(out, "%s%s\n", n > 0 ? "} " : " ", seconds(us, text));
+}
+
+void metrics_end(struct sbuf *out, enum metrics_format f)
+{
+    if (f == METRICS_OPEN)
+        sbuf_puts(out, "# EOF\n");
+}
+
+const char *metrics_content_type(enum metrics_format f)
+{
+    return f == METRICS_OPEN ? "application/openmetrics-text; version=1.0.0; charset=utf-8"
+                             : "text/plain; version=0.0.4; charset=utf-8";
 }
 
 static int by_name(const void *a, const void *b)
@@ -156,7 +214,19 @@ static int by_name(const void *a, const void *b)
     return order != 0 ? order : strcmp(x->labels, y->labels);
 }
 
-void metrics_write(struct sbuf *out)
+static void write_value(struct sbuf *out, struct metric *m)
+{
+    char text[INSTANT_TEXT_MAX];
+    int64_t value = atomic_load_explicit(&m->value, memory_order_relaxed);
+    write_name(out, m, "", NULL);
+    if (m->seconds)
+        sbuf_puts(out, seconds(value, text));
+    else
+        sbuf_i64(out, value);
+    sbuf_putc(out, '\n');
+}
+
+void metrics_write(struct sbuf *out, enum metrics_format f)
 {
     struct metric *head = atomic_load_explicit(&registry, memory_order_acquire);
     size_t n = 0;
@@ -170,14 +240,11 @@ void metrics_write(struct sbuf *out)
     qsort(v, n, sizeof(struct metric *), by_name);
     for (size_t i = 0; i < n; i++) {
         if (i == 0 || strcmp(v[i]->name, v[i - 1]->name) != 0)
-            write_head(out, v[i]);
-        if (v[i]->kind == METRIC_HISTOGRAM) {
+            metrics_head(out, f, v[i]->name, v[i]->kind, v[i]->help);
+        if (v[i]->kind == METRIC_HISTOGRAM)
             write_histogram(out, v[i]);
-        } else {
-            write_name(out, v[i], "", NULL);
-            sbuf_i64(out, atomic_load_explicit(&v[i]->value, memory_order_relaxed));
-            sbuf_putc(out, '\n');
-        }
+        else
+            write_value(out, v[i]);
     }
     free(v);
 }

@@ -29,7 +29,7 @@ static void values_are_grouped_by_name_with_one_head_each(void **state)
     metric_register(&bad_runs);
     struct sbuf b;
     sbuf_init(&b, NULL, 1 << 20);
-    metrics_write(&b);
+    metrics_write(&b, METRICS_TEXT);
     assert_string_equal(b.p, "# HELP t_queue Waiting \\\\ now\\nhere.\n"
                              "# TYPE t_queue gauge\n"
                              "t_queue -4\n"
@@ -50,7 +50,7 @@ static void histograms_are_cumulative_seconds(void **state)
     metric_observe(&took, duration_s(1000));
     struct sbuf b;
     sbuf_init(&b, NULL, 1 << 20);
-    metrics_write(&b);
+    metrics_write(&b, METRICS_TEXT);
     static const char *const lines[] = {
         "# TYPE t_took_seconds histogram\n"
         "t_took_seconds_bucket{type=\"HTTP\",le=\"0.00005\"} 2\n"
@@ -100,7 +100,7 @@ static void threads_may_share_a_metric_from_its_first_use(void **state)
     assert_int_equal(metric_value(&shared), 4000);
     struct sbuf b;
     sbuf_init(&b, NULL, 1 << 20);
-    metrics_write(&b);
+    metrics_write(&b, METRICS_TEXT);
     char *first = strstr(b.p, "\nt_shared_total 4000\n");
     assert_true(first && !strstr(first + 1, "\nt_shared_total "));
     sbuf_release(&b);

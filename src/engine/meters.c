@@ -13,15 +13,18 @@ enum { TYPE_OTHER = 0, TYPES_MAX = 64, STATUSES = RUN_MISSED + 1, LABELS_LEN_MAX
 // one atomic add.
 static struct metric runs[TYPES_MAX][STATUSES];
 static char runs_labels[TYPES_MAX][STATUSES][LABELS_LEN_MAX];
+static struct metric durations[TYPES_MAX];
+static char duration_labels[TYPES_MAX][LABELS_LEN_MAX];
 static struct metric start_delay =
-    METRIC_HISTOGRAM_INIT("chronos_start_delay_seconds", "", "From due instant to start, of attempts that ended.");
+    METRIC_BOUNDED_INIT("chronos_start_delay_seconds", "", "From due instant to start, of attempts that ended.",
+                        &metric_bounds_delays);
 static struct metric flush_seconds =
     METRIC_HISTOGRAM_INIT("chronos_flush_seconds", "", "Time of one transaction of the engine.");
 static struct metric missed =
     METRIC_COUNTER_INIT("chronos_fires_missed_total", "", "Occurrences that were not run because it was too late.");
 static struct metric retries = METRIC_COUNTER_INIT("chronos_retries_total", "", "Further attempts planned.");
 static struct metric dead_letters =
-    METRIC_COUNTER_INIT("chronos_dead_letters_total", "", "Occurrences that used up their attempts.");
+    METRIC_COUNTER_INIT("chronos_dead_lettered_total", "", "Occurrences that used up their attempts.");
 static struct metric stale_finishes = METRIC_COUNTER_INIT(
     "chronos_stale_results_total", "", "Results refused because the run had another owner or had ended.");
 static struct metric given_up = METRIC_COUNTER_INIT(
@@ -29,10 +32,12 @@ static struct metric given_up = METRIC_COUNTER_INIT(
 static struct metric bad_plans =
     METRIC_COUNTER_INIT("chronos_plans_unreadable_total", "", "Plans that could not be loaded.");
 static struct metric active = METRIC_GAUGE_INIT("chronos_runs_active", "", "Attempts in flight.");
-static struct metric depth = METRIC_GAUGE_INIT("chronos_queue_depth", "", "Due work waiting for room.");
+static struct metric depth = METRIC_GAUGE_INIT("chronos_queue_depth", "queue=\"due\"", "Work that waits, by what for."),
+                     waiting = METRIC_GAUGE_INIT("chronos_queue_depth", "queue=\"later\"", "Work that waits, by what for.");
 static struct metric plans = METRIC_GAUGE_INIT("chronos_plans", "", "Plans held in memory.");
-static struct metric last_tick = METRIC_GAUGE_INIT("chronos_scheduler_last_tick_timestamp_seconds", "",
-                                                   "When the scheduler last looked (Unix time).");
+static struct metric last_tick =
+    METRIC_SECONDS_INIT(METRIC_GAUGE, "chronos_scheduler_last_tick_timestamp_seconds", "",
+                        "When the scheduler last looked (Unix time).");
 
 static void register_type(size_t type, const char *name)
 {
@@ -44,6 +49,11 @@ static void register_type(size_t type, const char *name)
                                                 "Runs that ended, by job type and outcome.");
         metric_register(m);
     }
+    (void)snprintf(duration_labels[type], LABELS_LEN_MAX, "type=\"%s\"", name);
+    durations[type] = (struct metric)METRIC_BOUNDED_INIT("chronos_run_duration_seconds", duration_labels[type],
+                                                         "From start to end of an attempt, by job type.",
+                                                         &metric_bounds_runs);
+    metric_register(&durations[type]);
 }
 
 static void register_types(void)
@@ -65,8 +75,8 @@ void meters_register(void)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     (void)pthread_once(&once, register_types);
-    struct metric *all[] = {&start_delay, &flush_seconds, &missed,    &retries, &dead_letters, &stale_finishes,
-                            &given_up,    &bad_plans,     &active,    &depth,   &plans,        &last_tick};
+    struct metric *all[] = {&start_delay, &flush_seconds, &missed, &retries, &dead_letters, &stale_finishes, &given_up,
+                            &bad_plans,   &active,        &depth,  &waiting, &plans,        &last_tick};
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
         metric_register(all[i]);
 }
@@ -76,6 +86,14 @@ void meter_run_ended(uint8_t type, int status)
     must(run_status_final(status));
     metric_add(&runs[type][status], 1);
 }
+
+int64_t meter_runs(size_t type, int status)
+{
+    must(type < TYPES_MAX && run_status_final(status));
+    return metric_value(&runs[type][status]);
+}
+
+void meter_run_took(uint8_t type, struct duration d) { metric_observe(&durations[type], d); }
 
 void meter_start_delay(struct duration d)
 {
@@ -94,6 +112,7 @@ void meter_status(const struct engine_status *s)
 {
     metric_set(&active, s->running);
     metric_set(&depth, s->ready);
+    metric_set(&waiting, s->queued);
     metric_set(&plans, s->plans);
-    metric_set(&last_tick, s->last_tick.us / US_PER_S);
+    metric_set(&last_tick, s->last_tick.us);
 }

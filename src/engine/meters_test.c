@@ -7,7 +7,7 @@ static bool says(struct bench *b, const char *line)
 {
     struct sbuf out;
     sbuf_init(&out, &b->arena, 1 << 20);
-    metrics_write(&out);
+    metrics_write(&out, METRICS_TEXT);
     return str_contains(sbuf_str(&out), str_of(line));
 }
 
@@ -25,7 +25,7 @@ static void what_happened_is_counted(void **state)
     bench_settle(b);
     assert_true(says(b, "\nchronos_runs_total{type=\"DUMMY\",outcome=\"SUCCEEDED\"} 1\n"));
     assert_true(says(b, "\nchronos_runs_total{type=\"DUMMY\",outcome=\"FAILED\"} 1\n"));
-    assert_true(says(b, "\nchronos_dead_letters_total 1\n"));
+    assert_true(says(b, "\nchronos_dead_lettered_total 1\n"));
     assert_true(says(b, "\nchronos_start_delay_seconds_count 2\n"));
 }
 

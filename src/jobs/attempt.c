@@ -3,10 +3,11 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#include "base/rng.h"
 #include "base/sync.h"
 #include "jobs/mask.h"
 #include "jobs/runner.h"
+#include "jobs/span_sink.h"
+#include "model/trace.h"
 
 enum { MASKED_MAX = 16 * 1024 * 1024 };
 
@@ -142,24 +143,12 @@ void attempt_unmask(struct attempt *a)
     a->mask = NULL;
 }
 
-static char *put_hex(char *out, const uint8_t *bytes, size_t n)
+void attempt_traceparent(struct attempt *a, char buf[static TRACEPARENT_MAX], struct str *ret_state)
 {
-    static const char digits[] = "0123456789abcdef";
-    for (size_t i = 0; i < n; i++) {
-        *out++ = digits[bytes[i] >> 4];
-        *out++ = digits[bytes[i] & 0xf];
-    }
-    return out;
-}
-
-void attempt_traceparent(const struct attempt *a, char buf[static TRACEPARENT_MAX])
-{
-    static const uint8_t key[16] = "span-of-attempt";
-    uint64_t span = hash_bytes(key, a->run_id.b, sizeof a->run_id.b) | 1; // all zero is not allowed
-    char *at = buf;
-    memcpy(at, "00-", 3);
-    at = put_hex(at + 3, a->run_key.b, sizeof a->run_key.b);
-    *at++ = '-';
-    at = put_hex(at, (const uint8_t *)&span, sizeof span);
-    memcpy(at, "-01", sizeof "-01");
+    struct run_trace t;
+    trace_of_run(a->inputs, a->run_key, a->run_id, &t, &a->arena);
+    if (!t.has_parent && a->env && a->env->spans)
+        t.own.sampled = a->env->spans->samples(a->env->spans, t.own.trace);
+    trace_format(&t.own, buf);
+    *ret_state = t.state;
 }

@@ -15,7 +15,7 @@
 #include "jobs/http_token.h"
 #include "net/loop.h"
 
-enum { OWN_HEADERS_MAX = 9, EXPECT_BODY_KEPT = 256 * 1024 };
+enum { OWN_HEADERS_MAX = 10, EXPECT_BODY_KEPT = 256 * 1024 };
 
 enum { UNAUTHORIZED = 401, STATUS_PER_CLASS = 100 };
 
@@ -74,7 +74,8 @@ static bool headers_make(struct attempt *a, const struct http_payload *p, struct
         return false;
     for (size_t i = 0; i < p->headers.n; i++)
         h.map.v[h.map.n++] = p->headers.v[i];
-    attempt_traceparent(a, trace);
+    struct str state;
+    attempt_traceparent(a, trace, &state);
     struct str key = id_text(a->run_key, &a->arena);
     header_add(&h, "Chronos-Run-Key", key);
     header_add(&h, "Idempotency-Key", key);
@@ -84,6 +85,8 @@ static bool headers_make(struct attempt *a, const struct http_payload *p, struct
     header_add(&h, "Chronos-Scheduled-Time", arena_str(&a->arena, str_of(time)));
     header_add(&h, "Chronos-Attempt", arena_fmt(&a->arena, "%lld", (long long)a->number));
     header_add(&h, "traceparent", arena_str(&a->arena, str_of(trace)));
+    if (state.p)
+        header_add(&h, "tracestate", state);
     if (p->body.n > 0)
         header_add(&h, "Content-Type", content_type(p->body));
     if (p->auth.type == AUTH_AWS_SIGV4 && p->auth.session_token.n > 0)

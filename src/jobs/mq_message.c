@@ -14,7 +14,7 @@
 
 enum {
     INPUTS_MAX = 64 * 1024, // of a start
-    OWN_HEADERS_MAX = 8,
+    OWN_HEADERS_MAX = 9,
     CONTEXT_MAX = 8 * 1024,
     SAY_MAX = 1000,
 };
@@ -78,7 +78,8 @@ bool mq_headers(struct mq *m, struct str_map *ret)
         add(&h, p->headers.v[i].key, p->headers.v[i].value);
     for (size_t i = 0; i < p->attributes.n; i++)
         add(&h, p->attributes.v[i].key, p->attributes.v[i].value);
-    attempt_traceparent(a, trace);
+    struct str state;
+    attempt_traceparent(a, trace, &state);
     (void)instant_format(a->scheduled, time);
     add(&h, STR("Chronos-Run-Key"), id_text(a->run_key, &a->arena));
     add(&h, STR("Chronos-Run-Id"), id_text(a->run_id, &a->arena));
@@ -86,6 +87,8 @@ bool mq_headers(struct mq *m, struct str_map *ret)
     add(&h, STR("Chronos-Scheduled-Time"), arena_str(&a->arena, str_of(time)));
     add(&h, STR("Chronos-Attempt"), arena_fmt(&a->arena, "%lld", (long long)a->number));
     add(&h, STR("traceparent"), arena_str(&a->arena, str_of(trace)));
+    if (state.p)
+        add(&h, STR("tracestate"), state);
     *ret = h;
     return !a->arena.exhausted;
 }

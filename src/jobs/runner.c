@@ -12,6 +12,7 @@
 #include "base/sync.h"
 #include "jobs/breakers.h"
 #include "jobs/definitions.h"
+#include "jobs/span_sink.h"
 #include "net/loop.h"
 
 enum { STARTED = 1, PINNED = 2, ENDED = 4, PENDING_FIRST = 256 };
@@ -69,6 +70,8 @@ static void table_remove(struct lane *l, struct attempt *a)
 static void hand_over(struct attempt *a)
 {
     attempt_unmask(a);
+    if (a->env && a->env->spans)
+        a->env->spans->ended(a->env->spans, a);
     a->sink->done(a->sink, a);
 }
 

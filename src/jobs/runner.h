@@ -18,9 +18,11 @@ struct egress;
 struct job_services;
 struct job_settings;
 struct loop;
+struct monitors;
 struct http_client;
 struct processes;
 struct runner;
+struct span_sink;
 
 // What job types work with. Filled by main (or a test), constant while the runner lives.
 struct job_env {
@@ -29,6 +31,7 @@ struct job_env {
     struct http_client *http;    // on the same loops, in the same order
     struct processes *processes; // NULL: scripts cannot be run
     bool scripts_enabled;        // setting; off: SCRIPT fails with one sentence
+    atomic_bool scripts_held;    // feature flag: as if they were off, for now
     int script_sandbox;          // enum sandbox_level: the least that every script gets
     struct runner *runner;       // set by runner_new
     struct blocking *blocking;   // NULL: types that block cannot be run
@@ -36,6 +39,8 @@ struct job_env {
     const struct job_services *services; // what the layers above do for jobs; NULL: none of it
     const struct job_settings *settings; // NULL: the defaults
     struct breakers *breakers;           // NULL: every target is called, however it fares
+    struct monitors *monitors;           // NULL: pings are not waited for
+    struct span_sink *spans;             // of jobs/span_sink.h; NULL: nobody wants to know
     struct db_pool *db_pool;             // NULL: connections to users' databases are opened for each attempt
 };
 
@@ -80,8 +85,8 @@ void attempt_end(struct attempt *a);
 void attempt_timed_out(struct attempt *a, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 // The attempt's reason to end early: −1, or enum cancel_why.
 static inline int attempt_cancel_asked(const struct attempt *a) { return atomic_load(&a->cancel); }
-// W3C trace context of the attempt: the trace is the occurrence, the span the attempt.
+// W3C trace context that an attempt hands on (model/trace.h); state absent: none. May read the inputs.
 enum { TRACEPARENT_MAX = 56 };
-void attempt_traceparent(const struct attempt *a, char buf[static TRACEPARENT_MAX]);
+void attempt_traceparent(struct attempt *a, char buf[static TRACEPARENT_MAX], struct str *ret_state);
 
 #endif

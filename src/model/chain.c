@@ -3,6 +3,7 @@
 #include "model/chain.h"
 
 #include "base/json.h"
+#include "model/trace.h"
 
 enum { NAME_SHOWN_MAX = 128, VALUE_MAX = 16 * 1024 };
 
@@ -236,10 +237,13 @@ static struct str filled(struct str text, const struct chain_cause *c, const jso
     return sbuf_str(&b);
 }
 
-static void cause_write(const struct chain_cause *c, struct sbuf *b)
+static void cause_write(const struct chain_cause *c, struct sbuf *b, struct arena *a)
 {
     const struct run *r = c->run;
-    char id[ULID_TEXT_MAX], time[INSTANT_TEXT_MAX];
+    char id[ULID_TEXT_MAX], time[INSTANT_TEXT_MAX], parent[TRACE_TEXT_MAX];
+    struct run_trace trace;
+    trace_of_run(c->inputs, r->run_key, r->id, &trace, a);
+    trace_format(&trace.own, parent);
     sbuf_fmt(b, "\"" CHAIN_CAUSE "\":{\"runId\":\"%s\"", ulid_format(r->id, id));
     sbuf_fmt(b, ",\"jobId\":\"%s\",\"status\":\"%s\"", ulid_format(r->job_id, id),
              run_status_names[r->status]);
@@ -247,8 +251,8 @@ static void cause_write(const struct chain_cause *c, struct sbuf *b)
         sbuf_puts(b, ",\"errorClass\":");
         sbuf_json(b, r->error_class);
     }
-    sbuf_fmt(b, ",\"scheduledTime\":\"%s\",\"depth\":%lld}", instant_format(r->scheduled, time),
-             (long long)c->depth);
+    sbuf_fmt(b, ",\"scheduledTime\":\"%s\",\"traceparent\":\"%s\",\"depth\":%lld}",
+             instant_format(r->scheduled, time), parent, (long long)c->depth);
 }
 
 static struct str inputs_write(const struct chain_link *l, const struct chain_cause *c, const json_t *inputs,
@@ -263,7 +267,7 @@ static struct str inputs_write(const struct chain_link *l, const struct chain_ca
         sbuf_json(&b, filled(l->parameters.v[i].value, c, inputs, most, a));
         sbuf_putc(&b, ',');
     }
-    cause_write(c, &b);
+    cause_write(c, &b, a);
     sbuf_putc(&b, '}');
     return sbuf_ok(&b) ? sbuf_str(&b) : STR_NONE;
 }

@@ -46,7 +46,7 @@ static bool harmless(struct str name)
         "User-Agent",      "Cache-Control",     "Range",           "If-Match",
         "If-None-Match",   "If-Modified-Since", "Idempotency-Key", "traceparent",
         "Chronos-Run-Key", "Chronos-Run-Id",    "Chronos-Job-Id",  "Chronos-Scheduled-Time",
-        "Chronos-Attempt",
+        "Chronos-Attempt", "tracestate",
     };
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         if (str_eq_nocase(name, str_of(names[i])))

@@ -28,6 +28,8 @@ struct relay {
     struct mono duty_until; // held, and not to be asked for before
     bool duty;
     bool failing; // said so in the log
+    struct mutex lock;
+    char why[RELAY_WHY_MAX]; // under lock: of the last failure; "": none since something was passed on
     struct waker waker, ended;
     _Atomic bool stop;
     pthread_t thread;
@@ -40,6 +42,7 @@ struct relay *relay_new(const struct relay_config *c)
     r->c = *c;
     arena_init(&r->a, BATCH_ARENA);
     map_init(&r->blocked);
+    mutex_init(&r->lock, LOCK_STREAM);
     waker_init(&r->waker, LOCK_STREAM);
     waker_init(&r->ended, LOCK_STREAM);
     metric_register(&pending);
@@ -128,6 +131,12 @@ static size_t batch_removable(struct relay *r, const struct outbox_event *v, con
     return out;
 }
 
+static void failure_note(struct relay *r, const char *why)
+{
+    WITH_LOCK(&r->lock);
+    (void)snprintf(r->why, sizeof r->why, "%.*s", (int)sizeof r->why - 1, why);
+}
+
 static void say(struct relay *r, bool ok, const struct err *err)
 {
     if (!ok)
@@ -137,6 +146,14 @@ static void say(struct relay *r, bool ok, const struct err *err)
     if (ok && r->failing)
         LOG_INFO("events are published again");
     r->failing = !ok;
+    failure_note(r, ok ? "" : err->text);
+}
+
+bool relay_works(struct relay *r, char why[static RELAY_WHY_MAX])
+{
+    WITH_LOCK(&r->lock);
+    memcpy(why, r->why, sizeof r->why);
+    return r->why[0] == '\0';
 }
 
 static bool batch_pass_on(struct relay *r, const struct outbox_event *v, size_t n, struct err *err)
@@ -166,6 +183,7 @@ enum relay_result relay_pass(struct relay *r)
     bool ok = duty_take(r, &held, &err);
     if (ok && !held) {
         metric_set(&pending, 0);
+        failure_note(r, "");
         return RELAY_IDLE;
     }
     ok = ok && r->c.store->ops->events_read(r->c.store, RELAY_BATCH_MAX, &v, &n, &r->a, &err);
@@ -220,6 +238,7 @@ void relay_free(struct relay *r)
     (void)relay_stop(r, (struct duration){0});
     if (r->started)
         pthread_join(r->thread, NULL);
+    mutex_release(&r->lock);
     waker_release(&r->waker);
     waker_release(&r->ended);
     map_release(&r->blocked);

@@ -36,6 +36,9 @@ struct relay *relay_new(const struct relay_config *c);
 void relay_start(struct relay *r);
 // Tells the thread to end, which empties the outbox first unless that fails. False: it has not ended within at_most.
 bool relay_stop(struct relay *r, struct duration at_most);
+// Whether the last batch was passed on, or there was none; else why not. Any thread.
+enum { RELAY_WHY_MAX = 200 };
+bool relay_works(struct relay *r, char why[static RELAY_WHY_MAX]);
 void relay_free(struct relay *r); // NULL is fine; waits for the thread
 
 enum relay_result { RELAY_IDLE, RELAY_MORE, RELAY_FAILED };

@@ -75,6 +75,11 @@ struct stream *stream_open(const struct stream_config *c, struct app *app, struc
     return NULL;
 }
 
+bool stream_works(struct stream *s, char why[static STREAM_WHY_MAX])
+{
+    return !s->relay || relay_works(s->relay, why);
+}
+
 void stream_close(struct stream *s)
 {
     if (!s)

@@ -18,10 +18,13 @@ struct stream_config {
 };
 
 struct stream;
+enum { STREAM_WHY_MAX = 200 };
 
 // Starts the threads. The store's events were turned on before the engine began. App and its store must outlive it, as
 // must the texts. NULL with *err set when the settings are refused; brokers that cannot be reached are no reason.
 struct stream *stream_open(const struct stream_config *c, struct app *app, struct err *err);
+// Whether events reach the brokers; else why not. True without events.
+bool stream_works(struct stream *s, char why[static STREAM_WHY_MAX]);
 // Ends both. What cannot be published now stays in the outbox for the next start. NULL is fine.
 void stream_close(struct stream *s);
 

@@ -103,7 +103,7 @@ static int64_t counted(const char *result)
     struct sbuf out;
     char line[96];
     sbuf_init(&out, NULL, 1 << 20);
-    metrics_write(&out);
+    metrics_write(&out, METRICS_TEXT);
     (void)snprintf(line, sizeof line, "\nchronos_cache_requests_total{result=\"%s\"} ", result);
     const char *at = strstr(sbuf_str(&out).p, line);
     int64_t n = at ? strtoll(at + strlen(line), NULL, 10) : 0;

@@ -8,6 +8,9 @@
 // checkpoint.
 #include "store/sql/group.h"
 
+#include "base/metrics.h"
+#include "store/sql/meters.h"
+
 enum { TIDY_PAGES = 8192, TIDY_IDLE_S = 1, LOST_TRIES = 1, BUSY_TRIES = 5, BUSY_PAUSE_MS_MAX = 40 };
 
 enum op_state { OP_WAITING, OP_LEADING, OP_DONE };
@@ -204,7 +207,10 @@ static void lead(struct group *g, const struct group_op *self)
     mutex_lock(&g->lock);
     struct group_op *taken = take_front(g);
     mutex_unlock(&g->lock);
+    struct mono begun = meter_now();
     run_group(g, taken);
+    if (g->meter && taken->fn)
+        metric_observe(g->meter, mono_since(meter_now(), begun));
     int64_t backlog = g->db ? db_backlog(g->db) : 0;
     mutex_lock(&g->lock);
     // The tidier sleeps while there is nothing to move, and looks by itself once a second while there is

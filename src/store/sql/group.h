@@ -22,6 +22,7 @@ struct group {
     struct connector *connector; // constant
     struct db *db;               // owned; NULL = not open; used by the leader only
     struct rng rng;              // used by the leader only
+    struct metric *meter;        // of a transaction's time; NULL: nobody counts. Set before the first operation
     struct mutex lock;
     // under lock:
     struct group_op *first, *last;

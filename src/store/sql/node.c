@@ -276,6 +276,7 @@ bool sql_duty_hold(struct store *s, struct str name, int64_t token, struct durat
         return false;
     *ret_held = w.held;
     *ret_term = w.term;
+    meter_duty(name, w.held);
     return true;
 }
 
@@ -293,5 +294,6 @@ static bool release_write(struct db *d, void *arg, struct err *err)
 bool sql_duty_release(struct store *s, struct str name, int64_t token, struct err *err)
 {
     struct duty_claim w = {.name = name, .token = token};
+    meter_duty(name, false);
     return sql_write(s, release_write, &w, 1, err);
 }
