@@ -221,3 +221,24 @@ void sbuf_url(struct sbuf *b, struct str s)
             put(b, (const char[]){'%', hex[c >> 4], hex[c & 0xF]}, 3);
     }
 }
+
+void sbuf_duration(struct sbuf *b, int64_t ms)
+{
+    static const struct { int64_t ms; const char *name; } units[] = {
+        {86400000, "d"}, {3600000, "h"}, {60000, "min"}, {1000, "s"}};
+    const size_t last = sizeof units / sizeof units[0] - 1;
+    size_t i = 0;
+    if (ms < 0) {
+        sbuf_putc(b, '-');
+        ms = ms == INT64_MIN ? INT64_MAX : -ms;
+    }
+    while (i <= last && ms < units[i].ms)
+        i++;
+    if (i > last)
+        sbuf_fmt(b, "%lld ms", (long long)ms);
+    else if (i == last)
+        sbuf_fmt(b, "%lld.%lld s", (long long)(ms / 1000), (long long)(ms % 1000 / 100));
+    else
+        sbuf_fmt(b, "%lld %s %lld %s", (long long)(ms / units[i].ms), units[i].name,
+                 (long long)(ms % units[i].ms / units[i + 1].ms), units[i + 1].name);
+}

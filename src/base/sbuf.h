@@ -33,5 +33,7 @@ void sbuf_fmt(struct sbuf *b, const char *fmt, ...) __attribute__((format(printf
 void sbuf_json(struct sbuf *b, struct str s);
 // Percent-encodes everything except unreserved characters of RFC 3986.
 void sbuf_url(struct sbuf *b, struct str s);
+// Milliseconds as people read them, in its two largest units: "850 ms", "12.3 s", "2 h 5 min", "3 d 4 h".
+void sbuf_duration(struct sbuf *b, int64_t ms);
 
 #endif

@@ -136,6 +136,23 @@ static void urls_keep_only_unreserved_characters(void **state)
     sbuf_release(&b);
 }
 
+static void durations_are_told_in_two_units(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t ms;
+        const char *want;
+    } cases[] = {{0, "0 ms"}, {850, "850 ms"}, {1000, "1.0 s"}, {12345, "12.3 s"}, {60000, "1 min 0 s"},
+                 {7384000, "2 h 3 min"}, {273600000, "3 d 4 h"}, {-1500, "-1.5 s"}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct sbuf b;
+        sbuf_init(&b, NULL, 64);
+        sbuf_duration(&b, cases[i].ms);
+        assert_string_equal(b.p, cases[i].want);
+        sbuf_release(&b);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -144,6 +161,7 @@ int main(void)
         cmocka_unit_test(integers_and_doubles_read_back_the_same),
         cmocka_unit_test(json_strings_escape_what_readers_trip_over),
         cmocka_unit_test(urls_keep_only_unreserved_characters),
+        cmocka_unit_test(durations_are_told_in_two_units),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

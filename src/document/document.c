@@ -4,6 +4,7 @@
 #include <math.h>
 #include <unistd.h>
 
+#include "base/escape.h"
 #include "base/mem.h"
 #include "document/writer.h"
 
@@ -114,18 +115,7 @@ static struct str clean(struct document *d, struct str s)
 
 void put_markup(struct sbuf *out, struct str s)
 {
-    for (size_t i = 0; i < s.n; i++) {
-        const char *as = s.p[i] == '&'    ? "&amp;"
-                         : s.p[i] == '<'  ? "&lt;"
-                         : s.p[i] == '>'  ? "&gt;"
-                         : s.p[i] == '"'  ? "&quot;"
-                         : s.p[i] == '\'' ? "&#39;"
-                                          : NULL;
-        if (as)
-            sbuf_puts(out, as);
-        else
-            sbuf_putc(out, s.p[i]);
-    }
+    escape_put(out, ESCAPE_HTML, s);
 }
 
 static void put_instant(struct sbuf *out, int64_t us)

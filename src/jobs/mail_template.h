@@ -1,11 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Texts of mails with places: {{path|filter}} is replaced by a value of a JSON object. No logic.
-//
-//     Dear {{customer.name|default:customer}}, {{count}} files are ready: {{run.id}}
-//
-// A path is names and list positions with dots between. Objects and lists are written as JSON. In HTML every value is
-// escaped unless the filter `raw` is there. Filters: upper lower json url raw default:TEXT cut:N, several in a row.
-// What was put in is never looked at again. "\{{" stands for a plain "{{".
+// Templates of mails: files of the data folder, or built in, filled with the values of a JSON object by base/mustache.
+// A value that is missing and has no default is an error. In HTML every value is escaped unless `raw` is there.
 #ifndef JOBS_MAIL_TEMPLATE_H
 #define JOBS_MAIL_TEMPLATE_H
 
@@ -23,7 +18,7 @@ bool mail_template_name_ok(struct str name);
 // "report-ready"). ERR_NOT_FOUND names what there is.
 bool mail_template_load(struct str name, struct str data_dir, struct mail_template *ret, struct arena *a,
                         struct err *err) __attribute__((warn_unused_result));
-// Replaces every place. ERR_INVALID: a value is missing and has no default, a filter is not known.
+// ERR_INVALID: a value is missing and has no default, a filter is not known.
 bool mail_template_expand(struct str text, const json_t *values, bool html, struct sbuf *out, struct err *err)
     __attribute__((warn_unused_result));
 

@@ -311,7 +311,7 @@ static bool headers_build(struct post *p)
     for (size_t i = 0; ok && i < m->headers.n; i++) {
         const char *name = arena_cstr(&p->arena, m->headers.v[i].key);
         ok = name != NULL;
-        HEADER(name, mail_put_words(&b, m->headers.v[i].value));
+        HEADER(name, mail_put_value(&b, m->headers.v[i].value));
     }
 #undef HEADER
     return ok;

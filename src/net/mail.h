@@ -107,6 +107,8 @@ void mail_send(const struct mail_server *s, const struct mail *m, struct mail_re
 
 // RFC 2047: ASCII stays as it is, else folded encoded words.
 void mail_put_words(struct sbuf *out, struct str text);
+// The same, but identifiers and addresses in <> ("<a@b>, <https://…>") stay as they are whatever their length.
+void mail_put_value(struct sbuf *out, struct str value);
 // `Name <a@b>, c@d`, folded after each.
 void mail_put_addresses(struct sbuf *out, const struct mail_addresses *v);
 void mail_put_date(struct sbuf *out, struct instant t); // RFC 5322, UTC

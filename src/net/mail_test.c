@@ -93,6 +93,9 @@ static void headers_hold_ascii_only_and_no_line_of_their_own(void **state)
     expect(put(mail_put_words, STR("Report is ready")), "Report is ready");
     expect(put(mail_put_words, STR("Größe")), "=?UTF-8?B?R3LDtsOfZQ==?=");
     expect(put(mail_put_words, STR("=?UTF-8?B?eA==?=")), "=?UTF-8?B?PT9VVEYtOD9CP2VBPT0/PQ==?=");
+    const char *link = "<https://chronos.example.com/notifications/01KB1SAMPLE0000000000000000/unsubscribe?t=01234>";
+    expect(put(mail_put_value, str_of(link)), link);
+    expect(put(mail_put_value, STR("<Größe>")), "=?UTF-8?B?PEdyw7bDn2U+?=");
     struct str folded = put(mail_put_words, STR("ääääääääääääääääääääääääääääää"));
     expect(folded, "=?UTF-8?B?w6TDpMOkw6TDpMOkw6TDpMOkw6TDpMOkw6TDpMOkw6TDpMOkw6TDpMOkw6Q=?=\r\n "
                    "=?UTF-8?B?w6TDpMOkw6TDpMOkw6TDpA==?=");

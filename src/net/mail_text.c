@@ -253,6 +253,14 @@ void mail_put_words(struct sbuf *out, struct str text)
     }
 }
 
+void mail_put_value(struct sbuf *out, struct str value)
+{
+    if (is_ascii(value) && str_starts(value, STR("<")) && str_ends(value, STR(">")))
+        sbuf_put(out, value);
+    else
+        mail_put_words(out, value);
+}
+
 static void put_name(struct sbuf *out, struct str name)
 {
     bool atoms = true;
