@@ -13,6 +13,10 @@ bool admin_reset_password(const struct config *c, struct str email, struct str p
                           struct err *err);
 // Deletes every secret and what proves their key.
 bool admin_forget_secrets(const struct config *c, struct sbuf *out, struct err *err);
+// A new key that signs access tokens; revoke: the old ones count no more.
+bool admin_rotate_key(const struct config *c, bool revoke, struct sbuf *out, struct err *err);
+// auth.key is lost: gives up the root of all keys.
+bool admin_forget_key(const struct config *c, struct sbuf *out, struct err *err);
 // A new one-time link to make the first administrator.
 bool admin_setup_link(const struct config *c, struct sbuf *out, struct err *err);
 bool admin_db_migrate(const struct config *c, struct sbuf *out, struct err *err);

@@ -22,6 +22,8 @@ static const struct {
     {ERR_UNKNOWN_COMMIT, 503, "Outcome unknown",
      "the connection to the data store was lost while writing; read the object before trying again"},
     {ERR_FULL, 507, "Out of space", "the data store has no space left; ask an administrator"},
+    {ERR_UPSTREAM, 502, "Another service failed",
+     "a service that is needed for this did not answer as it should; try again, the server's log has more"},
     {ERR_TIMEOUT, 504, "Timed out", "the request took too long; try again"},
     {ERR_INTERNAL, 500, "Internal error", "the server made a mistake; its log has more under the trace id"},
 };
@@ -138,7 +140,7 @@ void problem_answer(struct call *c, const struct problem *p)
         c->resp->source = NULL;
     }
     problem_write(p, c->req->path, c->trace_id, &c->resp->body);
-    if (p->status == 503 || p->status == 429) {
+    if (p->status == 503 || p->status == 429 || c->retry_after.us > 0) {
         int64_t wait_s = c->retry_after.us / US_PER_S;
         call_header(c, "Retry-After", arena_fmt(c->a, "%lld", (long long)(wait_s > 0 ? wait_s : RETRY_S_DEFAULT)));
     }

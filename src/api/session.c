@@ -2,7 +2,9 @@
 // Accounts and sessions over REST. No answer with a token may be kept by a cache (RFC 6749 §5.1).
 #include "app/session.h"
 
+#include "api/cookie.h"
 #include "api/handlers.h"
+#include "app/browser.h"
 
 #define T struct refresh_request
 static const struct field refresh_rows[] = {
@@ -21,6 +23,8 @@ const struct fields logout_request_fields =
 
 static void session_write(struct call *c, const struct session_answer *s)
 {
+    if (s->cookie.p)
+        cookie_set_session(c, s->cookie, s->csrf_token);
     call_header(c, "Cache-Control", STR("no-store"));
     call_one(c, &session_answer_fields, s);
 }
@@ -39,7 +43,8 @@ bool api_login(struct call *c, struct err *err)
 {
     struct credentials w;
     struct session_answer s;
-    if (!call_decode(c, &w, err) || !app_login(c->app, &c->caller, &w, &s, &c->retry_after, c->a, err))
+    if (!call_decode(c, &w, err) || (w.cookie && !cookie_allowed(c, err)) ||
+        !app_login(c->app, &c->caller, &w, &s, &c->retry_after, c->a, err))
         return false;
     session_write(c, &s);
     return true;
@@ -58,7 +63,13 @@ bool api_refresh(struct call *c, struct err *err)
 bool api_logout(struct call *c, struct err *err)
 {
     struct refresh_request r;
-    return call_decode(c, &r, err) && app_logout(c->app, &c->caller, r.refresh_token, c->a, err);
+    if (!call_decode(c, &r, err))
+        return false;
+    if (c->caller.way == WAY_COOKIE && !r.refresh_token.p) {
+        cookie_clear_session(c);
+        return app_browser_logout(c->app, &c->caller, cookie_session(c), c->a, err);
+    }
+    return app_logout(c->app, &c->caller, r.refresh_token, c->a, err);
 }
 
 bool api_me(struct call *c, struct err *err)

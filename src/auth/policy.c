@@ -14,6 +14,9 @@ static const struct {
 } rights[ACTION_COUNT] = {
     //                                               ADMIN OPERATOR USER VIEWER AUDITOR
     [ACTION_SELF] = {"self",                         {OWN,  OWN,    OWN,  OWN,  OWN}},
+    [ACTION_ACCOUNT_WRITE] = {"account.write",       {OWN,  OWN,    OWN,  OWN,  OWN}},
+    [ACTION_API_KEY_READ] = {"api-key.read",         {ALL,  OWN,    OWN,  OWN,  OWN}},
+    [ACTION_API_KEY_WRITE] = {"api-key.write",       {ALL,  OWN,    OWN,  OWN,  OWN}},
     [ACTION_SCHEDULE_PREVIEW] = {"schedule.preview", {ALL,  ALL,    ALL,  ALL,  ALL}},
     [ACTION_JOB_TYPE_READ] = {"job-type.read",       {ALL,  ALL,    ALL,  ALL,  ALL}},
     [ACTION_JOB_READ] = {"job.read",                 {ALL,  ALL,    OWN,  ALL,  ALL}},
@@ -33,6 +36,7 @@ static const struct {
     [ACTION_NOTIFY_WRITE] = {"notification.write",   {ALL,  NONE,   OWN,  NONE, NONE}},
     [ACTION_TEAM_READ] = {"team.read",               {ALL,  ALL,    OWN,  ALL,  ALL}},
     [ACTION_TEAM_WRITE] = {"team.write",             {ALL,  NONE,   NONE, NONE, NONE}},
+    [ACTION_TEAM_MANAGE] = {"team.manage",           {ALL,  NONE,   OWN,  NONE, NONE}},
     [ACTION_FEATURE_READ] = {"feature.read",         {ALL,  ALL,    ALL,  ALL,  ALL}},
     [ACTION_FEATURE_WRITE] = {"feature.write",       {ALL,  NONE,   NONE, NONE, NONE}},
     [ACTION_LOG_LEVEL] = {"log.level",               {ALL,  NONE,   NONE, NONE, NONE}},
@@ -40,6 +44,7 @@ static const struct {
     [ACTION_CLUSTER_READ] = {"cluster.read",         {ALL,  NONE,   NONE, NONE, NONE}},
     [ACTION_CLUSTER_WRITE] = {"cluster.write",       {ALL,  NONE,   NONE, NONE, NONE}},
     [ACTION_USER_ADMIN] = {"user.admin",             {ALL,  NONE,   NONE, NONE, NONE}},
+    [ACTION_KEY_ROTATE] = {"key.rotate",             {ALL,  NONE,   NONE, NONE, NONE}},
 };
 
 enum reach policy_reach(unsigned role_bits, enum action action)
@@ -56,4 +61,17 @@ const char *action_name(enum action action)
 {
     must((unsigned)action < ACTION_COUNT);
     return rights[action].name;
+}
+
+int action_find(struct str name)
+{
+    for (int i = 0; i < ACTION_COUNT; i++)
+        if (str_is(name, rights[i].name))
+            return i;
+    return -1;
+}
+
+bool action_needs_naming(enum action action)
+{
+    return action == ACTION_ACCOUNT_WRITE || action == ACTION_API_KEY_WRITE || action == ACTION_USER_ADMIN;
 }

@@ -12,7 +12,10 @@
 #include "model/user.h"
 
 enum action {
-    ACTION_SELF,             // own account: who am I, password, sessions, sign-out
+    ACTION_SELF,             // own account: who am I
+    ACTION_ACCOUNT_WRITE,    // own account: password, sessions, sign-out
+    ACTION_API_KEY_READ,     // own API keys; all of them with the reach "all"
+    ACTION_API_KEY_WRITE,
     ACTION_SCHEDULE_PREVIEW, // next fires of an expression; touches no stored object
     ACTION_JOB_TYPE_READ,    // what jobs can do here; touches no stored object
     ACTION_JOB_READ,         // definitions, next fires, explain
@@ -31,7 +34,8 @@ enum action {
     ACTION_NOTIFY_READ,      // subscriptions and deliveries
     ACTION_NOTIFY_WRITE,
     ACTION_TEAM_READ,
-    ACTION_TEAM_WRITE,
+    ACTION_TEAM_WRITE,       // make, rename and delete teams
+    ACTION_TEAM_MANAGE,      // take people in and out; own: of teams whose manager one is
     ACTION_FEATURE_READ,     // feature flags
     ACTION_FEATURE_WRITE,
     ACTION_LOG_LEVEL,        // what the server writes into its log, at run time
@@ -39,6 +43,7 @@ enum action {
     ACTION_CLUSTER_READ,
     ACTION_CLUSTER_WRITE,    // drain and resume nodes
     ACTION_USER_ADMIN,
+    ACTION_KEY_ROTATE,       // a new signing key of access tokens
     ACTION_COUNT
 };
 
@@ -46,6 +51,10 @@ enum reach { REACH_NONE, REACH_OWN, REACH_ALL };
 
 // Farthest reach that any of the roles (bits 1 << enum role) has; bits that are no role count for nothing.
 enum reach policy_reach(unsigned role_bits, enum action action);
-const char *action_name(enum action action); // "job.read", for audit and messages
+const char *action_name(enum action action); // "job.read", for audit, scopes and messages
+// The action of a name, or −1.
+int action_find(struct str name);
+// Whether a key may do it only when its scopes name it: "*" leaves out what concerns accounts.
+bool action_needs_naming(enum action action);
 
 #endif

@@ -13,6 +13,9 @@ enum { ROLES = ROLE_AUDITOR + 1 };
 // One character per role in the order of enum role: A = all, o = own, - = none.
 static const char *const expected[ACTION_COUNT] = {
     [ACTION_SELF] = "ooooo",
+    [ACTION_ACCOUNT_WRITE] = "ooooo",
+    [ACTION_API_KEY_READ] = "Aoooo",
+    [ACTION_API_KEY_WRITE] = "Aoooo",
     [ACTION_SCHEDULE_PREVIEW] = "AAAAA",
     [ACTION_JOB_TYPE_READ] = "AAAAA",
     [ACTION_JOB_READ] = "AAoAA",
@@ -32,6 +35,7 @@ static const char *const expected[ACTION_COUNT] = {
     [ACTION_NOTIFY_WRITE] = "A-o--",
     [ACTION_TEAM_READ] = "AAoAA",
     [ACTION_TEAM_WRITE] = "A----",
+    [ACTION_TEAM_MANAGE] = "A-o--",
     [ACTION_FEATURE_READ] = "AAAAA",
     [ACTION_FEATURE_WRITE] = "A----",
     [ACTION_LOG_LEVEL] = "A----",
@@ -39,6 +43,7 @@ static const char *const expected[ACTION_COUNT] = {
     [ACTION_CLUSTER_READ] = "A----",
     [ACTION_CLUSTER_WRITE] = "A----",
     [ACTION_USER_ADMIN] = "A----",
+    [ACTION_KEY_ROTATE] = "A----",
 };
 
 static char letter(enum reach r)
@@ -76,10 +81,22 @@ static void several_roles_give_the_farthest_reach(void **state)
     assert_int_equal(policy_reach(user_viewer, ACTION_USER_ADMIN), REACH_NONE);
 }
 
+static void actions_are_found_by_their_names(void **state)
+{
+    (void)state;
+    for (int action = 0; action < ACTION_COUNT; action++)
+        assert_int_equal(action_find(str_of(action_name((enum action)action))), action);
+    assert_int_equal(action_find(STR("job.fly")), -1);
+    assert_int_equal(action_find(STR("")), -1);
+    assert_true(action_needs_naming(ACTION_USER_ADMIN));
+    assert_false(action_needs_naming(ACTION_JOB_READ));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_role_has_exactly_the_rights_of_the_matrix),
+        cmocka_unit_test(actions_are_found_by_their_names),
         cmocka_unit_test(without_a_role_nothing_is_allowed),
         cmocka_unit_test(several_roles_give_the_farthest_reach),
     };

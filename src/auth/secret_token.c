@@ -26,3 +26,18 @@ void secret_token_hash(struct str token, uint8_t ret[static SECRET_TOKEN_HASH_BY
     must(crypto_generichash(ret, SECRET_TOKEN_HASH_BYTES, (const uint8_t *)(token.p ? token.p : ""), token.n,
                             NULL, 0) == 0);
 }
+
+void secret_token_hash_for(const char *purpose, struct str token, uint8_t ret[static SECRET_TOKEN_HASH_BYTES])
+{
+    must(crypto_generichash(ret, SECRET_TOKEN_HASH_BYTES, (const uint8_t *)(token.p ? token.p : ""), token.n,
+                            (const uint8_t *)purpose, strlen(purpose)) == 0);
+}
+
+struct str secret_token_mac(const uint8_t key[static TOKEN_KEY_BYTES], struct str text, struct arena *a)
+{
+    uint8_t mac[SECRET_TOKEN_HASH_BYTES];
+    char out[sodium_base64_ENCODED_LEN(sizeof mac, sodium_base64_VARIANT_URLSAFE_NO_PADDING)];
+    must(crypto_generichash(mac, sizeof mac, (const uint8_t *)text.p, text.n, key, TOKEN_KEY_BYTES) == 0);
+    sodium_bin2base64(out, sizeof out, mac, sizeof mac, sodium_base64_VARIANT_URLSAFE_NO_PADDING);
+    return arena_str(a, str_of(out));
+}

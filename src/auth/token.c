@@ -22,15 +22,15 @@
 #include "model/user.h"
 
 enum {
-    KEY_ID_BYTES = 8,
-    KEY_ID_TEXT = KEY_ID_BYTES * 2 + 1,
+    KEY_ID_BYTES = TOKEN_KEY_ID_CHARS / 2,
+    KEY_ID_TEXT = TOKEN_KEY_ID_CHARS + 1,
     HEADER_TEXT_MAX = 128,
     CLAIMS_TEXT_MAX = 2048,
     CLAIMS_COUNT = 10,
     SIGNATURE_BYTES = 32,
     SIGNATURE_TEXT = 43,
-    KEY_FILE_MAX = 64,
-    KEY_FILE_BUDGET = 1024,
+    KEY_TEXT_MAX = 64,
+    KEY_FILE_MAX = 8192, // several, with commas between
 };
 
 static const char ISSUER[] = "chronos";
@@ -114,7 +114,7 @@ static bool key_file_private(const char *path, struct err *err)
 static bool key_file_write(const char *path, struct err *err)
 {
     uint8_t secret[TOKEN_KEY_BYTES];
-    char text[KEY_FILE_MAX];
+    char text[KEY_TEXT_MAX];
     rng_secret(secret, sizeof secret);
     sodium_bin2base64(text, sizeof text, secret, sizeof secret, sodium_base64_VARIANT_URLSAFE_NO_PADDING);
     struct str line = str_of(text);
@@ -125,36 +125,26 @@ static bool key_file_write(const char *path, struct err *err)
     return ok;
 }
 
-static bool key_file_read(const char *path, uint8_t secret[static TOKEN_KEY_BYTES], struct err *err)
-{
-    struct arena a;
-    arena_init(&a, KEY_FILE_BUDGET);
-    struct str text;
-    bool read = file_read(path, KEY_FILE_MAX, &text, &a, err), ok = false;
-    if (read) {
-        struct str line = str_trim(text);
-        size_t n = 0;
-        ok = sodium_base642bin(secret, TOKEN_KEY_BYTES, line.p, line.n, NULL, &n, NULL,
-                               sodium_base64_VARIANT_URLSAFE_NO_PADDING) == 0 && n == TOKEN_KEY_BYTES;
-        sodium_memzero((char *)text.p, text.n);
-    }
-    arena_release(&a);
-    if (read && !ok)
-        return ERR(err, ERR_CONFIG, "token key file \"%s\" holds no key; delete it to get a new one", path);
-    return ok;
-}
-
-bool token_key_load(const char *path, struct token_key **ret, struct err *err)
+bool token_secret_load(const char *path, bool make, struct str *ret, struct arena *a, struct err *err)
 {
     must(sodium_init() >= 0);
-    if (access(path, F_OK) != 0 && errno == ENOENT && !key_file_write(path, err))
+    struct str text;
+    bool missing = access(path, F_OK) != 0 && errno == ENOENT;
+    if (missing && !make)
+        return ERR(err, ERR_CONFIG, "token key file \"%s\" is missing: put it back from a backup, or run "
+                                    "chronos admin forget-key",
+                   path);
+    if (missing && !key_file_write(path, err))
         return err_wrap(err, "new token key");
-    uint8_t secret[TOKEN_KEY_BYTES];
     // Always read back, so that what is used is what the next start will find.
-    if (!key_file_private(path, err) || !key_file_read(path, secret, err))
+    if (!key_file_private(path, err) || !file_read(path, KEY_FILE_MAX, &text, a, err))
         return false;
-    *ret = token_key_new(secret);
-    sodium_memzero(secret, sizeof secret);
+    text = str_trim(text);
+    if (text.n < TOKEN_SECRET_MIN)
+        return ERR(err, ERR_CONFIG, "token key file \"%s\" holds no key: put it back from a backup, or delete it and "
+                                    "run chronos admin forget-key",
+                   path);
+    *ret = text;
     return true;
 }
 
@@ -175,7 +165,7 @@ struct token_key *token_key_of(struct str text)
 struct str token_secret_new(struct arena *a)
 {
     uint8_t secret[TOKEN_KEY_BYTES];
-    char text[KEY_FILE_MAX];
+    char text[KEY_TEXT_MAX];
     rng_secret(secret, sizeof secret);
     sodium_bin2base64(text, sizeof text, secret, sizeof secret, sodium_base64_VARIANT_URLSAFE_NO_PADDING);
     struct str copy = arena_str(a, str_of(text));
@@ -234,6 +224,28 @@ bool token_sign(const struct token_key *key, const struct token_claims *claims, 
         return ERR(err, ERR_TOO_LARGE, "access token does not fit into memory");
     *ret = copy;
     return true;
+}
+
+bool token_is_of(const struct token_key *key, struct str token)
+{
+    return token.n > key->header_n && token.p[key->header_n] == '.' &&
+           memcmp(token.p, key->header, key->header_n) == 0;
+}
+
+bool token_names_key(struct str token)
+{
+    static const char before[] = "{\"alg\":\"HS256\",\"kid\":\"", after[] = "\"}";
+    enum { BEFORE = sizeof before - 1, AFTER = sizeof after - 1, TEXT = BEFORE + TOKEN_KEY_ID_CHARS + AFTER };
+    char text[HEADER_TEXT_MAX];
+    size_t n = 0, end = str_find(token, '.');
+    if (end > sizeof text || sodium_base642bin((uint8_t *)text, sizeof text, token.p, end, NULL, &n, NULL,
+                                               sodium_base64_VARIANT_URLSAFE_NO_PADDING) != 0)
+        return false;
+    bool ours = n == TEXT && memcmp(text, before, BEFORE) == 0 &&
+                memcmp(text + BEFORE + TOKEN_KEY_ID_CHARS, after, AFTER) == 0;
+    for (size_t i = BEFORE; ours && i < BEFORE + TOKEN_KEY_ID_CHARS; i++)
+        ours = (text[i] >= '0' && text[i] <= '9') || (text[i] >= 'a' && text[i] <= 'f');
+    return ours;
 }
 
 // header "." claims "." signature, with our header and a signature in its only canonical spelling.

@@ -25,11 +25,11 @@ enum {
     TOKEN_LIFE_MAX_S = 86400, // no token is valid for longer, whatever its exp says
 };
 
-// Reads the key from the file; writes a new random one with mode 0600 when the file does not exist.
-// ERR_CONFIG when the file is not a key or others may read it. Owner of *ret: caller, token_key_free.
-bool token_key_load(const char *path, struct token_key **ret, struct err *err)
+// The secret text in the file, in the arena; when there is no file and `make`, a new random one is written with mode
+// 0600. ERR_CONFIG when the file is missing, holds no secret or others may read it.
+bool token_secret_load(const char *path, bool make, struct str *ret, struct arena *a, struct err *err)
     __attribute__((warn_unused_result));
-// A key from bytes, for tests and for keys that come from the configuration.
+// A key from bytes.
 struct token_key *token_key_new(const uint8_t secret[static TOKEN_KEY_BYTES]);
 // A key from a secret text of at least TOKEN_SECRET_MIN characters by chance.
 struct token_key *token_key_of(struct str secret);
@@ -40,6 +40,11 @@ void token_key_derive(const struct token_key *key, const char *purpose, uint8_t 
 void token_key_free(struct token_key *key); // NULL is allowed
 // Identifies the key without giving it away: hex of a keyed hash. Lives as long as the key.
 const char *token_key_id(const struct token_key *key);
+enum { TOKEN_KEY_ID_CHARS = 16 };
+// Whether the token's header is, byte for byte, the one this key writes.
+bool token_is_of(const struct token_key *key, struct str token);
+// Whether the header is of the form that keys of ours write, whichever key it names.
+bool token_names_key(struct str token);
 
 struct token_claims {
     struct ulid user_id;
@@ -71,5 +76,9 @@ enum {
 const char *secret_token_new(const char *prefix, char out[static SECRET_TOKEN_MAX]);
 // BLAKE2b-256 of the whole text. The token holds 256 bits of chance, so no salt and no slow hash are needed.
 void secret_token_hash(struct str token, uint8_t ret[static SECRET_TOKEN_HASH_BYTES]);
+// The same for one purpose: a secret that was given out for it is good for nothing else.
+void secret_token_hash_for(const char *purpose, struct str token, uint8_t ret[static SECRET_TOKEN_HASH_BYTES]);
+// What follows from a text and a key, as base64url; absent when it does not fit into the arena.
+struct str secret_token_mac(const uint8_t key[static TOKEN_KEY_BYTES], struct str text, struct arena *a);
 
 #endif

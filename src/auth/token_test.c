@@ -281,25 +281,24 @@ static void a_key_file_is_made_once_and_kept_private(void **state)
     char folder[] = "/tmp/chronos-token-XXXXXX", path[PATH_LEN];
     assert_non_null(mkdtemp(folder));
     (void)snprintf(path, sizeof path, "%s/token.key", folder);
-    struct token_key *first, *again = NULL;
+    struct str first, again;
     struct err err = {.code = ERR_NONE};
-    assert_true(token_key_load(path, &first, &err));
-    assert_true(token_key_load(path, &again, &err));
-    assert_string_equal(token_key_id(first), token_key_id(again));
+    assert_false(token_secret_load(path, false, &first, &f->a, &err));
+    assert_int_equal(err.code, ERR_CONFIG);
+    assert_true(token_secret_load(path, true, &first, &f->a, &err));
+    assert_true(token_secret_load(path, false, &again, &f->a, &err));
+    assert_true(first.n >= TOKEN_SECRET_MIN && str_eq(first, again));
     struct stat st;
     assert_int_equal(stat(path, &st), 0);
     assert_int_equal(st.st_mode & 0777, 0600);
-    token_key_free(first);
-    token_key_free(again);
     assert_int_equal(chmod(path, 0644), 0);
-    assert_false(token_key_load(path, &again, &err));
+    assert_false(token_secret_load(path, true, &again, &f->a, &err));
     assert_int_equal(err.code, ERR_CONFIG);
     assert_true(file_write(path, STR("too short\n"), 0600, &err));
-    assert_false(token_key_load(path, &again, &err));
+    assert_false(token_secret_load(path, true, &again, &f->a, &err));
     assert_int_equal(err.code, ERR_CONFIG);
     assert_int_equal(unlink(path), 0);
     assert_int_equal(rmdir(folder), 0);
-    (void)f;
 }
 
 static void many_tokens_a_second_are_verified(void **state)

@@ -27,6 +27,7 @@ static const char *const code_names[] = {
     [ERR_IO] = "IO",
     [ERR_CORRUPT] = "CORRUPT",
     [ERR_CONFIG] = "CONFIG",
+    [ERR_UPSTREAM] = "UPSTREAM",
     [ERR_INTERNAL] = "INTERNAL",
 };
 

@@ -33,6 +33,7 @@ enum err_code {
     ERR_IO,              // operating system error
     ERR_CORRUPT,         // stored data is damaged
     ERR_CONFIG,          // a setting is wrong
+    ERR_UPSTREAM,        // 502: a service that we asked did not answer as it should
     ERR_INTERNAL,        // our own mistake
 };
 

@@ -74,8 +74,23 @@ static int admin_create_run(struct cli *c) { return account_run(c, c->hooks->adm
 static int admin_reset_run(struct cli *c) { return account_run(c, c->hooks->admin_reset_password); }
 static int setup_link_run(struct cli *c) { return plain_run(c, c->hooks->setup_link); }
 static int forget_secrets_run(struct cli *c) { return plain_run(c, c->hooks->forget_secrets); }
+static int forget_key_run(struct cli *c) { return plain_run(c, c->hooks->forget_key); }
 static int db_migrate_run(struct cli *c) { return plain_run(c, c->hooks->db_migrate); }
 static int db_check_run(struct cli *c) { return plain_run(c, c->hooks->db_check); }
+
+static int rotate_key_run(struct cli *c)
+{
+    struct config config;
+    struct err err;
+    struct sbuf out;
+    sbuf_init(&out, &c->arena, HOOK_TEXT_MAX);
+    if (!cli_config(c, &config))
+        return CLI_USAGE;
+    if (!c->hooks->rotate_key)
+        return hook_missing(c);
+    bool ok = c->hooks->rotate_key(&config, flag_on(c, "revoke"), &out, &err);
+    return hook_end(c, ok, &out, &err);
+}
 
 static void tell_line(void *ctx, struct str line)
 {
@@ -133,6 +148,15 @@ const struct cli_command command_admin = {
         {.name = "forget-secrets", .args = "", .run = forget_secrets_run,
          .doc = "Delete every secret, when their key is lost; stop the servers first",
          .examples = "chronos admin forget-secrets"},
+        {.name = "rotate-key", .args = "", .run = rotate_key_run,
+         .flags = (const struct cli_flag[]){
+             {"revoke", 0, NULL, "End every access token of the old keys at once: one of them is known to others"},
+             {NULL, 0, NULL, NULL}},
+         .doc = "Make a new key that signs access tokens; nobody has to sign in again",
+         .examples = "chronos admin rotate-key\nchronos admin rotate-key --revoke"},
+        {.name = "forget-key", .args = "", .run = forget_key_run,
+         .doc = "Give up all keys, when auth.key is lost; stop the servers first",
+         .examples = "chronos admin forget-key"},
         {0}}};
 
 const struct cli_command command_setup_link = {

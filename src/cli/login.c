@@ -4,6 +4,7 @@
 
 #include "base/sync.h"
 #include "cli/commands.h"
+#include "cli/login_oidc.h"
 
 enum { LOGIN_BODY_MAX = 64 << 10, EMAIL_LINE_MAX = 512 };
 
@@ -43,32 +44,50 @@ static bool store(struct cli *c, struct str url, const struct session *s, struct
     return session_lock(c, &lock, &c->arena, err) && session_save(c, url, s, &c->arena, err);
 }
 
-static int login_run(struct cli *c)
+// Stores what a sign-in answered.
+static int login_keep(struct cli *c, const struct client *cl, const struct reply *r, struct str email)
+{
+    struct session s;
+    struct err err;
+    if (!session_from_answer(r->body, clock_now(c->clock), &s, &c->arena)) {
+        fputs("chronos: the answer holds no token: is a Chronos server there?\n", c->out.err);
+        return CLI_FAILURE;
+    }
+    s.email = s.email.n ? s.email : email;
+    if (!store(c, cl->url, &s, &err))
+        return cli_fail(c, &err);
+    output_done(&c->out, "signed in to %.*s as %.*s", STR_ARG(cl->url), STR_ARG(text_printable(s.email, &c->arena)));
+    if (cli_env(c, "CHRONOS_TOKEN").p || cli_env(c, "CHRONOS_TOKEN_FILE").p)
+        output_done(&c->out, "  → CHRONOS_TOKEN is set and still goes first: unset it to use this sign-in");
+    return CLI_OK;
+}
+
+static int provider_run(struct cli *c)
+{
+    struct client cl;
+    struct err err;
+    CLEANUP_REPLY struct reply r = {0};
+    if (!client_open(c, &cl, &err))
+        return cli_fail(c, &err);
+    int code = login_oidc(c, &cl, &r);
+    return code == CLI_OK ? login_keep(c, &cl, &r, STR("")) : code;
+}
+
+static int password_run(struct cli *c)
 {
     struct client cl;
     struct err err;
     struct str email, password;
-    struct session s;
     CLEANUP_REPLY struct reply r = {0};
     if (!client_open(c, &cl, &err) || !email_ask(c, &email, &err) || !cli_password(c, false, &password, &err))
         return cli_fail(c, &err);
     const struct call call = {.method = "POST", .path = STR(API_BASE "/auth/login"), .anonymous = true,
                               .body = pair_json(&c->arena, "email", email, "password", password)};
     int code = client_call(&cl, &call, &r);
-    if (code != CLI_OK)
-        return code;
-    if (!session_from_answer(r.body, clock_now(c->clock), &s, &c->arena)) {
-        fputs("chronos: the answer holds no token: is a Chronos server there?\n", c->out.err);
-        return CLI_FAILURE;
-    }
-    s.email = s.email.n ? s.email : email;
-    if (!store(c, cl.url, &s, &err))
-        return cli_fail(c, &err);
-    output_done(&c->out, "signed in to %.*s as %.*s", STR_ARG(cl.url), STR_ARG(text_printable(s.email, &c->arena)));
-    if (cli_env(c, "CHRONOS_TOKEN").p || cli_env(c, "CHRONOS_TOKEN_FILE").p)
-        output_done(&c->out, "  → CHRONOS_TOKEN is set and still goes first: unset it to use this sign-in");
-    return CLI_OK;
+    return code == CLI_OK ? login_keep(c, &cl, &r, email) : code;
 }
+
+static int login_run(struct cli *c) { return flag_on(c, "oidc") ? provider_run(c) : password_run(c); }
 
 static int logout_run(struct cli *c)
 {
@@ -117,8 +136,10 @@ const struct cli_command command_login = {
          .flags = (const struct cli_flag[]){
              {"email", 'e', "EMAIL", "Who signs in (default: prompt)"},
              {"password-file", 0, "FILE", "Read the password from a file (default: prompt, or standard input)"},
+             {"oidc", 0, NULL, "With the server's OpenID provider: open an address, copy a code"},
              {NULL, 0, NULL, NULL}},
          .examples = "chronos login\n"
+                     "chronos login --oidc\n"
                      "chronos login --email me@example.org --password-file ./secret\n"
                      "pass chronos | chronos login --email me@example.org --url https://chronos.example.org"},
         {0}}};

@@ -43,6 +43,7 @@ int problem_exit_of(enum err_code code)
         return CLI_CONFLICT;
     case ERR_UNAVAILABLE:
     case ERR_TIMEOUT:
+    case ERR_UPSTREAM:
         return CLI_UNREACHABLE;
     default:
         return CLI_FAILURE;
