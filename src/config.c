@@ -355,6 +355,18 @@ static void resolve(struct load *l, struct config *c)
         c->admin_password = STR_NONE;
 }
 
+// Defaults that differ between profiles, where nothing else was said.
+static void resolve_profile(const struct load *l, struct config *c)
+{
+    struct err err;
+    for (size_t i = 0; i < profile_defaults_n; i++) {
+        int row = config_find(str_of(profile_defaults[i].setting));
+        must(row >= 0);
+        if (!l->best[row].given)
+            must(config_value_set(c, &config_settings[row], str_of(profile_defaults[i].value[c->profile]), l->a, &err));
+    }
+}
+
 static bool given(const struct load *l, const char *name) { return l->best[config_find(str_of(name))].given; }
 
 static struct str host_name(struct arena *a)
@@ -377,15 +389,10 @@ static void complete(const struct load *l, struct config *c)
     if (!c->node_name.p)
         c->node_name = host_name(l->a);
     if (!c->node_address.p)
-        c->node_address = arena_fmt(l->a, "http://%.*s", STR_ARG(c->http_listen));
+        c->node_address =
+            arena_fmt(l->a, "http%s://%.*s", c->edge.tls_certificate.n > 0 ? "s" : "", STR_ARG(c->http_listen));
     if (!c->db_url.p)
         c->db_url = arena_fmt(l->a, "sqlite:%.*s/chronos.db", STR_ARG(c->data_dir));
-    if (!given(l, "auth.registration"))
-        c->auth_registration = c->profile == PROFILE_PRODUCTION ? REGISTRATION_CLOSED : REGISTRATION_OPEN;
-    if (!given(l, "script.enabled"))
-        c->script_enabled = c->profile != PROFILE_PRODUCTION;
-    if (!given(l, "script.sandbox"))
-        c->script_sandbox = c->profile == PROFILE_PRODUCTION ? SCRIPTS_RESTRICTED : SCRIPTS_OPEN;
 }
 
 bool config_listen_parse(struct str s, struct str *ret_host, int64_t *ret_port, struct err *err)
@@ -444,8 +451,10 @@ static void check(const struct load *l, struct config *c)
     struct err err;
     if (!config_listen_parse(c->http_listen, &c->http_host, &c->http_port, &err))
         faults_add(l->faults, STR("http.listen"), "%s", err.text);
+    config_edge_check(&c->edge, c->http_host, given(l, "http.plain"), l->faults, l->warnings, l->a);
     check_db(l, c);
     config_kafka_check(&c->kafka, l->faults, l->a);
+    config_oidc_check(&c->oidc, l->faults);
     for (size_t i = 0; i < c->node_name.n; i++) {
         if (strchr(" \"/:", c->node_name.p[i])) { // it is part of a path: …/{name}:drain
             faults_add(l->faults, STR("node.name"), "it may not hold blanks, quotes, slashes or colons");
@@ -464,7 +473,7 @@ static void check(const struct load *l, struct config *c)
         faults_add(l->faults, STR("cluster.heartbeatSeconds"),
                    "it must not be longer than a third of cluster.leaseSeconds");
     bool server = c->db_url.p && !str_starts(c->db_url, STR("sqlite:"));
-    if (server && !c->auth_key.p && c->profile != PROFILE_DEVELOPMENT)
+    if (server && !c->auth_key.p && c->keys_required)
         faults_add(l->faults, STR("auth.key"),
                    "it is missing, and the nodes of a database server must share it: put one secret (openssl rand "
                    "-base64 32) into a file on every node and name it in CHRONOS_AUTH_KEY_FILE");
@@ -483,6 +492,7 @@ bool config_load(const struct config_inputs *in, struct config *ret, struct faul
     load_env(&l);
     load_sets(&l);
     resolve(&l, ret);
+    resolve_profile(&l, ret);
     complete(&l, ret);
     check(&l, ret);
     return faults->n == before;

@@ -15,7 +15,9 @@
 #include "base/arena.h"
 #include "base/err.h"
 #include "base/log.h"
+#include "config_edge.h"
 #include "config_kafka.h"
+#include "config_oidc.h"
 
 enum config_profile { PROFILE_DEVELOPMENT, PROFILE_STAGING, PROFILE_PRODUCTION };
 enum config_registration { REGISTRATION_CLOSED, REGISTRATION_OPEN };
@@ -55,7 +57,7 @@ struct setting {
     const char *doc;          // sentences without a full stop at the end
 };
 
-enum { CONFIG_SETTINGS = 59 };
+enum { CONFIG_SETTINGS = 88 };
 extern const struct setting config_settings[CONFIG_SETTINGS];
 
 struct config {
@@ -68,6 +70,7 @@ struct config {
     int64_t http_threads, http_workers;
     int64_t http_body_max, http_connections_max, http_streams_max;
     int64_t http_idle_timeout_s, http_request_timeout_s;
+    struct config_edge edge;
     struct str db_url;
     struct str db_path;  // of a "sqlite:" URL; absent for a server
     struct str db_shown; // db_url without password
@@ -76,8 +79,10 @@ struct config {
     int64_t cluster_lease_s, cluster_heartbeat_s;
     int64_t history_keep_days; // 0 = for ever
     int db_durability;  // enum config_durability
+    bool db_strict, keys_required;
     int auth_registration; // enum config_registration
-    int64_t auth_access_token_s, auth_refresh_token_s;
+    int64_t auth_access_token_s, auth_refresh_token_s, auth_browser_idle_s, auth_browser_max_s;
+    struct config_oidc oidc;
     struct str auth_key;                // absent = not given
     struct str redis_url, redis_prefix; // url absent = not used
     struct config_kafka kafka;
@@ -95,6 +100,8 @@ struct config {
     int log_level;  // enum log_level
     int log_format; // enum log_format
     bool metrics_public;
+    int64_t metrics_jobs;
+    struct str otel_endpoint, otel_headers, otel_sample_ratio; // absent = not given, but the ratio
     struct config_origin origin[CONFIG_SETTINGS];
 };
 

@@ -4,6 +4,7 @@
 #include "config.h"
 #include "jobs/blocking.h"
 #include "net/kafka.h"
+#include "store/sign_on.h"
 
 enum {
     TEXT_MAX = 4096,
@@ -18,6 +19,8 @@ enum {
     BODY_MIN = 1024,
     BODY_MAX = 64 << 20,
     SOCKETS_MAX = 1000000,
+    RATE_MAX_SETTING = 1000000, // RATE_MAX
+    JOBS_MAX_SETTING = 1000000000,
     ATTEMPTS_MAX = 1000000,
     HOUR_S = 3600,
     DAY_S = 86400,
@@ -54,7 +57,7 @@ const struct setting config_settings[CONFIG_SETTINGS] = {
         "Folder of the database, keys and working files. Default: /var/lib/chronos when this user may write "
         "there, else ./chronos-data"),
     ROW("profile", CONFIG_ENUM, profile, "development", 0, 0,
-        "What the server is for; decides the defaults of auth.registration and script.enabled",
+        "What the server is for; decides some defaults, which \"chronos config profiles\" lists",
         .names = profile_words),
     ROW("node.name", CONFIG_STR, node_name, NULL, 1, NAME_MAX_CHARS,
         "Name of this node in runs and in the cluster, another one for each node. Default: the host name"),
@@ -76,6 +79,30 @@ const struct setting config_settings[CONFIG_SETTINGS] = {
         "A connection without traffic is closed after this time"),
     ROW("http.requestTimeoutSeconds", CONFIG_SECONDS, http_request_timeout_s, "30", 1, HOUR_S,
         "A request must have arrived whole within this time"),
+    ROW("http.tls.certificate", CONFIG_STR, edge.tls_certificate, "", 0, TEXT_MAX,
+        "File of the server's certificate and its issuers (PEM); read again on SIGHUP and when it changes. Default: no TLS"),
+    ROW("http.tls.key", CONFIG_STR, edge.tls_key, "", 0, TEXT_MAX,
+        "File of the certificate's key (PEM), which no other user may read"),
+    ROW("http.plain", CONFIG_BOOL, edge.plain, NULL, 0, 0,
+        "Whether to listen beyond this machine without TLS and without http.trustedProxies. Default: by profile"),
+    ROW("http.trustedProxies", CONFIG_LIST, edge.trusted_proxies, "", 0, TEXT_MAX,
+        "Addresses and networks (CIDR) of proxies in front, whose word on the client counts. Default: none"),
+    ROW("http.forwardedHeader", CONFIG_ENUM, edge.forwarded, "x-forwarded", 0, 0,
+        "What those proxies write: X-Forwarded-For and X-Forwarded-Proto, or Forwarded (RFC 7239)",
+        .names = config_forwarded_words),
+    ROW("http.cors.origins", CONFIG_LIST, edge.cors_origins, "", 0, TEXT_MAX,
+        "Origins of pages elsewhere that may use the API in a browser: https://console.example.com. Default: none"),
+    ROW("limits.requestsPerSecond", CONFIG_I64, edge.requests_per_s, NULL, 0, RATE_MAX_SETTING,
+        "Requests of one caller (user or API key) in the long run, on each node; more are answered 429. 0: no bound. "
+        "Default: by profile"),
+    ROW("limits.burst", CONFIG_I64, edge.burst, "2000", 1, RATE_MAX_SETTING,
+        "Requests of one caller at once, above limits.requestsPerSecond"),
+    ROW("limits.anonymousPerSecond", CONFIG_I64, edge.anonymous_per_s, NULL, 0, RATE_MAX_SETTING,
+        "Requests without a sign-in of one address, on each node. 0: no bound. Default: by profile"),
+    ROW("limits.jobsPerOwner", CONFIG_I64, edge.jobs_per_owner, NULL, 0, JOBS_MAX_SETTING,
+        "Jobs that one owner may have. 0: no bound. Default: by profile"),
+    ROW("limits.runsPerSecond", CONFIG_I64, edge.runs_per_s, NULL, 0, RATE_MAX_SETTING,
+        "Runs of one owner's jobs started by hand, on each node. 0: no bound. Default: by profile"),
     ROW("db.url", CONFIG_STR, db_url, NULL, 1, TEXT_MAX,
         "The store: sqlite:PATH, postgresql://USER:PASSWORD@HOST:PORT/NAME, mysql://… or mariadb://…; with a password "
         "give it as CHRONOS_DB_URL_FILE or in the environment. Default: sqlite:<data.dir>/chronos.db",
@@ -88,6 +115,12 @@ const struct setting config_settings[CONFIG_SETTINGS] = {
         "A node that cannot renew its lease for so long counts as gone, and others start its runs again"),
     ROW("cluster.heartbeatSeconds", CONFIG_SECONDS, cluster_heartbeat_s, "10", 1, HOUR_S,
         "How often the lease is renewed; at most a third of it"),
+    ROW("db.strict", CONFIG_BOOL, db_strict, NULL, 0, 0,
+        "Whether to refuse a database server that may lose what it acknowledged, while db.durability is full. Default: by "
+        "profile"),
+    ROW("keys.required", CONFIG_BOOL, keys_required, NULL, 0, 0,
+        "Whether auth.key and secrets.key must be given with a database server, and are never kept in it. Default: by "
+        "profile"),
     ROW("db.durability", CONFIG_ENUM, db_durability, "full", 0, 0,
         "full: what was acknowledged survives a power loss. normal: survives kill -9, may lose the last "
         "moments in a power loss, and is faster on slow disks",
@@ -96,15 +129,37 @@ const struct setting config_settings[CONFIG_SETTINGS] = {
         "Runs, their logs and resolved dead letters older than this are removed, a little at a time; the last run of "
         "a job stays. 0 keeps everything"),
     ROW("auth.registration", CONFIG_ENUM, auth_registration, NULL, 0, 0,
-        "Whether anybody may register. Default: closed in production, else open",
+        "Whether anybody may register. Default: by profile",
         .names = registration_words),
     ROW("auth.accessTokenSeconds", CONFIG_SECONDS, auth_access_token_s, "15m", 30, DAY_S,
         "Life of an access token"),
     ROW("auth.refreshTokenSeconds", CONFIG_SECONDS, auth_refresh_token_s, "30d", 60, YEAR_S,
         "Life of a refresh token; each use gives a new one"),
+    ROW("auth.browserIdleSeconds", CONFIG_SECONDS, auth_browser_idle_s, "8h", 60, YEAR_S,
+        "A browser's session ends after this time without a request"),
+    ROW("auth.browserMaxSeconds", CONFIG_SECONDS, auth_browser_max_s, "7d", 60, YEAR_S,
+        "A browser's session ends after this time in any case"),
+    ROW("oidc.issuer", CONFIG_STR, oidc.issuer, "", 0, IDENTITY_ISSUER_MAX,
+        "OpenID provider that people sign in with, exactly as it names itself: https://login.example.com. Default: none"),
+    ROW("oidc.clientId", CONFIG_STR, oidc.client_id, "", 0, TEXT_MAX, "Name of this server at the provider"),
+    ROW("oidc.clientSecret", CONFIG_STR, oidc.client_secret, "", 0, PASSWORD_MAX_CHARS,
+        "Secret of this server at the provider; empty: a public client", .flags = CONFIG_SECRET),
+    ROW("oidc.redirectUrl", CONFIG_STR, oidc.redirect_url, "", 0, TEXT_MAX,
+        "Where the provider sends browsers back to: https://chronos.example.com/api/v1/auth/oidc/callback"),
+    ROW("oidc.scopes", CONFIG_STR, oidc.scopes, "openid email profile", 0, TEXT_MAX,
+        "What the provider is asked for, with blanks between"),
+    ROW("oidc.groupsClaim", CONFIG_STR, oidc.groups_claim, "groups", 1, TEXT_MAX,
+        "Claim of the ID token that holds the groups; dots lead into objects: realm_access.roles"),
+    ROW("oidc.roleMap", CONFIG_LIST, oidc.role_map, "", 0, TEXT_MAX,
+        "Which group gives which role, at each sign-in: \"ops=OPERATOR, chronos-admins=ADMIN\""),
+    ROW("oidc.defaultRole", CONFIG_STR, oidc.default_role, "", 0, NAME_MAX_CHARS,
+        "Role of who is in none of those groups; empty: the sign-in is refused"),
+    ROW("oidc.linkVerifiedEmail", CONFIG_BOOL, oidc.link_verified, "false", 0, 0,
+        "Whether an e-mail address that the provider has verified takes over the account that has it; its password and "
+        "sessions end"),
     ROW("auth.key", CONFIG_STR, auth_key, NULL, KEY_MIN_CHARS, KEY_MAX_CHARS,
-        "Secret that signs access tokens, the same on every node of a cluster: at least 32 characters by chance. "
-        "Default: made once and kept in the data folder; with a database server needed outside development",
+        "Secret that all other keys are sealed with, the same on every node of a cluster: at least 32 characters by "
+        "chance; \"new, old\" while it is replaced. Default: made once and kept in the data folder",
         .flags = CONFIG_SECRET),
     ROW("redis.url", CONFIG_STR, redis_url, NULL, 1, TEXT_MAX,
         "Redis that all nodes share as a cache and to wake each other: redis://user:password@host:6379/0. Default: "
@@ -147,9 +202,9 @@ const struct setting config_settings[CONFIG_SETTINGS] = {
     ROW("engine.shutdownGraceSeconds", CONFIG_SECONDS, engine_shutdown_grace_s, "30", 0, HOUR_S,
         "How long running attempts may go on after SIGTERM"),
     ROW("script.enabled", CONFIG_BOOL, script_enabled, NULL, 0, 0,
-        "Whether SCRIPT jobs may run. Default: false in production, else true"),
+        "Whether SCRIPT jobs may run. Default: by profile"),
     ROW("script.sandbox", CONFIG_ENUM, script_sandbox, NULL, 0, 0,
-        "Least sandbox of every script; a job may ask for more. Default: restricted in production, else none",
+        "Least sandbox of every script; a job may ask for more. Default: by profile",
         .names = sandbox_words),
     ROW("runner.threads", CONFIG_I64, runner_threads, "2", 1, 16, "Threads that load and begin attempts"),
     ROW("runner.blockingThreads", CONFIG_I64, runner_blocking_threads, "32", 1, BLOCKING_THREADS_MAX,
@@ -168,8 +223,8 @@ const struct setting config_settings[CONFIG_SETTINGS] = {
     ROW("files.roots", CONFIG_LIST, files_roots, "", 0, TEXT_MAX,
         "Folders below which jobs may read and write files. Default: the folder \"files\" in the data folder"),
     ROW("mail.url", CONFIG_STR, mail_url, NULL, 1, TEXT_MAX,
-        "Server that takes mail: smtp://host:587 (with STARTTLS where it is offered; ?starttls=require insists) or "
-        "smtps://host:465. Default: none"),
+        "Server that takes mail: smtps://host:465 or smtp://host:587 (STARTTLS is insisted on once a password is set, else "
+        "used where it is offered; ?starttls=require, try or off says otherwise). Default: none"),
     ROW("mail.user", CONFIG_STR, mail_user, NULL, 1, EMAIL_MAX_CHARS, "User name at the mail server. Default: none"),
     ROW("mail.password", CONFIG_STR, mail_password, NULL, 1, PASSWORD_MAX_CHARS, "Password at the mail server",
         .flags = CONFIG_SECRET),
@@ -177,10 +232,20 @@ const struct setting config_settings[CONFIG_SETTINGS] = {
         "Sender of all mail. Default: chronos@ and the host name"),
     ROW("log.level", CONFIG_ENUM, log_level, "info", 0, 0, "Least important level that is written",
         .names = log_level_words),
+    ROW("log.access", CONFIG_BOOL, edge.access_log, "false", 0, 0,
+        "Whether every request is logged: method, route, status, time, user and address; no query, no token"),
     ROW("log.format", CONFIG_ENUM, log_format, "auto", 0, 0, "auto: text on a terminal, JSON lines elsewhere",
         .names = log_format_words),
     ROW("metrics.public", CONFIG_BOOL, metrics_public, "true", 0, 0,
         "Whether /metrics answers without a token"),
+    ROW("metrics.jobs", CONFIG_I64, metrics_jobs, "0", 0, 500,
+        "How many jobs, the oldest first, get metrics of their own (next fire, last success), with their names. 0: none"),
+    ROW("otel.endpoint", CONFIG_STR, otel_endpoint, NULL, 1, TEXT_MAX,
+        "Where spans of runs are sent to, as OTLP over HTTP with JSON: http://collector:4318. Default: none"),
+    ROW("otel.headers", CONFIG_STR, otel_headers, NULL, 1, TEXT_MAX,
+        "Headers sent along to otel.endpoint: \"name=value,name=value\"", .flags = CONFIG_SECRET),
+    ROW("otel.sampleRatio", CONFIG_STR, otel_sample_ratio, "1", 1, NAME_MAX_CHARS,
+        "Share of the traces that begin here and are sent, from 0 to 1; what comes with a trace follows its flag"),
 };
 
 int config_find(struct str name)

@@ -14,7 +14,11 @@
 #include "api/api.h"
 #include "app/breaker.h"
 #include "app/cluster.h"
+#include "app/feature.h"
 #include "app/job_services.h"
+#include "app/limits.h"
+#include "app/ping.h"
+#include "app/probe.h"
 #include "app/report.h"
 #include "app/setup.h"
 #include "base/file.h"
@@ -23,13 +27,18 @@
 #include "engine/retention.h"
 #include "jobs/blocking.h"
 #include "jobs/db_pool.h"
+#include "jobs/monitors.h"
 #include "jobs/services.h"
 #include "net/http.h"
 #include "net/loop.h"
 #include "net/process.h"
 #include "net/redis.h"
+#include "otel/exporter.h"
 #include "redis_cache.h"
+#include "server_edge.h"
+#include "server_health.h"
 #include "server_key.h"
+#include "server_oidc.h"
 #include "server_vault.h"
 #include "store/sql/copy.h"
 #include "store_open.h"
@@ -56,6 +65,7 @@ struct server {
     struct store *store;
     struct token_key *key;
     struct vault *vault; // NULL: there can be no secrets
+    struct oidc *oidc;   // NULL: no OpenID provider
     struct redis *redis; // NULL: redis.url is not set
     struct cache *cache; // NULL: there is nobody to share anything with
     struct app app;
@@ -69,6 +79,7 @@ struct server {
     struct job_settings job_settings;
     struct breaker_share breaker_share;
     struct breakers *breakers;
+    struct monitors *monitors;
     struct job_services job_services;
     struct job_env env;
     struct runner *runner;
@@ -81,6 +92,11 @@ struct server {
     struct api *api;
     struct httpd *httpd;
     struct stream *stream; // NULL: no Kafka
+    struct server_parts parts;
+    struct probe *probe;
+    struct exporter *exporter; // NULL: nobody wants spans
+    struct limits *limits;
+    struct features *features;
 };
 
 static void raise_limits(void)
@@ -160,8 +176,13 @@ static void open_app(struct server *s)
     parts.settings.metrics_public = s->config->metrics_public;
     parts.settings.access_life = duration_s(s->config->auth_access_token_s);
     parts.settings.refresh_life = duration_s(s->config->auth_refresh_token_s);
+    parts.settings.browser_idle = duration_s(s->config->auth_browser_idle_s);
+    parts.settings.browser_max = duration_s(s->config->auth_browser_max_s);
     parts.settings.version = CHRONOS_VERSION;
+    edge_app_settings(s->config, &parts.settings);
     app_init(&s->app, &parts);
+    s->app.oidc = s->oidc;
+    s->app.limits = s->limits = edge_limits(s->config);
     s->app_open = true;
 }
 
@@ -195,6 +216,8 @@ static bool open_jobs(struct server *s, struct err *err)
     s->breaker_share = app_breaker_share(s->store, s->config->node_name);
     s->breakers = breakers_new(s->clock, s->store->exclusive ? NULL : &s->breaker_share);
     app_set_breakers(&s->app, s->breakers);
+    s->monitors = monitors_new();
+    app_set_monitors(&s->app, s->monitors);
     app_job_services(&s->app, &s->job_services);
     s->job_services.report = app_report;
     s->env = (struct job_env){.loops = s->loops,
@@ -208,8 +231,11 @@ static bool open_jobs(struct server *s, struct err *err)
                               .egress = &s->egress,
                               .services = &s->job_services,
                               .settings = &s->job_settings,
-                              .breakers = s->breakers};
+                              .breakers = s->breakers,
+                              .monitors = s->monitors};
     app_set_job_env(&s->app, &s->env);
+    if (!server_spans_open(s->config, &s->env, s->clock, s->store->ops->name, &s->exporter, err))
+        return false;
     s->runner = runner_new(&s->env, (size_t)s->config->runner_threads);
     return true;
 }
@@ -239,6 +265,8 @@ static bool join_cluster(struct server *s, struct err *err)
 
 static void on_breaker_changed(void *breakers) { breakers_wake(breakers); }
 
+static void on_pinged(void *monitors, struct ulid job_id) { monitors_wake(monitors, job_id); }
+
 static bool open_cluster(struct server *s, struct err *err)
 {
     const struct config *c = s->config;
@@ -249,6 +277,8 @@ static bool open_cluster(struct server *s, struct err *err)
                                .process_gone = procid_gone,
                               .breaker_changed = on_breaker_changed,
                               .breaker_arg = s->breakers,
+                               .pinged = on_pinged,
+                               .ping_arg = s->monitors,
                                .lease = duration_s(c->cluster_lease_s),
                                .heartbeat = duration_s(c->cluster_heartbeat_s)};
     struct app_cluster seen = {.node_name = c->node_name, .address = c->node_address};
@@ -275,8 +305,11 @@ static void open_retention(struct server *s)
 
 static void on_heard(void *cluster) { cluster_wake(cluster); }
 
+static void on_scripts_held(void *env, bool held) { atomic_store(&((struct job_env *)env)->scripts_held, held); }
+
 static bool open_engine(struct server *s, struct err *err)
 {
+    const struct feature_listener features = {.scripts_held = on_scripts_held, .ctx = &s->env};
     struct engine_config c = {.node_name = s->config->node_name,
                               .running_max = s->config->engine_running_max,
                               .flush_max = s->config->engine_flush_max,
@@ -289,6 +322,8 @@ static bool open_engine(struct server *s, struct err *err)
     if (!engine_recover(s->engine, err))
         return err_wrap(err, "recover");
     app_set_engine(&s->app, s->engine);
+    if (!features_open(&s->app, &features, &s->features, err)) // before anything may start
+        return false;
     s->engine_thread = thread_start("engine", engine_body, s->engine);
     s->engine_runs = true;
     if (s->cluster)
@@ -303,6 +338,8 @@ static bool open_engine(struct server *s, struct err *err)
 static bool open_http(struct server *s, struct err *err)
 {
     const struct config *c = s->config;
+    s->parts = (struct server_parts){.config = c, .redis = s->redis, .stream = &s->stream};
+    s->probe = server_health_new(&s->parts, &s->app);
     s->api = api_new(&s->app);
     struct httpd_config h = {
         .listen = c->http_listen,
@@ -314,8 +351,12 @@ static bool open_http(struct server *s, struct err *err)
         .idle_timeout = duration_s(c->http_idle_timeout_s),
         .request_timeout = duration_s(c->http_request_timeout_s),
     };
+    edge_httpd_config(c, &h);
     struct httpd_handlers handlers = api_handlers(s->api);
-    return httpd_start(&h, &handlers, &s->httpd, err);
+    if (!httpd_start(&h, &handlers, &s->httpd, err))
+        return false;
+    edge_watch(s->httpd, clock_now(s->clock), false);
+    return true;
 }
 
 // The first administrator comes from the environment, or makes himself by a one-time link.
@@ -335,11 +376,11 @@ static bool server_open(struct server *s, struct str *ret_token, struct err *err
     if (!open_loops(s, err) || !open_processes(s, err) || !open_store(s, err))
         return false;
     stream_events_enable(s->config, s->store);
-    if (!open_cache(s, err))
+    if (!open_cache(s, err) || !server_oidc_open(s->config, &s->oidc, &s->a, err))
         return false;
     open_app(s);
     return open_setup(s, ret_token, err) && open_jobs(s, err) && open_engine(s, err) && open_http(s, err) &&
-           stream_open_from(s->config, &s->app, s->cluster, &s->stream, &s->a, err);
+           stream_open_from(s->config, &s->app, s->cluster, &s->stream, &s->a, err) && probe_start(s->probe);
 }
 
 static void server_close(struct server *s)
@@ -350,6 +391,8 @@ static void server_close(struct server *s)
         engine_stop(s->engine, duration_s(s->config->engine_shutdown_grace_s));
         pthread_join(s->engine_thread, NULL);
     }
+    if (s->probe)
+        probe_stop(s->probe);
     stream_close(s->stream);
     retention_free(s->retention);
     if (s->cluster) { // the heartbeats stop last
@@ -360,9 +403,13 @@ static void server_close(struct server *s)
         httpd_stop(s->httpd);
     if (s->api)
         api_free(s->api);
+    probe_free(s->probe);
+    features_free(s->features);
     if (s->runner)
         runner_free(s->runner);
+    exporter_close(s->exporter);
     breakers_free(s->breakers);
+    monitors_free(s->monitors);
     blocking_free(s->blocking);
     db_pool_free(s->db_pool);
     if (s->http)
@@ -373,11 +420,13 @@ static void server_close(struct server *s)
         loop_free(s->loops[i]);
     if (s->app_open)
         app_release(&s->app);
+    limits_free(s->limits);
     redis_cache_free(s->cache);
     redis_free(s->redis);
     cluster_free(s->cluster);
     if (s->engine)
         engine_free(s->engine);
+    oidc_free(s->oidc);
     token_key_free(s->key);
     vault_free(s->vault);
     if (s->store)
@@ -393,7 +442,7 @@ static void greet(const struct server *s, struct str token)
     struct str host = s->config->http_host;
     bool v6 = str_find(host, ':') < host.n;
     char url[128];
-    snprintf(url, sizeof url, "http://%s%.*s%s:%d", v6 ? "[" : "", STR_ARG(host.n ? host : STR("127.0.0.1")),
+    snprintf(url, sizeof url, "http%s://%s%.*s%s:%d", s->config->edge.tls_certificate.n > 0 ? "s" : "", v6 ? "[" : "", STR_ARG(host.n ? host : STR("127.0.0.1")),
              v6 ? "]" : "", httpd_port(s->httpd));
     printf("Chronos %s · %.*s · %s\n", CHRONOS_VERSION, STR_ARG(s->config->db_shown), url);
     if (token.p)
@@ -426,6 +475,7 @@ static void wait_for_end(struct server *s)
             LOG_INFO("stopping", LOG_CSTR("signal", strsignal(received)));
             return;
         }
+        edge_watch(s->httpd, clock_now(s->clock), received == SIGHUP);
         struct zones_report report = zones_reload(s->zones);
         if (report.changed > 0) {
             LOG_INFO("time zone data changed", LOG_INT("zones", report.changed));

@@ -39,6 +39,7 @@ struct query_param {
     enum query_kind kind;
     const char *doc;
     const char *const *names; // words of an enum
+    int64_t min, max;         // of a number; max not above min: no upper bound
 };
 
 enum answer { ANSWER_NONE, ANSWER_ONE, ANSWER_LIST, ANSWER_STREAM, ANSWER_OTHER };
@@ -48,6 +49,10 @@ enum {
     ROUTE_CALLER = 1 << 1,  // public, but a token that is sent must be good
     ROUTE_IF_MATCH = 1 << 2, // honours If-Match
     ROUTE_BODY_OPTIONAL = 1 << 3,
+    ROUTE_QUERY_ANY = 1 << 11, // parameters it does not know are none of its business
+    ROUTE_BODY_ANY = 1 << 10, // its body need not be JSON
+    ROUTE_IDEMPOTENT = 1 << 8, // takes an Idempotency-Key
+    ROUTE_SHOWN_ONCE = 1 << 9, // its answer is not kept: it holds what is shown once only
 };
 
 struct route {
@@ -57,13 +62,14 @@ struct route {
     bool (*handle)(struct call *c, struct err *err);
     enum answer answer;
     const struct fields *request, *response; // NULL: none, or not described by a table
+    const char *in, *out;      // shapes of bodies that a table does not describe alone (api/openapi.h)
     const struct query_param *query;         // ends with name NULL; NULL: none are allowed
     unsigned flags;
     const char *doc;
 };
 extern const struct route routes[];
 extern const size_t routes_n;
-enum { ROUTES_MAX = 96 };
+enum { ROUTES_MAX = 192 };
 
 // -- reading the request --
 // Path parameter as an identifier; ERR_NOT_FOUND when it is not one, as for an absent object.
@@ -89,7 +95,8 @@ void query_page(struct call *c, const struct fields *t, struct page *ret);
 // Adds a fault for each parameter the route does not know or that is given twice.
 void query_check(struct call *c);
 #define QUERY_PAGE                                                                                             \
-    {"page", QUERY_I64, "Number of the page, from 0.", NULL}, {"size", QUERY_I64, "Rows per page, 1–200.", NULL}, \
+    {"page", QUERY_I64, "Number of the page, from 0.", NULL, 0, PAGE_NUMBER_MAX},                              \
+        {"size", QUERY_I64, "Rows per page, 1–200.", NULL, 1, PAGE_SIZE_MAX},                                  \
         {"cursor", QUERY_STR, "nextCursor of the page before; instead of page.", NULL},                        \
     {"sort", QUERY_STR, "Field and direction: \"name,asc\" or \"name,desc\".", NULL}
 

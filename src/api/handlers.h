@@ -54,6 +54,32 @@ HANDLER(api_refresh);
 HANDLER(api_logout);
 HANDLER(api_me);
 HANDLER(api_password);
+// oidc.c
+HANDLER(api_oidc_login);
+HANDLER(api_oidc_callback);
+HANDLER(api_oidc_token);
+// key.c
+HANDLER(api_keys_rotate);
+// user.c
+HANDLER(api_user_create);
+HANDLER(api_users_list);
+HANDLER(api_user_get);
+HANDLER(api_user_edit);
+HANDLER(api_user_delete);
+HANDLER(api_user_reset_password);
+// api_key.c
+HANDLER(api_key_create);
+HANDLER(api_keys_list);
+HANDLER(api_key_delete);
+// team.c
+HANDLER(api_team_create);
+HANDLER(api_teams_list);
+HANDLER(api_team_get);
+HANDLER(api_team_edit);
+HANDLER(api_team_delete);
+HANDLER(api_members_list);
+HANDLER(api_member_put);
+HANDLER(api_member_remove);
 // setup.c
 HANDLER(api_setup_page);
 HANDLER(api_setup_script);
@@ -63,6 +89,11 @@ HANDLER(api_health);
 HANDLER(api_live);
 HANDLER(api_metrics);
 HANDLER(api_job_stats);
+HANDLER(api_info);
+// ping.c
+HANDLER(api_ping);
+HANDLER(api_ping_word);
+HANDLER(api_ping_address);
 // breaker.c
 HANDLER(api_breakers_list);
 HANDLER(api_breaker_reset);
@@ -71,8 +102,18 @@ HANDLER(api_nodes_list);
 HANDLER(api_node_drain);
 HANDLER(api_node_resume);
 HANDLER(api_cluster_info);
+// feature.c
+HANDLER(api_features_list);
+HANDLER(api_feature_set);
+HANDLER(api_log_level);
+HANDLER(api_log_level_set);
 // openapi.c
 HANDLER(api_openapi);
+// docs.c
+HANDLER(api_docs_page);
+HANDLER(api_docs_script);
+HANDLER(api_docs_style);
+HANDLER(api_docs_redirect);
 HANDLER(api_root_page);
 
 // Request bodies that belong to no model, and the tables of them.
@@ -89,6 +130,7 @@ struct resolve_request {
 struct secret_request {
     struct str value;
     bool shared;
+    struct ulid team_id;
 };
 extern const struct fields secret_request_fields;
 extern const struct fields run_request_fields, refresh_request_fields, logout_request_fields, resolve_request_fields,
@@ -97,6 +139,9 @@ extern const struct fields run_request_fields, refresh_request_fields, logout_re
 // One object as this interface shows it.
 void job_write(struct call *c, const struct job *j, const struct strs *warnings);
 void run_write(struct call *c, const struct run *r);
+// The same as the answer to who made it, with the headers of that.
+void job_created(struct call *c, const struct job *j, const struct strs *warnings);
+void run_started(struct call *c, const struct run *r);
 // ,"warnings":[…] after other members.
 void warnings_write(struct call *c, const struct strs *warnings);
 

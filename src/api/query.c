@@ -151,7 +151,7 @@ void query_check(struct call *c)
                 query_fault(c, p->name, "is given twice");
         if (p && n < SEEN_MAX)
             seen[n++] = p;
-        if (!p)
+        if (!p && !(c->route->flags & ROUTE_QUERY_ANY))
             query_fault(c, arena_cstr(c->a, name), "is no parameter of this route; /openapi.json lists them");
     }
 }

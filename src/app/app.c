@@ -2,8 +2,11 @@
 // The parts every use case needs: who asks, how far he may reach, new identifiers, pokes.
 #include "app/app.h"
 
+#include "app/api_key.h"
+#include "app/audit_trail.h"
 #include "app/cached.h"
-
+#include "app/key_memory.h"
+#include "app/keys.h"
 #include "app/watch.h"
 
 void app_settings_init(struct app_settings *s)
@@ -13,7 +16,10 @@ void app_settings_init(struct app_settings *s)
         .metrics_public = true,
         .access_life = duration_s(ACCESS_LIFE_S_DEFAULT),
         .refresh_life = duration_s(REFRESH_LIFE_S_DEFAULT),
+        .browser_idle = duration_s(BROWSER_IDLE_S_DEFAULT),
+        .browser_max = duration_s(BROWSER_MAX_S_DEFAULT),
         .version = "0.1.0",
+        .profile = "development",
     };
 }
 
@@ -22,9 +28,13 @@ void app_init(struct app *app, const struct app_parts *parts)
     *app = (struct app){.store = parts->store, .clock = parts->clock, .key = parts->key, .vault = parts->vault,
                         .zones = parts->zones, .cache = parts->cache, .settings = parts->settings};
     app->cluster.node_name = STR("chronos");
+    app->keys = parts->key ? keys_new(parts->store, parts->clock, parts->key) : NULL;
     app->started = clock_now(parts->clock);
     app->throttle = throttle_new();
+    app->key_memory = key_memory_new(parts->store, parts->clock);
     app->topic = topic_new();
+    if (parts->key)
+        app->audit = audit_trail_new(parts->key, parts->store, parts->clock);
 }
 
 void app_set_job_env(struct app *app, const struct job_env *env)
@@ -63,32 +73,53 @@ struct engine_listener app_listener(struct app *app)
 void app_release(struct app *app)
 {
     watch_free(app->watch);
+    audit_trail_free(app->audit);
+    keys_free(app->keys);
+    key_memory_free(app->key_memory);
     throttle_free(app->throttle);
     topic_free(app->topic);
     *app = (struct app){0};
 }
 
-bool app_authenticate(struct app *app, struct str token, struct caller *ret, struct arena *a, struct err *err)
+bool app_caller(struct app *app, struct ulid user_id, int64_t epoch, enum sign_in_way way, struct caller *ret,
+                struct arena *a, struct err *err)
 {
-    if (!app->key)
-        return ERR(err, ERR_UNAVAILABLE, "sign-in is not set up on this server: no token key");
-    struct token_claims claims;
-    if (!token_verify(app->key, token, clock_now(app->clock), &claims, a, err))
-        return false;
     struct caller_facts u;
     struct err why = {0};
-    if (!cached_caller(app, claims.user_id, &u, a, &why)) {
+    const char *what = way == WAY_COOKIE ? "session" : "access token";
+    if (!cached_caller(app, user_id, &u, a, &why)) {
         if (why.code != ERR_NOT_FOUND) {
             *err = why;
             return false;
         }
-        return ERR(err, ERR_UNAUTHENTICATED, "the access token was revoked; sign in again");
+        return ERR(err, ERR_UNAUTHENTICATED, "the %s was revoked; sign in again", what);
     }
-    if (!u.enabled || u.session_epoch != claims.session_epoch)
-        return ERR(err, ERR_UNAUTHENTICATED, "the access token was revoked; sign in again");
-    *ret = (struct caller){
-        .signed_in = true, .way = WAY_TOKEN, .user_id = claims.user_id, .email = u.email, .roles = u.roles};
+    if (!u.enabled || u.session_epoch != epoch)
+        return ERR(err, ERR_UNAUTHENTICATED, "the %s was revoked; sign in again", what);
+    *ret = (struct caller){.signed_in = true, .way = way, .user_id = user_id, .email = u.email, .roles = u.roles,
+                           .session_epoch = u.session_epoch, .teams = u.teams, .n_teams = u.n_teams};
     return true;
+}
+
+bool app_caller_renew(struct app *app, struct caller *c, struct arena *a, struct err *err)
+{
+    struct caller now;
+    if (!app_caller(app, c->user_id, c->session_epoch, c->way, &now, a, err) ||
+        (c->way == WAY_API_KEY && !api_key_lives(app, c, a, err)))
+        return false;
+    c->roles = now.roles;
+    c->teams = now.teams;
+    c->n_teams = now.n_teams;
+    return true;
+}
+
+bool app_authenticate(struct app *app, struct str token, struct caller *ret, struct arena *a, struct err *err)
+{
+    struct token_claims claims;
+    if (str_starts(token, api_key_prefix))
+        return app_api_key_authenticate(app, token, ret, a, err);
+    return keys_verify(app, token, &claims, a, err) &&
+           app_caller(app, claims.user_id, claims.session_epoch, WAY_TOKEN, ret, a, err);
 }
 
 bool app_authorize(const struct caller *c, enum action action, enum reach *ret, struct err *err)

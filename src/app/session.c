@@ -2,7 +2,10 @@
 // Accounts and sessions. Rules: app/session.h. The order throttle → password → store is what keeps guessing slow.
 #include "app/session.h"
 
+#include "app/browser.h"
 #include "app/cached.h"
+#include "app/feature.h"
+#include "app/keys.h"
 #include "auth/password.h"
 
 #define T struct session_answer
@@ -17,6 +20,8 @@ static const struct field session_answer_rows[] = {
     FIELD_ID(T, id, "id", .flags = FIELD_READ_ONLY, .doc = "Identifier of the user."),
     FIELD_STR(T, email, "email", .flags = FIELD_READ_ONLY, .doc = "Address of the user."),
     FIELD_STRS(T, roles, "roles", .flags = FIELD_READ_ONLY, .doc = "Roles of the user."),
+    FIELD_STR(T, csrf_token, "csrfToken", .flags = FIELD_READ_ONLY,
+              .doc = "Of a session in a cookie: send it as \"X-Chronos-CSRF\" with all that changes something."),
 };
 #undef T
 const struct fields session_answer_fields =
@@ -39,6 +44,10 @@ static const struct field credentials_rows[] = {
     FIELD_STR(T, email, "email", .flags = FIELD_REQUIRED, .min = 1, .max = EMAIL_MAX, .doc = "Address of the account."),
     FIELD_STR(T, password, "password", .flags = FIELD_REQUIRED | FIELD_SECRET, .min = 1, .max = PASSWORD_MAX,
               .doc = "Password of the account."),
+    FIELD_STR(T, new_password, "newPassword", .flags = FIELD_SECRET, .min = 1, .max = PASSWORD_MAX,
+              .doc = "The password from now on; needed when the one until now was given by an administrator."),
+    FIELD_BOOL(T, cookie, "cookie", FIELD_DEFAULT(false),
+               .doc = "Whether to open a session of this browser, in a cookie, instead of answering tokens."),
 };
 #undef T
 const struct fields credentials_fields =
@@ -76,8 +85,6 @@ static bool no_memory(struct err *err)
 static bool access_token(struct app *app, const struct user *u, struct ulid family, struct str *ret,
                          struct arena *a, struct err *err)
 {
-    if (!app->key)
-        return ERR(err, ERR_UNAVAILABLE, "sign-in is not set up on this server: no token key");
     struct instant now = clock_now(app->clock);
     struct token_claims claims = {
         .user_id = u->id,
@@ -88,7 +95,7 @@ static bool access_token(struct app *app, const struct user *u, struct ulid fami
         .issued_at = now,
         .expires_at = instant_add(now, app->settings.access_life),
     };
-    return token_sign(app->key, &claims, ret, a, err);
+    return keys_sign(app, &claims, ret, a, err);
 }
 
 static void answer_fill(struct app *app, const struct user *u, struct str access, struct str refresh,
@@ -145,7 +152,7 @@ bool user_make(struct app *app, struct str email, struct str password, struct st
     return true;
 }
 
-static bool roles_check(const struct strs *roles, struct faults *f)
+bool roles_check(const struct strs *roles, struct faults *f)
 {
     size_t from = f->n;
     for (size_t i = 0; i < roles->n; i++)
@@ -158,7 +165,11 @@ static bool roles_check(const struct strs *roles, struct faults *f)
 bool app_register(struct app *app, const struct caller *c, const struct registration *r, struct session_answer *ret,
                   struct faults *faults, struct arena *a, struct err *err)
 {
-    bool by_admin = c->signed_in && policy_reach(c->roles, ACTION_USER_ADMIN) == REACH_ALL;
+    enum reach reach;
+    struct err ignored = {0};
+    bool by_admin = c->signed_in && app_authorize(c, ACTION_USER_ADMIN, &reach, &ignored);
+    if (!by_admin && !app_feature_want(app, FEATURE_REGISTRATION, err))
+        return false;
     if (!app->settings.registration_open && !by_admin)
         return ERR(err, ERR_DENIED, "registration is closed on this server; ask an administrator for an account");
     struct strs roles = {arena_new(a, struct str), 1};
@@ -205,7 +216,8 @@ static bool password_try(struct app *app, struct str email, struct str remote, s
         *err = why;
         return false;
     }
-    bool usable = known && u.enabled;
+    bool too_late = known && u.must_change && u.one_time_until.us <= try.at.us;
+    bool usable = known && u.enabled && !too_late;
     why = (struct err){0};
     bool right = password_verify(password, usable ? u.password_hash : STR_NONE, &why);
     if (right && usable) {
@@ -221,6 +233,40 @@ static bool password_try(struct app *app, struct str email, struct str remote, s
     return ERR(err, ERR_UNAUTHENTICATED, "e-mail address or password is wrong");
 }
 
+static bool revoke_all(struct app *app, struct user *u, struct err *err)
+{
+    u->session_epoch++;
+    return cached_user_update(app, u, err) &&
+           app->store->ops->sessions_end_all(app->store, u->id, err);
+}
+
+// A new password and its consequences: every token of before is revoked.
+static bool password_set(struct app *app, struct user *u, struct str password, struct arena *a, struct err *err)
+{
+    if (!password_check(password, u->email, err))
+        return err_at(err, "/newPassword");
+    u->one_time_until = (struct instant){0};
+    return password_hash(password, &u->password_hash, a, err) && revoke_all(app, u, err);
+}
+
+// Who signs in with a password that an administrator gave changes it; others may.
+static bool password_settle(struct app *app, struct user *u, struct str password, struct str new_password,
+                            struct arena *a, struct err *err)
+{
+    if (!new_password.p && !u->must_change)
+        return true;
+    if (!new_password.p) {
+        (void)ERR(err, ERR_DENIED, "this password was given by an administrator and must be changed: send "
+                                   "\"newPassword\" along (chronos login asks for it)");
+        return err_at(err, "/newPassword");
+    }
+    if (str_eq(password, new_password)) {
+        (void)ERR(err, ERR_INVALID, "must be another one than the password until now");
+        return err_at(err, "/newPassword");
+    }
+    return password_set(app, u, new_password, a, err);
+}
+
 bool app_login(struct app *app, const struct caller *c, const struct credentials *w, struct session_answer *ret,
                struct duration *ret_wait, struct arena *a, struct err *err)
 {
@@ -229,18 +275,18 @@ bool app_login(struct app *app, const struct caller *c, const struct credentials
     if (!email.p)
         return no_memory(err);
     return password_try(app, email, c->remote, w->password, &u, ret_wait, a, err) &&
-           session_open(app, &u, ret, a, err);
+           password_settle(app, &u, w->password, w->new_password, a, err) &&
+           (w->cookie ? browser_open(app, &u, ret, a, err) : session_open(app, &u, ret, a, err));
 }
 
-bool app_refresh(struct app *app, struct str refresh_token, struct session_answer *ret, struct arena *a,
-                 struct err *err)
+bool session_continue(struct app *app, const uint8_t old_hash[static SECRET_TOKEN_HASH_BYTES],
+                      struct session_answer *ret, struct arena *a, struct err *err)
 {
-    uint8_t old_hash[SECRET_TOKEN_HASH_BYTES], new_hash[SECRET_TOKEN_HASH_BYTES];
+    uint8_t new_hash[SECRET_TOKEN_HASH_BYTES];
     char token[SECRET_TOKEN_MAX];
     struct str refresh = arena_str(a, str_of(secret_token_new(refresh_prefix, token)));
     if (!refresh.p)
         return no_memory(err);
-    secret_token_hash(refresh_token, old_hash);
     secret_token_hash(refresh, new_hash);
     struct instant now = clock_now(app->clock);
     struct ulid user_id;
@@ -262,17 +308,19 @@ bool app_refresh(struct app *app, struct str refresh_token, struct session_answe
     return true;
 }
 
-static bool revoke_all(struct app *app, struct user *u, struct err *err)
+bool app_refresh(struct app *app, struct str refresh_token, struct session_answer *ret, struct arena *a,
+                 struct err *err)
 {
-    u->session_epoch++;
-    return cached_user_update(app, u, err) &&
-           app->store->ops->sessions_end_all(app->store, u->id, err);
+    uint8_t hash[SECRET_TOKEN_HASH_BYTES];
+    secret_token_hash(refresh_token, hash);
+    return session_continue(app, hash, ret, a, err);
 }
 
 bool app_logout(struct app *app, const struct caller *c, struct str refresh_token, struct arena *a, struct err *err)
 {
     struct user u;
-    if (!app_me(app, c, &u, a, err))
+    enum reach reach;
+    if (!app_authorize(c, ACTION_ACCOUNT_WRITE, &reach, err) || !app_me(app, c, &u, a, err))
         return false;
     if (!refresh_token.p)
         return revoke_all(app, &u, err);
@@ -294,7 +342,7 @@ bool app_password_change(struct app *app, const struct caller *c, const struct p
     enum reach reach;
     struct user u;
     struct err why = {0};
-    if (!app_authorize(c, ACTION_SELF, &reach, err))
+    if (!app_authorize(c, ACTION_ACCOUNT_WRITE, &reach, err))
         return false;
     if (!password_try(app, c->email, c->remote, p->current_password, &u, ret_wait, a, &why)) {
         if (why.code == ERR_UNAUTHENTICATED) {
@@ -304,9 +352,8 @@ bool app_password_change(struct app *app, const struct caller *c, const struct p
         *err = why;
         return false;
     }
-    if (!password_check(p->new_password, u.email, err))
-        return err_at(err, "/newPassword");
-    if (!password_hash(p->new_password, &u.password_hash, a, err) || !revoke_all(app, &u, err))
+    if (!password_set(app, &u, p->new_password, a, err))
         return false;
-    return session_open(app, &u, ret, a, err);
+    // The sessions of browsers have ended, too: this one goes on in a new one.
+    return c->way == WAY_COOKIE ? browser_open(app, &u, ret, a, err) : session_open(app, &u, ret, a, err);
 }

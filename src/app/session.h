@@ -16,6 +16,8 @@ struct session_answer {
     struct ulid id;     // of the user
     struct str email;
     struct strs roles;
+    struct str csrf_token; // of a browser's session, which has no tokens
+    struct str cookie;     // of a browser's session; not part of the body
 };
 extern const struct fields session_answer_fields;
 
@@ -31,6 +33,8 @@ bool app_register(struct app *app, const struct caller *c, const struct registra
 
 struct credentials {
     struct str email, password;
+    struct str new_password; // absent: as it is
+    bool cookie; // a session of a browser instead of tokens
 };
 extern const struct fields credentials_fields;
 // ERR_UNAUTHENTICATED, or ERR_THROTTLED with *ret_wait.
@@ -57,6 +61,11 @@ bool app_password_change(struct app *app, const struct caller *c, const struct p
 // A user record with a hashed password; the address is checked and lower-cased. Faults carry /email and /password.
 bool user_make(struct app *app, struct str email, struct str password, struct strs roles, struct user *ret,
                struct faults *faults, struct arena *a, struct err *err) __attribute__((warn_unused_result));
+// Faults under /roles for words that are none. True: no fault.
+bool roles_check(const struct strs *roles, struct faults *f);
+// A new pair of tokens for a secret of this hash, which is used up; used again, its whole family ends.
+bool session_continue(struct app *app, const uint8_t old_hash[static SECRET_TOKEN_HASH_BYTES],
+                      struct session_answer *ret, struct arena *a, struct err *err) __attribute__((warn_unused_result));
 // Opens a new session family.
 bool session_open(struct app *app, const struct user *u, struct session_answer *ret, struct arena *a, struct err *err)
     __attribute__((warn_unused_result));

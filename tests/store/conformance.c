@@ -259,8 +259,13 @@ int main(int argc, char **argv)
         &flush_cases, &job_cases,  &job_list_cases, &run_cases,  &dlq_cases,    &user_cases,
         &race_cases,  &node_cases, &change_cases,   &duty_cases, &outbox_cases, &trim_cases,
         &secret_cases,
+        &account_cases,
+        &audit_cases,
+        &sign_on_cases,
         &breaker_cases,
         &chain_cases,
+        &once_cases,
+        &backlog_cases,
     };
     enum { GROUPS = sizeof groups / sizeof groups[0] };
     struct CMUnitTest all[256];

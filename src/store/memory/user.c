@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Users, sessions and settings in memory.
 #include "base/mem.h"
-#include "store/memory/memory.h"
+#include "store/memory/account.h"
 
 enum { HASH_BYTES = 32 };
 
@@ -12,6 +12,9 @@ static void user_own(struct mem *m, struct user *to, const struct user *from)
     *to = *from;
     to->email = mem_text(m, from->email);
     to->password_hash = mem_text(m, from->password_hash);
+    to->must_change = from->one_time_until.us != 0;
+    to->teams = NULL;
+    to->n_teams = 0;
     to->roles.v = mem_take(m, from->roles.n, sizeof *to->roles.v);
     for (size_t i = 0; i < from->roles.n; i++)
         to->roles.v[i] = mem_text(m, from->roles.v[i]);
@@ -47,6 +50,8 @@ static bool insert(struct mem *m, const struct user *u, bool first_admin, struct
     return true;
 }
 
+bool user_put(struct mem *m, const struct user *u, struct err *err) { return insert(m, u, false, err); }
+
 bool mem_user_insert(struct store *s, const struct user *u, struct err *err)
 {
     struct mem_call c;
@@ -60,28 +65,39 @@ bool mem_user_insert_first_admin(struct store *s, const struct user *u, struct e
            call_end(&c, insert(c.m, u, true, err), err);
 }
 
-static bool user_answer(const struct user *u, struct user *ret, struct err *err)
+bool user_answer(struct mem *m, const struct user *u, struct user *ret, struct arena *a, struct err *err)
 {
     if (!u)
         return ERR(err, ERR_NOT_FOUND, "there is no such user");
-    *ret = *u;
+    struct user copy = *u;
+    copy.read_epoch = u->session_epoch;
+    if (!teams_of(m, u->id, &copy, a))
+        return ERR(err, ERR_UNAVAILABLE, "no memory for the teams of a user");
+    *ret = copy;
     return true;
 }
 
 bool mem_user_get(struct store *s, struct ulid id, struct user *ret, struct arena *a, struct err *err)
 {
-    (void)a; // texts of this store never change
     struct mem_call c;
     return call_begin(&c, s, "user_get", false, err) &&
-           call_end(&c, user_answer(map_get(&c.m->users, id), ret, err), err);
+           call_end(&c, user_answer(c.m, map_get(&c.m->users, id), ret, a, err), err);
 }
 
 bool mem_user_by_email(struct store *s, struct str email, struct user *ret, struct arena *a, struct err *err)
 {
-    (void)a;
     struct mem_call c;
     return call_begin(&c, s, "user_by_email", false, err) &&
-           call_end(&c, user_answer(user_find(c.m, email), ret, err), err);
+           call_end(&c, user_answer(c.m, user_find(c.m, email), ret, a, err), err);
+}
+
+bool no_other_admin(struct mem *m, const struct user *u)
+{
+    void *v;
+    bool others = false;
+    for (size_t i = 0; (i = map_next(&m->users, i, &v));)
+        others |= v != u && is_admin(v);
+    return is_admin(u) && !others;
 }
 
 static bool update(struct mem *m, const struct user *u, struct err *err)
@@ -89,7 +105,12 @@ static bool update(struct mem *m, const struct user *u, struct err *err)
     struct user *own = map_get(&m->users, u->id);
     if (!own)
         return ERR(err, ERR_NOT_FOUND, "there is no such user");
+    if (u->read_epoch != 0 && u->read_epoch != own->session_epoch)
+        return ERR(err, ERR_STALE, "the account was changed by somebody else: read it again");
+    if (!is_admin(u) && no_other_admin(m, own))
+        return ERR(err, ERR_CONFLICT, "this is the last administrator who can sign in: make another one first");
     struct user changed = *own;
+    changed.one_time_until = u->one_time_until;
     changed.password_hash = u->password_hash;
     changed.roles = u->roles;
     changed.enabled = u->enabled;
@@ -120,9 +141,7 @@ static struct session *session_find(struct mem *m, const uint8_t *hash)
     return map_get(&m->sessions, map_key(hash, HASH_BYTES));
 }
 
-// Removes those of a family, of a user, or (user, before) the user's expired ones. Starts again after each,
-// because removing moves slots.
-static void sessions_remove(struct mem *m, const struct ulid *family, const struct ulid *user,
+void sessions_remove(struct mem *m, const struct ulid *family, const struct ulid *user,
                             struct instant before)
 {
     void *v;
@@ -163,6 +182,7 @@ static bool rotate(struct mem *m, const uint8_t *old_hash, const uint8_t *new_ha
         return ERR(err, ERR_UNAUTHENTICATED, "the session is unknown or has expired: sign in again");
     if (old->used) {
         struct ulid family = old->family;
+        *ret_user = old->user_id;
         sessions_remove(m, &family, NULL, INSTANT_NEVER);
         return ERR(err, ERR_UNAUTHENTICATED, "the session was used twice and has been ended: sign in again");
     }
