@@ -27,7 +27,13 @@ struct audit_note {
 void audit_with(struct app *app, const struct caller *c, const struct audit_note *note, struct arena *a);
 // The use case ends without a write after all. Harmless when there was one.
 void audit_drop(struct app *app);
+// The same without a caller, for what the system does by itself ("system") or what an administrator does without a server.
+void audit_system(struct app *app, const char *way, const struct audit_note *note, struct arena *a);
 // A record of its own, durable when this returns. A failure is logged and does not fail what is recorded.
 void audit_alone(struct app *app, const struct caller *c, const struct audit_note *note, struct arena *a);
+// Written soon by another thread, for what nobody waits for: a run used a secret. Bounded.
+void audit_soon(struct app *app, const struct caller *c, const struct audit_note *note, struct arena *a);
+// A request that was refused (401, 403). Many from one address within a second become one record with their number.
+void audit_refusal(struct app *app, const struct caller *c, struct str what, struct str why, struct arena *a);
 
 #endif

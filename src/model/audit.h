@@ -10,7 +10,14 @@
 enum audit_outcome { AUDIT_DONE, AUDIT_REFUSED, AUDIT_FAILED };
 extern const char *const audit_outcome_names[];
 
+// Bytes. Every store has columns of these sizes; longer texts are cut before they get there.
 enum {
+    AUDIT_WORD_MAX = 64, // address, request id, node, action
+    AUDIT_WAY_MAX = 16,
+    AUDIT_TYPE_MAX = 32,
+    AUDIT_ID_MAX = 256,
+    AUDIT_ACTOR_MAX = 320,
+    AUDIT_NAME_MAX = 1024,
     AUDIT_DETAIL_MAX = 1024,
     AUDIT_CHANGES_MAX = 64 * 1024, // bytes of the before and after; longer values are cut, and say so
     AUDIT_MAC_BYTES = 32,
@@ -33,7 +40,28 @@ struct audit_record {
     int outcome;            // enum audit_outcome
     struct str detail;      // one sentence: why it was refused; may be absent
     struct str changes;     // JSON {"field":{"before":…,"after":…}}, secrets shown as "***"; may be absent
+    uint8_t mac[AUDIT_MAC_BYTES];   // of all members above but seq, from the first moment
+    uint8_t chain[AUDIT_MAC_BYTES]; // of seq, mac and the chain before; with seq
 };
 extern const struct fields audit_record_fields;
+
+enum { AUDIT_TEXTS = 11 };
+// Places of all texts of a record, always in the same order.
+void audit_record_texts(struct audit_record *r, struct str *ret[static AUDIT_TEXTS]);
+// One block with its own texts, to be freed with mem_free.
+struct audit_record *audit_record_copy(const struct audit_record *r) __attribute__((warn_unused_result));
+
+// A place in the chain, signed by itself.
+enum audit_mark_kind {
+    AUDIT_HEAD,       // the last sealed record; there is one
+    AUDIT_ANCHOR,     // the last record that retention removed; at most one
+    AUDIT_CHECKPOINT, // some record in between, kept outside of the store, too
+};
+struct audit_mark {
+    int kind; // enum audit_mark_kind
+    int64_t seq;
+    struct instant at;
+    uint8_t chain[AUDIT_MAC_BYTES], mac[AUDIT_MAC_BYTES];
+};
 
 #endif

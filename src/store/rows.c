@@ -20,6 +20,8 @@ const struct str run_job_deleted_text = STR_INIT("the job was deleted before it 
 const char *const job_sorts[] = {"id", "createdAt", "updatedAt", "nextFireTime", "name", NULL};
 const char *const run_sorts[] = {"id", "scheduledTime", NULL};
 const char *const dlq_sorts[] = {"id", NULL};
+const char *const id_sorts[] = {"id", NULL};
+const char *const audit_sorts[] = {"id", NULL};
 
 bool job_text_write(const struct job *j, struct str *ret, struct arena *a, struct err *err)
 {
@@ -67,6 +69,14 @@ bool job_text_has_tag(struct str text, struct str tag)
         if (str_eq(json_str(json_array_get(tags, i)), tag))
             return true;
     return false;
+}
+
+bool owner_among(struct ulid owner, const struct ulid *teams, size_t n, struct ulid of)
+{
+    bool among = ulid_is_zero(owner) || ulid_eq(owner, of);
+    for (size_t i = 0; !among && i < n; i++)
+        among = ulid_eq(teams[i], of);
+    return among;
 }
 
 bool text_has_part(struct str text, struct str part)

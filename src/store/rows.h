@@ -15,6 +15,8 @@ bool job_text_read(struct str text, struct job *ret, struct arena *a, struct err
     __attribute__((warn_unused_result));
 // True when the definition has the tag (exact word).
 bool job_text_has_tag(struct str text, struct str tag);
+// Whether a filter for an owner (zero: any) and teams lets the objects of `of` through.
+bool owner_among(struct ulid owner, const struct ulid *teams, size_t n, struct ulid of);
 // Contains, letters of ASCII alike in both cases; an absent part is in everything.
 bool text_has_part(struct str text, struct str part);
 // A run as a store writes it: the state after cancelling a QUEUED one.
@@ -45,7 +47,7 @@ enum run_sort { RUN_SORT_ID, RUN_SORT_SCHEDULED }; // the same order: an id star
 
 // Position in an ordered list: the sort key of the last row seen, and its id.
 struct cursor {
-    char list; // which list: 'j' jobs, 'r' runs, 'c' chain, 'd' dead letters
+    char list; // which list: 'j' jobs, 'r' runs, 'c' chain, 'd' dead letters, 'a' audit
     int sort;
     bool ascending;
     int64_t number;  // key when it is a number,
@@ -60,7 +62,8 @@ bool page_open(const struct page *p, char list, const char *const *sorts, struct
 struct str cursor_write(const struct cursor *c, struct arena *a);
 // < 0, 0, > 0: order of a and b in the direction of their list.
 int cursor_cmp(const struct cursor *a, const struct cursor *b);
-extern const char *const job_sorts[], *const run_sorts[], *const dlq_sorts[];
+extern const char *const job_sorts[], *const run_sorts[], *const dlq_sorts[], *const audit_sorts[];
+extern const char *const id_sorts[]; // of lists in the order of ids
 
 // Collects one page out of rows that match, in order: skips the offset, keeps `size`, notices one more.
 struct pager {

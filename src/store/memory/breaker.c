@@ -37,6 +37,8 @@ bool mem_breaker_put(struct store *s, const struct breaker_row *row, int64_t exp
         own->since = clock_now(c.m->clock);
         own->until = instant_add(own->since, wait);
         change_add(c.m, CHANGE_BREAKER, row->id, 0);
+    } else {
+        write_was_idle();
     }
     if (!call_end(&c, true, err))
         return false;

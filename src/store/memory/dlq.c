@@ -63,7 +63,7 @@ static bool letter_matches(struct mem *m, const struct dead_letter *d, const str
            (ulid_is_zero(f->job_id) || ulid_eq(f->job_id, d->job_id)) &&
            (!f->error_class.p || str_eq(f->error_class, d->error_class)) &&
            (f->before.us <= 0 || d->created_at.us < f->before.us) &&
-           (ulid_is_zero(f->owner_id) || (j && ulid_eq(j->owner_id, f->owner_id)));
+           owner_among(f->owner_id, f->teams, f->n_teams, j ? j->owner_id : ULID_ZERO);
 }
 
 static bool list_answer(struct mem *m, const struct dlq_filter *f, const struct page *p,

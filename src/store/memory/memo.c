@@ -29,20 +29,25 @@ bool mem_memo_get(struct store *s, struct ulid job_id, struct str name, struct s
     return call_end(&c, true, err);
 }
 
+static void row_put(struct mem *m, struct ulid job_id, struct str name, struct str value)
+{
+    struct ulid key = memo_key(job_id, name);
+    struct memo *own = map_get(&m->memos, key);
+    if (!own) {
+        own = mem_take(m, 1, sizeof *own);
+        *own = (struct memo){.job_id = job_id, .name = mem_text(m, name)};
+        (void)map_put(&m->memos, key, own);
+    }
+    own->value = mem_text(m, value);
+}
+
 static bool put(struct mem *m, struct ulid run_id, int64_t token, struct str name, struct str value,
                 struct err *err)
 {
     const struct run_row *r = map_get(&m->runs, run_id);
     if (!r || r->r.status != RUN_RUNNING || r->r.token != token || !job_live(m, r->r.job_id))
         return ERR(err, ERR_STALE, "the run has another owner by now, or its job was deleted");
-    struct ulid key = memo_key(r->r.job_id, name);
-    struct memo *own = map_get(&m->memos, key);
-    if (!own) {
-        own = mem_take(m, 1, sizeof *own);
-        *own = (struct memo){.job_id = r->r.job_id, .name = mem_text(m, name)};
-        (void)map_put(&m->memos, key, own);
-    }
-    own->value = mem_text(m, value);
+    row_put(m, r->r.job_id, name, value);
     return true;
 }
 
@@ -52,6 +57,22 @@ bool mem_memo_put(struct store *s, struct ulid run_id, int64_t token, struct str
     struct mem_call c;
     return call_begin(&c, s, "memo_put", true, err) &&
            call_end(&c, put(c.m, run_id, token, name, value, err), err);
+}
+
+static bool set(struct mem *m, struct ulid job_id, struct str name, struct str value, struct err *err)
+{
+    char text[ULID_TEXT_MAX];
+    if (!job_live(m, job_id))
+        return ERR(err, ERR_NOT_FOUND, "job \"%s\" does not exist", ulid_format(job_id, text));
+    row_put(m, job_id, name, value);
+    change_add(m, CHANGE_PING, job_id, 0);
+    return true;
+}
+
+bool mem_memo_set(struct store *s, struct ulid job_id, struct str name, struct str value, struct err *err)
+{
+    struct mem_call c;
+    return call_begin(&c, s, "memo_set", true, err) && call_end(&c, set(c.m, job_id, name, value, err), err);
 }
 
 // Starts again after each, because removing moves slots.

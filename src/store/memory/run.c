@@ -93,6 +93,8 @@ bool mem_run_cancel(struct store *s, struct ulid id, struct instant now, enum ru
     if (!call_begin(&c, s, "run_cancel", true, err))
         return false;
     enum run_cancel_result result = cancel(c.m, id, now);
+    if (result == CANCEL_ALREADY_FINAL || result == CANCEL_NO_SUCH_RUN)
+        write_was_idle();
     if (!call_end(&c, true, err))
         return false;
     *ret = result;
@@ -126,7 +128,7 @@ static bool run_matches(struct mem *m, const struct run_row *row, const struct r
 {
     const struct job_row *j = map_get(&m->jobs, row->r.job_id);
     return (f->status < 0 || row->r.status == f->status) &&
-           (ulid_is_zero(f->owner_id) || (j && ulid_eq(j->owner_id, f->owner_id)));
+           owner_among(f->owner_id, f->teams, f->n_teams, j ? j->owner_id : ULID_ZERO);
 }
 
 // The runs a filter may match, in the list's order. Those of one job come from its chain.

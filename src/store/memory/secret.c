@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Secrets in memory, sealed before they come here.
 #include "base/mem.h"
-#include "store/memory/memory.h"
+#include "store/memory/account.h"
 
 static struct ulid secret_key(struct ulid scope, struct str name)
 {
@@ -92,6 +92,8 @@ bool mem_secret_reseal(struct store *s, const struct secret *v, struct str expec
     *ret_done = own && str_eq(own->sealed, expect);
     if (*ret_done)
         own->sealed = mem_text(c.m, v->sealed);
+    else
+        write_was_idle();
     return call_end(&c, true, err);
 }
 
@@ -102,4 +104,16 @@ bool mem_secret_delete(struct store *s, struct ulid scope, struct str name, stru
         return false;
     bool was = map_remove(&c.m->secrets, secret_key(scope, name)) != NULL;
     return call_end(&c, was || no_such_secret(name, err), err);
+}
+
+void secrets_remove(struct mem *m, struct ulid scope)
+{
+    void *v;
+    for (size_t i = 0; (i = map_next(&m->secrets, i, &v));) {
+        const struct secret *s = v;
+        if (!ulid_eq(s->scope, scope))
+            continue;
+        (void)map_remove(&m->secrets, secret_key(s->scope, s->name));
+        i = 0; // removing moves slots
+    }
 }

@@ -55,6 +55,8 @@ static bool put_write(struct db *d, void *arg, struct err *err)
     if (!db_run(s, err))
         return false;
     w->won = db_changes(d) == 1;
+    if (!w->won)
+        write_was_idle();
     return !w->won || change_put(w->store, d, CHANGE_BREAKER, w->row->id, 0, err);
 }
 

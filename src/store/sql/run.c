@@ -114,6 +114,8 @@ static bool cancel_write(struct db *d, void *arg, struct err *err)
                 : asked  ? CANCEL_REQUESTED
                 : exists ? CANCEL_ALREADY_FINAL
                          : CANCEL_NO_SUCH_RUN;
+    if (!done && !asked)
+        write_was_idle();
     return true;
 }
 

@@ -107,6 +107,8 @@ static bool reseal_write(struct db *d, void *arg, struct err *err)
     if (!db_run(s, err))
         return false;
     w->done = db_changes(d) == 1;
+    if (!w->done)
+        write_was_idle();
     return true;
 }
 

@@ -107,6 +107,7 @@ static bool rotate_write(struct db *d, void *arg, struct err *err)
         w->end = SESSION_UNKNOWN;
         return true;
     }
+    w->user = old.user_id;
     if (!old.used && !mark_used(d, w->old_hash, &first, err))
         return false;
     if (!first) {
@@ -117,7 +118,6 @@ static bool rotate_write(struct db *d, void *arg, struct err *err)
         .family = old.family, .user_id = old.user_id, .created_at = w->now, .expires_at = w->expires};
     memcpy(next.token_hash, w->new_hash, HASH_BYTES);
     w->end = ROTATED;
-    w->user = old.user_id;
     return session_put(d, &next, err);
 }
 
@@ -129,9 +129,9 @@ bool sql_session_rotate(struct store *s, const uint8_t old_hash[32], const uint8
         return false;
     if (w.end == SESSION_UNKNOWN)
         return ERR(err, ERR_UNAUTHENTICATED, "the session is unknown or has expired: sign in again");
+    *ret_user = w.user;
     if (w.end == SESSION_REUSED)
         return ERR(err, ERR_UNAUTHENTICATED, "the session was used twice and has been ended: sign in again");
-    *ret_user = w.user;
     return true;
 }
 
