@@ -61,7 +61,7 @@ static bool find(const struct config *c, struct store *store, struct str proof, 
         const char *path = arena_fmt(a, "%.*s/secrets.key", STR_ARG(c->data_dir)).p;
         return path ? vault_load(path, !proof.p, ret, err) : ERR(err, ERR_CONFIG, "data.dir is too long");
     }
-    return c->profile == PROFILE_DEVELOPMENT ? of_store(store, ret, a, err) : missing(proof, ret, err);
+    return c->keys_required ? missing(proof, ret, err) : of_store(store, ret, a, err);
 }
 
 static bool prove(const struct vault *v, struct store *store, struct str proof, struct arena *a,

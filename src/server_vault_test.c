@@ -29,7 +29,7 @@ static int world_open(void **state)
     must(mkdtemp(w.folder));
     arena_init(&w.a, ARENA_BUDGET);
     w.store = store_memory_new_shared();
-    w.config = (struct config){.data_dir = str_of(w.folder), .profile = PROFILE_PRODUCTION};
+    w.config = (struct config){.data_dir = str_of(w.folder), .keys_required = true};
     *state = &w;
     return 0;
 }
@@ -91,7 +91,7 @@ static void without_a_key_a_shared_store_has_no_secrets(void **state)
 {
     struct world *w = *state;
     assert_null(open_ok(w, NULL));
-    w->config.profile = PROFILE_DEVELOPMENT;
+    w->config.keys_required = false;
     struct vault *v = open_ok(w, NULL), *again = open_ok(w, NULL);
     struct str back, sealed = vault_seal(v, ULID_ZERO, STR("k"), STR("value"), &w->a);
     struct err err = {0};

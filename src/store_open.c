@@ -16,6 +16,6 @@ bool store_open(const struct config *c, const struct clock *clock, struct store 
     struct store_server_options o = {.application = application.p,
                                      .patience = duration_s(c->db_patience_s),
                                      .readers = c->db_readers,
-                                     .strict = full && c->profile == PROFILE_PRODUCTION};
+                                     .strict = full && c->db_strict};
     return store_server_open(c->db_url, &o, clock_now(clock), ret, err);
 }

@@ -4,11 +4,11 @@
 # Says what it does; asks nothing; does nothing when all is in place.
 set -eu
 
-build="gcc libc6-dev meson ninja-build pkg-config python3 libmicrohttpd-dev libuv1-dev libcurl4-openssl-dev libjansson-dev
+build="gcc libc6-dev meson ninja-build pkg-config python3 libmicrohttpd-dev libgnutls28-dev libuv1-dev libcurl4-openssl-dev libjansson-dev
 libyaml-dev libsqlite3-dev libcjose-dev libsodium-dev libssl-dev libpq-dev libmariadb-dev
 libhiredis-dev librdkafka-dev librabbitmq-dev libarchive-dev libpango1.0-dev libxlsxwriter-dev libseccomp-dev
 libcmocka-dev tzdata ca-certificates"
-test="python3-pytest python3-pytest-xdist nginx-light wrk postgresql mariadb-server galera-4 rsync redis-server iproute2 maven default-jre-headless
+test="python3-pytest python3-pytest-xdist nginx-light openssl wrk postgresql mariadb-server galera-4 rsync redis-server iproute2 maven default-jre-headless
 rabbitmq-server python3-aiosmtpd poppler-utils python3-openpyxl zip unzip zstd prometheus"
 fuzz="clang-14 libclang-rt-14-dev"
 

@@ -38,6 +38,10 @@ void log_configure(enum log_level least, enum log_format format)
     atomic_store(&line_format, (int)format);
 }
 
+enum log_level log_level_now(void) { return (enum log_level)atomic_load(&least_level); }
+
+void log_level_set(enum log_level least) { atomic_store(&least_level, (int)least); }
+
 bool log_level_parse(struct str s, enum log_level *ret)
 {
     for (int i = LOG_LEVEL_DEBUG; i <= LOG_LEVEL_ERROR; i++)

@@ -32,6 +32,8 @@ struct log_field {
 #define LOG_ERROR_FIELD(e) ((struct log_field){.key = "error", .kind = LOG_KIND_ERR, .err = (e)})
 
 void log_configure(enum log_level least, enum log_format format);
+enum log_level log_level_now(void);
+void log_level_set(enum log_level least); // from any thread
 bool log_level_parse(struct str s, enum log_level *ret);
 void log_write(enum log_level level, const char *event, const struct log_field *fields, size_t n);
 

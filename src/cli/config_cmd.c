@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The settings as this machine would use them: show, check, env. Secrets are masked in every form.
+// The settings as this machine would use them: show, check, env, profiles. Secrets are masked in every form.
 #include "cli/commands.h"
 
 static json_t *text_json(struct str s) { return json_stringn(s.p ? s.p : "", s.n); }
@@ -54,6 +54,29 @@ static int env_run(struct cli *c)
     return table_show(c, columns, "variable");
 }
 
+static int profiles_run(struct cli *c)
+{
+    static const struct column columns[] = {{"SETTING", "name", COLUMN_TEXT},
+                                            {"DEVELOPMENT", "development", COLUMN_TEXT},
+                                            {"STAGING", "staging", COLUMN_TEXT},
+                                            {"PRODUCTION", "production", COLUMN_TEXT},
+                                            {"WHY", "why", COLUMN_TEXT},
+                                            {NULL, NULL, COLUMN_TEXT}};
+    struct sbuf body;
+    sbuf_init(&body, &c->arena, CLI_INPUT_MAX);
+    CLEANUP_JSON json_t *list = json_pack("{s:[]}", "content");
+    for (size_t i = 0; i < profile_defaults_n; i++) {
+        const struct profile_default *p = &profile_defaults[i];
+        json_array_append_new(json_object_get(list, "content"),
+                              json_pack("{s:s, s:s, s:s, s:s, s:s}", "name", p->setting, "development",
+                                        p->value[PROFILE_DEVELOPMENT], "staging", p->value[PROFILE_STAGING],
+                                        "production", p->value[PROFILE_PRODUCTION], "why", p->why));
+    }
+    json_write(list, &body);
+    output_list(&c->out, columns, "name", list, sbuf_str(&body), &c->arena);
+    return CLI_OK;
+}
+
 static int check_run(struct cli *c)
 {
     struct config config;
@@ -74,4 +97,7 @@ const struct cli_command command_config = {
         {.name = "env", .args = "", .run = env_run,
          .doc = "List every environment variable with type, default and value",
          .examples = "chronos config env\nchronos config env -o json"},
+        {.name = "profiles", .args = "", .run = profiles_run,
+         .doc = "List the settings whose default differs between development, staging and production",
+         .examples = "chronos config profiles\nchronos config profiles -o json"},
         {0}}};

@@ -16,7 +16,12 @@
 #include "base/time.h"
 #include "base/ulid.h"
 
-enum agenda_list { AGENDA_DUE, AGENDA_READY, AGENDA_LATE, AGENDA_DEADLINES, AGENDA_LISTS, AGENDA_NONE = AGENDA_LISTS };
+enum agenda_list {
+    AGENDA_DUE, AGENDA_READY, AGENDA_LATE, AGENDA_DEADLINES,
+    AGENDA_HELD, // plans that came due while the schedule is held, by their instant
+    AGENDA_LISTS,
+    AGENDA_NONE = AGENDA_LISTS
+};
 enum node_kind { NODE_ENTRY, NODE_TASK };
 
 // First member of struct entry and struct task.

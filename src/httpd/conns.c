@@ -78,6 +78,21 @@ void conn_say(int fd, const char *status_line)
     (void)send(fd, text, (size_t)n, MSG_DONTWAIT | MSG_NOSIGNAL); // the peer may be gone, which is as well
 }
 
+// The library has read the beginning and found no TLS in it; the end of a request line or a header tells what it was.
+void conn_say_https(int fd)
+{
+    static const char text[] = "HTTP/1.1 400 Bad Request\r\nContent-Type: application/problem+json\r\n"
+                               "X-Content-Type-Options: nosniff\r\nContent-Length: 109\r\nConnection: close\r\n\r\n";
+    static const char body[] = "{\"type\":\"/problems/invalid\",\"title\":\"Bad request\",\"status\":400,"
+                               "\"detail\":\"this port speaks TLS; use https://\"}";
+    char seen[2048];
+    ssize_t n = recv(fd, seen, sizeof seen, MSG_DONTWAIT);
+    if (n <= 0 || !str_contains(str_of_n(seen, (size_t)n), STR("HTTP/1.")))
+        return;
+    (void)send(fd, text, sizeof text - 1, MSG_DONTWAIT | MSG_NOSIGNAL | MSG_MORE);
+    (void)send(fd, body, sizeof body - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
 void conns_watch(struct httpd *h, struct mono now)
 {
     WITH_LOCK(&h->lock);
@@ -86,7 +101,7 @@ void conns_watch(struct httpd *h, struct mono now)
         if (deadline == 0 || now.us < deadline)
             continue;
         // No answer is being sent while a request is awaited, so this one cannot fall into another.
-        if (atomic_load(&c->begun))
+        if (atomic_load(&c->begun) && !h->tls)
             conn_say(c->fd, "408 Request Timeout");
         (void)shutdown(c->fd, SHUT_RDWR);
         atomic_store(&c->deadline_us, 0);

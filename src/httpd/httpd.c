@@ -21,7 +21,9 @@
 #include "base/mem.h"
 #include "httpd/head.h"
 #include "httpd/listen.h"
+#include "httpd/safe.h"
 #include "httpd/target.h"
+#include "httpd/tls.h"
 
 enum {
     // Holds 16 KiB of headers with the library's records about them. Above 32 KiB the library maps the memory
@@ -29,6 +31,7 @@ enum {
     CONNECTION_MEMORY = 33 * 1024,
     CONNECTION_STACK = 256 * 1024,
     STREAM_BLOCK = 1024,
+    PARTS_BYTES = 64 * 1024,
     BODY_DRAIN_TIMES = 4,
     STOP_GRACE_S = 2,
     WATCH_MIN_MS = 20,
@@ -68,9 +71,6 @@ static void add_headers(struct MHD_Response *m, const struct httpd_response *r, 
     if (with_body && !has_header(r, MHD_HTTP_HEADER_CONTENT_TYPE))
         (void)MHD_add_response_header(m, MHD_HTTP_HEADER_CONTENT_TYPE,
                                       r->content_type ? r->content_type : "application/json");
-    if (!has_header(r, MHD_HTTP_HEADER_CACHE_CONTROL))
-        (void)MHD_add_response_header(m, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
-    (void)MHD_add_response_header(m, "X-Content-Type-Options", "nosniff");
     if (r->close)
         (void)MHD_add_response_header(m, MHD_HTTP_HEADER_CONNECTION, "close");
 }
@@ -128,6 +128,7 @@ static void build_answer(struct request *r)
     must(r->answer);
     if (atomic_load(&r->h->draining))
         r->resp.close = true;
+    safe_headers(&r->resp, &r->a, r->pub.https);
     add_headers(r->answer, &r->resp, r->stream || body.n > 0);
     r->state = REQUEST_ANSWERED;
 }
@@ -196,7 +197,7 @@ static void *target_seen(void *ctx, const char *uri, struct MHD_Connection *mhd)
     r->raw_target = arena_str(&r->a, str_of(uri ? uri : ""));
     sbuf_init(&r->body, NULL, (size_t)h->config.body_max);
     r->pub = (struct httpd_request){.path = STR("/"), .a = &r->a, .headers = &r->headers,
-                                    .remote = str_of(r->conn->remote)};
+                                    .remote = str_of(r->conn->remote), .https = h->tls != NULL};
     return r;
 }
 
@@ -285,6 +286,9 @@ static struct refusal check_head(struct request *r, const char *method, const ch
     if (size > HTTPD_HEADER_MAX)
         return (struct refusal){MHD_HTTP_REQUEST_HEADER_FIELDS_TOO_LARGE, "the headers are too large"};
     read_headers(r);
+    forward_look(&r->h->forward, str_of(r->conn->remote), &r->headers, &r->seen);
+    r->pub.remote = str_of(r->seen.client);
+    r->pub.https = r->pub.https || r->seen.https;
     if (!raw_head_clean(r, str_of_n(method, size), version))
         return (struct refusal){MHD_HTTP_BAD_REQUEST, "the request head is malformed"};
     bool options = str_is(r->pub.method, MHD_HTTP_METHOD_OPTIONS);
@@ -360,12 +364,14 @@ static enum MHD_Result on_access(void *ctx, struct MHD_Connection *mhd, const ch
 // -- connections --
 
 // A request line so malformed that the library closes without a word still gets an answer.
-static void answer_garbage(const struct conn *c)
+static void answer_garbage(const struct httpd *h, const struct conn *c)
 {
     struct tcp_info info = {.tcpi_state = 0};
     socklen_t n = sizeof info;
     bool spoke = getsockopt(c->fd, IPPROTO_TCP, TCP_INFO, &info, &n) == 0 && info.tcpi_bytes_received > 0;
-    if (spoke && !c->served)
+    if (spoke && !c->served && h->tls)
+        conn_say_https(c->fd);
+    else if (spoke && !c->served)
         conn_say(c->fd, "400 Bad Request");
 }
 
@@ -380,7 +386,7 @@ static void on_connection(void *ctx, struct MHD_Connection *mhd, void **socket_c
         *socket_context = conn_new(h, fd->connect_fd, peer->client_addr);
         return;
     }
-    answer_garbage(*socket_context);
+    answer_garbage(h, *socket_context);
     conn_free(h, *socket_context);
     *socket_context = NULL;
 }
@@ -446,25 +452,51 @@ static struct MHD_Daemon *daemon_start(struct httpd *h, int fd)
         {MHD_OPTION_NOTIFY_CONNECTION, (intptr_t)on_connection, h},
         {MHD_OPTION_END, 0, NULL},
     };
+    struct MHD_OptionItem tls_options[] = {
+        {MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)(uintptr_t)tls_priorities},
+        {MHD_OPTION_HTTPS_CERT_CALLBACK2, 0, tls_retrieve()},
+        {MHD_OPTION_END, 0, NULL},
+    };
+    if (!h->tls)
+        tls_options[0].option = MHD_OPTION_END;
     // The library's threads inherit the mask: signals belong to the main thread.
     sigset_t all, before;
     must(sigfillset(&all) == 0 && pthread_sigmask(SIG_SETMASK, &all, &before) == 0);
     MHD_set_panic_func(on_panic, NULL);
     unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_TURBO;
-    struct MHD_Daemon *d =
-        MHD_start_daemon(flags, 0, NULL, NULL, on_access, h, MHD_OPTION_ARRAY, options, MHD_OPTION_END);
+    struct MHD_Daemon *d = MHD_start_daemon(flags | (h->tls ? MHD_USE_TLS : 0), 0, NULL, NULL, on_access, h,
+                                            MHD_OPTION_ARRAY, options, MHD_OPTION_ARRAY, tls_options, MHD_OPTION_END);
     must(pthread_sigmask(SIG_SETMASK, &before, NULL) == 0);
     return d;
+}
+
+// What can be wrong with the settings, before anything is started.
+static bool open_parts(struct httpd *h, int *ret_fd, struct err *err)
+{
+    const struct httpd_config *c = &h->config;
+    return forward_parse(c->trusted_proxies, c->forwarded_standard, &h->forward, &h->a, err) &&
+           (c->tls_certificate.n == 0 || tls_open(c->tls_certificate, c->tls_key, &h->tls, err)) &&
+           listen_open(c->listen, ret_fd, &h->port, err);
+}
+
+static void free_parts(struct httpd *h)
+{
+    tls_close(h->tls);
+    arena_release(&h->a);
+    mem_free(h);
 }
 
 bool httpd_start(const struct httpd_config *c, const struct httpd_handlers *handlers, struct httpd **ret,
                  struct err *err)
 {
-    int fd, port;
-    if (!listen_open(c->listen, &fd, &port, err))
-        return false;
+    int fd;
     struct httpd *h = mem_new(struct httpd);
-    *h = (struct httpd){.config = *c, .handlers = *handlers, .port = port};
+    *h = (struct httpd){.config = *c, .handlers = *handlers};
+    arena_init(&h->a, PARTS_BYTES);
+    if (!open_parts(h, &fd, err)) {
+        free_parts(h);
+        return false;
+    }
     mutex_init(&h->lock, LOCK_HTTPD_STREAMS);
     cond_init(&h->changed);
     h->workers = workers_new((size_t)c->workers,
@@ -475,7 +507,7 @@ bool httpd_start(const struct httpd_config *c, const struct httpd_handlers *hand
         workers_free(h->workers);
         cond_release(&h->changed);
         mutex_release(&h->lock);
-        mem_free(h);
+        free_parts(h);
         (void)close(fd);
         return ERR(err, ERR_CONFIG, "HTTP server could not start; lower http.threads or http.connections");
     }
@@ -518,5 +550,16 @@ void httpd_stop(struct httpd *h)
     workers_free(h->workers);
     cond_release(&h->changed);
     mutex_release(&h->lock);
-    mem_free(h);
+    free_parts(h);
+}
+
+bool httpd_tls_reload(struct httpd *h, bool always, bool *ret_changed, struct err *err)
+{
+    *ret_changed = false;
+    return !h->tls || tls_reload(h->tls, always, ret_changed, err);
+}
+
+struct instant httpd_tls_expires(struct httpd *h)
+{
+    return h->tls ? tls_expires(h->tls) : INSTANT_NEVER;
 }

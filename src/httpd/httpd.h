@@ -30,6 +30,9 @@ struct httpd_config {
     int64_t waiting_max;               // requests that wait for a worker; 0: HTTPD_WAITING_MAX
     int64_t connections_address_max;   // connections from one address; 0: only connections_max counts
     struct duration idle_timeout, request_timeout;
+    struct str tls_certificate, tls_key; // PEM files; absent: no TLS
+    struct strs trusted_proxies;         // networks whose word on the client counts
+    bool forwarded_standard;             // they write Forwarded, not X-Forwarded-For and X-Forwarded-Proto
 };
 
 struct httpd_request {
@@ -37,7 +40,8 @@ struct httpd_request {
     struct str path;           // percent-decoded, no query; never holds NUL, "//" or "/../"
     struct str query;          // raw, without "?"
     struct str body;           // {NULL,0} when none
-    struct str remote;         // address without port
+    struct str remote;         // address of the client without port, behind trusted proxies too
+    bool https;                // the client came by TLS
     struct arena *a;           // lives until the response was sent
     const struct str_map *headers; // names lower-cased
 };
@@ -83,5 +87,10 @@ int httpd_port(const struct httpd *h);
 // Stops accepting, lets running requests end, closes streams, frees.
 void httpd_stop(struct httpd *h);
 void httpd_stream_wake(struct httpd_stream *s);
+// Reads certificate and key again when their files changed, or in any case; open connections stay. Bad files change
+// nothing. Without TLS nothing happens.
+bool httpd_tls_reload(struct httpd *h, bool always, bool *ret_changed, struct err *err)
+    __attribute__((warn_unused_result));
+struct instant httpd_tls_expires(struct httpd *h); // INSTANT_NEVER without TLS
 
 #endif

@@ -14,6 +14,7 @@
 #include <sys/types.h>
 
 #include "base/sync.h"
+#include "httpd/forward.h"
 #include "httpd/httpd.h"
 #include "httpd/workers.h"
 
@@ -60,6 +61,7 @@ struct request {
     enum request_state state;
     struct arena a;
     struct str raw_target;
+    struct forward_seen seen;
     struct str_map headers;
     struct httpd_request pub;
     struct httpd_response resp;
@@ -77,6 +79,9 @@ struct httpd {
     struct httpd_config config;
     struct httpd_handlers handlers;
     struct MHD_Daemon *daemon;
+    struct arena a;
+    struct tls *tls;             // NULL: plain HTTP
+    struct forward forward;
     int port;
     struct workers *workers;
     pthread_t watch;
@@ -103,6 +108,7 @@ void conn_await(struct conn *c, struct duration at_most); // a request is to be 
 void conn_arrived(struct conn *c);                        // it is
 void conns_watch(struct httpd *h, struct mono now);       // closes those past their deadline
 void conn_say(int fd, const char *status_line);           // a last answer to a connection that gets no other
+void conn_say_https(int fd); // the same to one that spoke HTTP where TLS is spoken, if it did
 
 // stream.c
 enum { STREAM_WAIT = 0, STREAM_END = -1 };

@@ -322,6 +322,10 @@ static void script_start(struct attempt *a)
     const struct process_handlers handlers = {on_output, on_exited};
     struct process_spec spec = {0};
     struct err err;
+    if (atomic_load(&a->env->scripts_held)) {
+        attempt_fail(a, "SCRIPT_ERROR", "an administrator has turned scripts off for now (feature \"scripts\")");
+        return;
+    }
     if (!a->env->scripts_enabled || !a->env->processes) {
         attempt_fail(a, "SCRIPT_ERROR", "scripts are switched off on this server (setting script.enabled)");
         return;

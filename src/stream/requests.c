@@ -3,6 +3,7 @@
 // nothing is passed over, and nothing of a partition overtakes.
 #include "stream/requests.h"
 
+#include "app/feature.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/metrics.h"
@@ -176,6 +177,10 @@ static bool requests_pass(struct requests *r)
     size_t n = 0;
     struct err err = {0};
     arena_reset(&r->batch);
+    if (!app_feature_want(r->c.app, FEATURE_KAFKA_REQUESTS, &err)) {
+        say_trouble(r, str_of(err.text));
+        return false;
+    }
     if ((!r->consumer && !(r->consumer = kafka_consumer_new(&r->kafka, r->c.group, r->c.topic, &err))) ||
         !kafka_poll(r->consumer, duration_ms(POLL_MS), KAFKA_POLL_MAX, &v, &n, &r->batch, &err)) {
         say_trouble(r, str_of(err.text));
