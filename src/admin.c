@@ -77,6 +77,7 @@ static bool reset(struct desk *d, struct str email, struct str password, struct 
         return false;
     u.session_epoch++;
     u.enabled = true;
+    u.one_time_until = (struct instant){0};
     return ops->user_update(d->store, &u, err) && ops->sessions_end_all(d->store, u.id, err) &&
            cache_guard_end_era(d->store, clock_real(), err); // running nodes may share a cache
 }

@@ -4,6 +4,7 @@
 
 #include "api/handlers.h"
 #include "api/problem.h"
+#include "app/once.h"
 #include "app/payload.h"
 #include "app/schedule.h"
 
@@ -58,9 +59,16 @@ static void job_location(struct call *c, struct ulid id)
     call_header(c, "Location", arena_fmt(c->a, "/api/v1/jobs/%s", ulid_format(id, text)));
 }
 
+void job_created(struct call *c, const struct job *j, const struct strs *warnings)
+{
+    job_location(c, j->id);
+    call_etag(c, j->version);
+    job_write(c, j, warnings);
+}
+
 bool api_job_create(struct call *c, struct err *err)
 {
-    struct job_draft d = {0};
+    struct job_draft d = {.id = app_once_id()};
     bool dry_run = query_bool(c, "dryRun", false);
     CLEANUP_JSON json_t *v = NULL;
     if (!call_json(c, &v, err))
@@ -76,9 +84,7 @@ bool api_job_create(struct call *c, struct err *err)
     }
     if (!app_jobs_insert(c->app, &c->caller, &d, 1, c->a, err))
         return false;
-    job_location(c, d.job.id);
-    call_etag(c, d.job.version);
-    job_write(c, &d.job, &d.warnings);
+    job_created(c, &d.job, &d.warnings);
     return true;
 }
 
@@ -259,6 +265,8 @@ bool api_job_replace(struct call *c, struct err *err)
         return stale(err);
     drop_read_only(v);
     (void)field_decode(&job_fields, v, FIELD_DECODE_STRICT, STR(""), &d.job, c->a, &c->faults);
+    if (!json_object_get(v, "teamId"))
+        d.job.team_id = seen.team_id; // who does not know of teams takes no job out of one
     return call_faulty(c, err) && replace(c, &e, &d, err);
 }
 

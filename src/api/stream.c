@@ -4,7 +4,8 @@
 //
 // next() runs on a connection thread: it reads at most LINES_PER_CALL rows, writes not much more than PORTION_MAX
 // bytes (the server takes HTTPD_STREAM_CHUNK_MAX) and asks to be woken again when there are more. Rights are checked
-// when the stream begins; a user who is disabled later keeps it until it ends.
+// when the stream begins and again before something is sent, once in RENEW_S at most: it ends for who is disabled, signed
+// out or out of the team.
 #include "api/stream.h"
 
 #include "api/handlers.h"
@@ -18,6 +19,7 @@ enum {
     CHANGES_PER_CALL = 64,
     SCRATCH_BUDGET = 16 * 1024 * 1024,
     PORTION_MAX = 96 * 1024,
+    RENEW_S = 1,
     EVENT_MAX = 96 * 1024, // a line of LOG_LINE_MAX bytes with every byte escaped, and its context
 };
 
@@ -26,7 +28,9 @@ struct stream {
     struct app *app;
     struct subscriber *subscriber;
     struct httpd_stream *_Atomic open; // NULL until opened
-    struct caller caller;              // email is not kept
+    struct caller caller;              // without texts; teams are those of the last renewal
+    struct ulid teams[USER_TEAMS_MAX];
+    struct mono renewed;
     struct ulid run_id;
     int64_t after; // last line sent
 };
@@ -62,6 +66,30 @@ static void closed(void *ctx)
     struct stream *s = ctx;
     topic_leave(s->app->topic, s->subscriber);
     mem_free(s);
+}
+
+static void teams_keep(struct stream *s)
+{
+    must(s->caller.n_teams <= USER_TEAMS_MAX);
+    if (s->caller.n_teams > 0)
+        memmove(s->teams, s->caller.teams, s->caller.n_teams * sizeof *s->teams);
+    s->caller.teams = s->teams;
+}
+
+// Whether who asked may still see what he asked for. While the store does not answer nothing changes.
+static bool still_allowed(struct stream *s, struct arena *a)
+{
+    struct err err = {0};
+    struct run r;
+    struct mono now = clock_mono(s->app->clock);
+    if (now.us - s->renewed.us < RENEW_S * US_PER_S)
+        return true;
+    s->renewed = now;
+    bool ok = app_caller_renew(s->app, &s->caller, a, &err);
+    teams_keep(s);
+    if (ok && !ulid_is_zero(s->run_id))
+        ok = app_run_get(s->app, &s->caller, s->run_id, ULID_ZERO, &r, a, &err);
+    return ok || (err.code != ERR_UNAUTHENTICATED && err.code != ERR_DENIED && err.code != ERR_NOT_FOUND);
 }
 
 static void line_write(const struct log_line *l, struct sbuf *out, struct arena *a)
@@ -110,7 +138,7 @@ static bool logs_next(void *ctx, struct sbuf *out)
 {
     struct arena a;
     arena_init(&a, SCRATCH_BUDGET);
-    bool more = logs_some(ctx, out, &a);
+    bool more = still_allowed(ctx, &a) && logs_some(ctx, out, &a);
     arena_release(&a);
     return more;
 }
@@ -133,6 +161,10 @@ static bool changes_next(void *ctx, struct sbuf *out)
     bool missed;
     struct arena a;
     arena_init(&a, SCRATCH_BUDGET);
+    if (!still_allowed(s, &a)) {
+        arena_release(&a);
+        return false;
+    }
     size_t n = topic_take(s->app->topic, s->subscriber, v, CHANGES_PER_CALL, &missed);
     if (missed)
         event_write(out, 0, "missed", STR("{\"detail\":\"events were left out; read the lists again\"}"));
@@ -150,7 +182,9 @@ static bool stream_answer(struct call *c, struct ulid run_id, bool (*next)(void 
     struct stream *s = mem_new(struct stream);
     s->app = c->app;
     s->caller = c->caller;
-    s->caller.email = s->caller.remote = STR_NONE; // they end with the request
+    s->caller.email = s->caller.remote = s->caller.request_id = STR_NONE; // they end with the request
+    teams_keep(s);
+    s->renewed = clock_mono(c->app->clock);
     s->run_id = run_id;
     s->after = after;
     s->source = (struct httpd_source){.next = next, .closed = closed, .opened = opened, .ctx = s};

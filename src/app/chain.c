@@ -2,6 +2,8 @@
 // A walk over the jobs that follow from a job, as the store has them now.
 #include "app/chain.h"
 
+#include "app/owner.h"
+
 #include "base/map.h"
 #include "model/chain.h"
 
@@ -22,21 +24,20 @@ struct walk {
     struct step steps[CHAIN_JOBS_MAX];
     size_t n;
     struct map seen;
+    struct caller owner;
     bool all; // the owner may run every job
     bool full;
     struct str told; // the link whose ring was shown last: one of each is enough
 };
 
-static bool owner_may_all(struct app *app, const struct job *j, bool *ret, struct arena *a, struct err *err)
+static bool owner_find(struct walk *w, struct err *err)
 {
-    struct user u;
-    struct err why = {0};
-    bool found = app->store->ops->user_get(app->store, j->owner_id, &u, a, &why);
-    if (!found && why.code != ERR_NOT_FOUND) {
-        *err = why;
+    bool found;
+    if (!owner_as_caller(w->app, w->job->owner_id, &found, &w->owner, w->a, err))
         return false;
-    }
-    *ret = found && policy_reach(user_role_bits(&u), ACTION_JOB_RUN) == REACH_ALL;
+    if (!found)
+        w->owner = (struct caller){.user_id = w->job->owner_id};
+    w->all = found && policy_reach(w->owner.roles, ACTION_JOB_RUN) == REACH_ALL;
     return true;
 }
 
@@ -106,7 +107,7 @@ static bool step_take(struct walk *w, struct step *s, struct err *err)
         *err = why;
         return false;
     }
-    bool may = found && (w->all || ulid_eq(j.owner_id, w->job->owner_id));
+    bool may = found && (w->all || caller_owns(&w->owner, j.owner_id));
     if (!may && !s->from) // another owner's job answers as one that is absent
         faults_add(w->faults, s->pointer, "job \"%s\" does not exist", ulid_format(s->id, text));
     if (!found || (!may && !s->from))
@@ -139,7 +140,7 @@ bool app_chain_check(struct app *app, const struct job *j, struct faults *faults
         return ERR(err, ERR_TOO_LARGE,
                    "the request needs more memory than one request may have; send fewer jobs");
     *w = (struct walk){.app = app, .job = j, .faults = faults, .a = a};
-    bool ok = owner_may_all(app, j, &w->all, a, err);
+    bool ok = owner_find(w, err);
     map_init(&w->seen);
     if (ok) {
         first_steps(w, j->on_success, "onSuccess");

@@ -2,10 +2,12 @@
 // Dead letters: looking, replaying, resolving. Rules: app/dlq.h.
 #include "app/dlq.h"
 
+#include "app/feature.h"
 #include "app/job.h"
 #include "app/payload.h"
 #include "app/run.h"
 #include "base/json.h"
+#include "model/trace.h"
 
 const char *const replay_version_names[] = {"recorded", "current", NULL};
 
@@ -61,6 +63,8 @@ bool app_dlq_list(struct app *app, const struct caller *c, struct dlq_filter *f,
     if (!app_authorize(c, ACTION_DLQ_READ, &reach, err))
         return false;
     f->owner_id = app_owner_filter(c, reach);
+    f->teams = c->teams;
+    f->n_teams = c->n_teams;
     return app->store->ops->dlq_list(app->store, f, p, ret, ret_n, ret_page, a, err);
 }
 
@@ -79,6 +83,7 @@ static bool recorded_job(const struct dead_letter *d, const struct job *now, str
         return ERR(err, ERR_CONFLICT, "what ran was not recorded; replay it with version \"current\"");
     ret->id = now->id;
     ret->owner_id = now->owner_id;
+    ret->team_id = now->team_id;
     return true;
 }
 
@@ -180,11 +185,12 @@ static bool replay(struct app *app, const struct caller *c, const struct dead_le
     if (d->resolved)
         return ERR(err, ERR_CONFLICT, "the dead letter is resolved already");
     if (!replay_job(app, c, d, how, &now, a, err) || !definition_choose(app, d, how, &now, &j, &text, a, err) ||
-        !inputs_choose(d, how, &j, text.p != NULL, &inputs, a, err))
+        !inputs_choose(d, how, &j, text.p != NULL, &inputs, a, err) ||
+        !app_feature_want(app, FEATURE_RUN_NOW, err))
         return false;
     struct run r;
     struct instant at = clock_now(app->clock);
-    run_make(app, &now, TRIGGER_REPLAY, at, inputs, &r);
+    run_make(app, &now, TRIGGER_REPLAY, at, trace_inputs(inputs, c->trace_parent, c->trace_state, a), &r);
     if (text.p && how->version == REPLAY_RECORDED)
         r.job_version = d->job_version;
     struct str done = text.p && how->payload.p ? STR("replayed with edits") : STR("replayed");
@@ -263,7 +269,7 @@ bool app_dlq_replay_all(struct app *app, const struct caller *c, const struct re
     enum reach reach;
     if (!app_authorize(c, ACTION_DLQ_WRITE, &reach, err))
         return false;
-    struct dlq_filter f = {.owner_id = app_owner_filter(c, reach),
+    struct dlq_filter f = {.owner_id = app_owner_filter(c, reach), .teams = c->teams, .n_teams = c->n_teams,
                            .job_id = want->job_id,
                            .error_class = want->error_class,
                            .before = instant_is_never(want->before) ? (struct instant){0} : want->before,

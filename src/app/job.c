@@ -2,8 +2,11 @@
 // Jobs: checking definitions, computing their plans, storing and changing them. Rules: app/job.h.
 #include "app/job.h"
 
+#include "app/audit.h"
 #include "app/cached.h"
 #include "app/chain.h"
+#include "app/owner.h"
+#include "app/limits.h"
 #include "app/payload.h"
 #include "app/run.h"
 #include "app/schedule.h"
@@ -125,6 +128,24 @@ static void draft_plan(struct job_draft *d, struct instant next_fire)
     d->job.status = job_status_of(&d->plan, NULL);
 }
 
+// Whose a draft is to be: the team's it names, else `otherwise`. A fault of the draft when the caller may not give the
+// team anything; false: the store could not be asked.
+static bool draft_owner(struct app *app, const struct caller *c, enum reach reach, struct job_draft *d,
+                        struct ulid otherwise, struct faults *faults, struct arena *a, struct err *err)
+{
+    struct err why = {0};
+    d->job.owner_id = ulid_is_zero(d->job.team_id) ? otherwise : d->job.team_id;
+    if (ulid_is_zero(d->job.team_id) || owner_team_check(app, c, reach, d->job.team_id, "/teamId", a, &why))
+        return true;
+    if (why.code != ERR_INVALID) {
+        *err = why;
+        return false;
+    }
+    faults_add_err(faults, d->base, &why);
+    d->bad = true;
+    return true;
+}
+
 bool app_jobs_prepare(struct app *app, const struct caller *c, struct job_draft *v, size_t n,
                       struct faults *faults, struct arena *a, struct err *err)
 {
@@ -139,12 +160,13 @@ bool app_jobs_prepare(struct app *app, const struct caller *c, struct job_draft 
         struct job *j = &v[i].job;
         j->id = ulid_is_zero(v[i].id) ? app_id(app) : v[i].id;
         j->owner_id = c->user_id;
+        ok = v[i].bad || draft_owner(app, c, reach, &v[i], c->user_id, faults, a, err);
         j->version = 1;
         j->created_at = j->updated_at = now;
         j->last_run_id = ULID_ZERO;
         j->run_count = 0;
         struct instant next = INSTANT_NEVER;
-        if (v[i].bad)
+        if (!ok || v[i].bad)
             continue;
         ok = draft_check(app, &v[i], now, &memo, &next, faults, a, err);
         if (j->schedule.kind == SCHEDULE_ONCE)
@@ -156,11 +178,29 @@ bool app_jobs_prepare(struct app *app, const struct caller *c, struct job_draft 
     return ok;
 }
 
+// before or after may be NULL: it is new, or it goes.
+static void job_noted(struct app *app, const struct caller *c, const char *action, const struct job *before,
+                      const struct job *after, struct arena *a)
+{
+    const struct job *j = after ? after : before;
+    struct audit_note note = {.action = action,
+                              .entity_type = "job",
+                              .entity_id = j->id,
+                              .entity_name = j->name,
+                              .fields = &job_fields,
+                              .before = before,
+                              .after = after};
+    audit_with(app, c, &note, a);
+}
+
 bool app_jobs_insert(struct app *app, const struct caller *c, const struct job_draft *v, size_t n,
                      struct arena *a, struct err *err)
 {
     enum reach reach;
     if (!app_authorize(c, ACTION_JOB_WRITE, &reach, err))
+        return false;
+    bool counted = n > 0 && c->way != WAY_NONE; // what a message brings was counted where it came from
+    if (counted && !app_limit_jobs(app, v->job.owner_id, (int64_t)n, err))
         return false;
     struct ulid *ids = arena_new_array(a, struct ulid, n);
     struct job *jobs = n == 1 ? NULL : arena_new_array(a, struct job, n);
@@ -179,8 +219,12 @@ bool app_jobs_insert(struct app *app, const struct caller *c, const struct job_d
             plans[i] = v[i].plan;
         }
     }
+    for (size_t i = 0; i < n; i++)
+        job_noted(app, c, "job.create", NULL, &v[i].job, a);
     if (!app->store->ops->jobs_insert(app->store, n == 1 ? &v->job : jobs, n == 1 ? &v->plan : plans, n, err))
         return false;
+    if (counted)
+        app_limit_jobs_made(app, v->job.owner_id, (int64_t)n);
     app_poke_new_jobs(app, ids, n, soonest);
     return true;
 }
@@ -224,8 +268,9 @@ bool app_job_reachable(struct app *app, const struct caller *c, enum action acti
     struct ulid owner;
     if (!app_authorize(c, action, &reach, err))
         return false;
-    if (cached_job_owner(app, id, &ticket, &owner, a))
-        return reach == REACH_ALL || caller_owns(c, owner) || no_such_job(id, err);
+    // Another owner's costs what an absent one costs: nobody shall tell them apart by the time.
+    if (cached_job_owner(app, id, &ticket, &owner, a) && (reach == REACH_ALL || caller_owns(c, owner)))
+        return true;
     struct job j;
     struct err why = {0};
     if (job_read(app, c, reach, id, &j, a, &why)) {
@@ -236,7 +281,8 @@ bool app_job_reachable(struct app *app, const struct caller *c, enum action acti
         *err = why;
         return false;
     }
-    struct run_filter f = {.owner_id = app_owner_filter(c, reach), .job_id = id, .status = -1};
+    struct run_filter f = {.owner_id = app_owner_filter(c, reach), .teams = c->teams, .n_teams = c->n_teams,
+                           .job_id = id, .status = -1};
     struct page one = {.size = 1};
     struct run *runs;
     size_t n = 0;
@@ -254,6 +300,8 @@ bool app_jobs_list(struct app *app, const struct caller *c, struct job_filter *f
     if (!app_authorize(c, ACTION_JOB_READ, &reach, err))
         return false;
     f->owner_id = app_owner_filter(c, reach);
+    f->teams = c->teams;
+    f->n_teams = c->n_teams;
     return app->store->ops->jobs_list(app->store, f, p, ret, ret_n, ret_page, a, err);
 }
 
@@ -300,6 +348,12 @@ static bool replace_once(struct app *app, const struct caller *c, const struct j
     struct job *j = &d->job;
     j->id = old.id;
     j->owner_id = old.owner_id;
+    enum reach reach;
+    if (!ulid_eq(j->team_id, old.team_id) && (!app_authorize(c, ACTION_JOB_WRITE, &reach, err) ||
+                                              !draft_owner(app, c, reach, d, c->user_id, faults, a, err)))
+        return false;
+    if (d->bad)
+        return ERR(err, ERR_INVALID, "the job has %zu fault%s", faults->n, faults->n == 1 ? "" : "s");
     j->created_at = old.created_at;
     j->updated_at = now;
     j->version = old.version + 1;
@@ -319,7 +373,11 @@ static bool replace_once(struct app *app, const struct caller *c, const struct j
     d->plan.state = plan.state;
     d->plan.last_run = plan.last_run;
     d->plan.run_count = plan.run_count;
-    return e->dry_run || app->store->ops->job_update(app->store, j, &d->plan, old.version, err);
+    if (e->dry_run)
+        return true;
+    return ulid_eq(j->owner_id, old.owner_id)
+               ? app->store->ops->job_update(app->store, j, &d->plan, old.version, err)
+               : cached_job_give(app, j, &d->plan, old.version, err);
 }
 
 bool app_job_replace(struct app *app, const struct caller *c, const struct job_edit *e, struct job_draft *d,
@@ -366,10 +424,20 @@ bool app_job_delete(struct app *app, const struct caller *c, struct ulid id, int
     return true;
 }
 
-static bool set_state(struct app *app, const struct caller *c, struct ulid id, int state,
-                      struct instant next_fire, struct job *ret, struct arena *a, struct err *err)
+struct new_state {
+    const char *action; // of the audit trail
+    int state, status;
+    struct instant next_fire;
+};
+
+static bool set_state(struct app *app, const struct caller *c, const struct job *j, const struct new_state *to,
+                      struct job *ret, struct arena *a, struct err *err)
 {
-    if (!app->store->ops->job_set_state(app->store, id, state, next_fire, clock_now(app->clock), err))
+    struct job after = *j;
+    struct ulid id = j->id;
+    after.status = to->status;
+    job_noted(app, c, to->action, j, &after, a);
+    if (!app->store->ops->job_set_state(app->store, id, to->state, to->next_fire, clock_now(app->clock), err))
         return false;
     app_poke_jobs(app, &id, 1);
     return app_job_get(app, c, ACTION_JOB_READ, id, ret, a, err);
@@ -381,7 +449,8 @@ bool app_job_pause(struct app *app, const struct caller *c, struct ulid id, stru
     struct job j;
     if (!app_job_get(app, c, ACTION_JOB_WRITE, id, &j, a, err))
         return false;
-    return set_state(app, c, id, JOB_STATE_PAUSED, INSTANT_NEVER, ret, a, err);
+    struct new_state to = {"job.pause", JOB_STATE_PAUSED, JOB_PAUSED, INSTANT_NEVER};
+    return set_state(app, c, &j, &to, ret, a, err);
 }
 
 bool app_job_resume(struct app *app, const struct caller *c, struct ulid id, struct job *ret, struct arena *a,
@@ -399,7 +468,8 @@ bool app_job_resume(struct app *app, const struct caller *c, struct ulid id, str
         if (app_job_occurrences(app, &j, clock_now(app->clock), 1, &first, a) == 1)
             next = first->at;
     }
-    return set_state(app, c, id, JOB_STATE_ACTIVE, next, ret, a, err);
+    struct new_state to = {"job.resume", JOB_STATE_ACTIVE, JOB_PENDING, next};
+    return set_state(app, c, &j, &to, ret, a, err);
 }
 
 // Cancels every run of the job that has the status; each pass removes what it saw from the list, so the
@@ -428,7 +498,8 @@ bool app_job_cancel(struct app *app, const struct caller *c, struct ulid id, str
     struct job j;
     if (!app_job_get(app, c, ACTION_JOB_WRITE, id, &j, a, err))
         return false;
-    if (!set_state(app, c, id, JOB_STATE_CANCELLED, INSTANT_NEVER, ret, a, err))
+    struct new_state to = {"job.cancel", JOB_STATE_CANCELLED, JOB_CANCELLED, INSTANT_NEVER};
+    if (!set_state(app, c, &j, &to, ret, a, err))
         return false;
     return cancel_runs(app, id, RUN_QUEUED, a, err) && cancel_runs(app, id, RUN_RUNNING, a, err) &&
            app_job_get(app, c, ACTION_JOB_READ, id, ret, a, err);

@@ -3,6 +3,7 @@
 #include "app/job_services.h"
 
 #include "app/job.h"
+#include "app/owner.h"
 #include "app/run.h"
 #include "app/secret.h"
 #include "base/sync.h"
@@ -20,23 +21,15 @@ static bool service_secret(void *ctx, struct str name, const struct job *j, stru
 static bool owner_of(struct app *app, const struct job *j, struct caller *ret, struct arena *a,
                      struct err *err)
 {
-    struct user u;
-    struct err why = {0};
-    bool found = app->store->ops->user_get(app->store, j->owner_id, &u, a, &why);
-    if (!found && why.code != ERR_NOT_FOUND) {
-        *err = why;
+    bool found;
+    if (!owner_as_caller(app, j->owner_id, &found, ret, a, err))
         return false;
-    }
-    if (!found || !u.enabled)
+    if (!found)
         return ERR(err, ERR_DENIED,
                    "the owner of job \"%.*s\" does not exist any more or is disabled, so it may start no "
                    "other job",
                    STR_ARG(j->name));
-    *ret = (struct caller){.signed_in = true,
-                           .user_id = u.id,
-                           .email = u.email,
-                           .roles = user_role_bits(&u),
-                           .remote = STR("job")};
+    ret->remote = STR("job");
     return true;
 }
 

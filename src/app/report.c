@@ -2,6 +2,8 @@
 // Paging through the store for a report. Rules: app/report.h.
 #include "app/report.h"
 
+#include "app/owner.h"
+
 enum { PAGE_BUDGET = 16 * 1024 * 1024 };
 
 struct paging {
@@ -9,37 +11,37 @@ struct paging {
     const struct report_query *q;
     struct report_sink *sink;
     struct ulid owner; // zero: any
+    struct ulid teams[USER_TEAMS_MAX]; // of the owner
+    size_t n_teams;
     struct page page;
     struct arena arena;  // of one page
     struct arena cursor; // of the way to the next
     bool done;
 };
 
-static bool owner_find(struct app *app, const struct job *j, enum action action, struct ulid *ret, struct arena *a,
-                       struct err *err)
+static bool owner_find(struct paging *p, const struct job *j, enum action action, struct err *err)
 {
-    struct user u;
     struct job stored; // the definition that runs does not say whose it is
-    struct err why = {0};
+    struct caller c;
     enum reach reach;
-    if (!app->store->ops->job_get(app->store, j->id, &stored, a, err))
+    bool found;
+    if (!p->app->store->ops->job_get(p->app->store, j->id, &stored, &p->arena, err) ||
+        !owner_as_caller(p->app, stored.owner_id, &found, &c, &p->arena, err))
         return false;
-    if (!app->store->ops->user_get(app->store, stored.owner_id, &u, a, &why) || !u.enabled) {
-        if (why.code == ERR_NONE || why.code == ERR_NOT_FOUND)
-            return ERR(err, ERR_DENIED, "the owner of this job is not there any more; give it another one");
-        *err = why;
-        return false;
-    }
-    struct caller c = {.signed_in = true, .user_id = u.id, .email = u.email, .roles = user_role_bits(&u)};
+    if (!found)
+        return ERR(err, ERR_DENIED, "the owner of this job is not there any more; give it another one");
     if (!app_authorize(&c, action, &reach, err))
         return false;
-    *ret = app_owner_filter(&c, reach);
+    p->owner = app_owner_filter(&c, reach);
+    p->n_teams = c.n_teams;
+    if (c.n_teams > 0)
+        memcpy(p->teams, c.teams, c.n_teams * sizeof *c.teams);
     return true;
 }
 
 static bool runs_page(struct paging *p, struct page_result *ret, struct err *err)
 {
-    struct run_filter f = {.owner_id = p->owner, .job_id = p->q->job_id, .status = -1};
+    struct run_filter f = {.owner_id = p->owner, .teams = p->teams, .n_teams = p->n_teams, .job_id = p->q->job_id, .status = -1};
     struct run *v;
     size_t n;
     if (!p->app->store->ops->runs_list(p->app->store, &f, &p->page, &v, &n, ret, &p->arena, err))
@@ -61,7 +63,7 @@ static bool runs_page(struct paging *p, struct page_result *ret, struct err *err
 
 static bool jobs_page(struct paging *p, struct page_result *ret, struct err *err)
 {
-    struct job_filter f = {.owner_id = p->owner, .status = -1};
+    struct job_filter f = {.owner_id = p->owner, .teams = p->teams, .n_teams = p->n_teams, .status = -1};
     struct job *v;
     size_t n;
     if (!p->app->store->ops->jobs_list(p->app->store, &f, &p->page, &v, &n, ret, &p->arena, err))
@@ -74,7 +76,7 @@ static bool jobs_page(struct paging *p, struct page_result *ret, struct err *err
 
 static bool dead_page(struct paging *p, struct page_result *ret, struct err *err)
 {
-    struct dlq_filter f = {.owner_id = p->owner, .job_id = p->q->job_id, .resolved = -1};
+    struct dlq_filter f = {.owner_id = p->owner, .teams = p->teams, .n_teams = p->n_teams, .job_id = p->q->job_id, .resolved = -1};
     struct dead_letter *v;
     size_t n;
     if (!p->app->store->ops->dlq_list(p->app->store, &f, &p->page, &v, &n, ret, &p->arena, err))
@@ -113,7 +115,7 @@ bool app_report(void *app, const struct job *j, const struct report_query *q, st
     struct paging p = {.app = app, .q = q, .sink = sink, .page = {.size = PAGE_SIZE_MAX}};
     arena_init(&p.arena, PAGE_BUDGET);
     arena_init(&p.cursor, PAGE_BUDGET);
-    bool ok = owner_find(app, j, actions[q->subject], &p.owner, &p.arena, err) && pages_walk(&p, err);
+    bool ok = owner_find(&p, j, actions[q->subject], err) && pages_walk(&p, err);
     arena_release(&p.arena);
     arena_release(&p.cursor);
     return ok;

@@ -2,8 +2,11 @@
 // Runs by hand, looking at runs, cancelling them. Rules: app/run.h.
 #include "app/run.h"
 
+#include "app/feature.h"
 #include "app/job.h"
+#include "app/limits.h"
 #include "model/parameter.h"
+#include "model/trace.h"
 
 void run_make(struct app *app, const struct job *j, int trigger, struct instant at, struct str inputs,
               struct run *ret)
@@ -39,6 +42,12 @@ static bool run_queue(struct app *app, struct run *r, struct err *err)
     app_poke_run(app, r->id);
     topic_run_changed(app->topic, r->id, r->job_id, RUN_QUEUED);
     return true;
+}
+
+bool run_start_allowed(struct app *app, const struct caller *c, struct ulid owner, struct err *err)
+{
+    // What a job or a message starts was allowed where it came from.
+    return c->way == WAY_NONE || (app_feature_want(app, FEATURE_RUN_NOW, err) && app_limit_run(app, owner, err));
 }
 
 bool run_inputs_take(const struct job *j, const struct run_start *s, struct str *ret, struct arena *a,
@@ -77,9 +86,9 @@ bool app_run_start(struct app *app, const struct caller *c, const struct run_sta
     struct instant at = instant_is_never(s->at) ? clock_now(app->clock) : s->at;
     struct run r;
     struct str inputs;
-    if (!run_inputs_take(&j, s, &inputs, a, err))
+    if (!run_inputs_take(&j, s, &inputs, a, err) || !run_start_allowed(app, c, j.owner_id, err))
         return false;
-    run_make(app, &j, s->trigger, at, inputs, &r);
+    run_make(app, &j, s->trigger, at, trace_inputs(inputs, c->trace_parent, c->trace_state, a), &r);
     if (!ulid_is_zero(s->id))
         r.id = r.run_key = s->id;
     if (!run_queue(app, &r, err))
@@ -139,7 +148,10 @@ bool app_run_retry(struct app *app, const struct caller *c, struct ulid id, stru
         *err = why;
         return false;
     }
-    run_make(app, &j, TRIGGER_REPLAY, clock_now(app->clock), old.inputs, &r);
+    if (!run_start_allowed(app, c, j.owner_id, err))
+        return false;
+    struct str inputs = trace_inputs(old.inputs, c->trace_parent, c->trace_state, a);
+    run_make(app, &j, TRIGGER_REPLAY, clock_now(app->clock), inputs, &r);
     if (!run_queue(app, &r, err))
         return false;
     *ret = r;
@@ -155,6 +167,8 @@ bool app_runs_list(struct app *app, const struct caller *c, struct run_filter *f
     if (!ulid_is_zero(f->job_id) && !app_job_reachable(app, c, ACTION_RUN_READ, f->job_id, a, err))
         return false;
     f->owner_id = app_owner_filter(c, reach);
+    f->teams = c->teams;
+    f->n_teams = c->n_teams;
     struct run *v;
     size_t n = 0;
     if (!app->store->ops->runs_list(app->store, f, p, &v, &n, ret_page, a, err))

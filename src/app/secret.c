@@ -2,6 +2,7 @@
 // Secrets: putting, listing, deleting, sealing again, use. Rules: app/secret.h.
 #include "app/secret.h"
 
+#include "app/owner.h"
 #include "base/log.h"
 #include "base/sync.h"
 
@@ -104,8 +105,14 @@ bool app_secret_put(struct app *app, const struct caller *c, const struct secret
         return false;
     if (p->shared && reach != REACH_ALL)
         return ERR(err, ERR_DENIED, "only an administrator may put shared secrets: leave out \"shared\"");
+    bool team = !ulid_is_zero(p->team_id);
+    if (team && p->shared)
+        return invalid("/teamId", err, "cannot be given together with \"shared\"");
+    if (team && !owner_team_check(app, c, reach, p->team_id, "/teamId", a, err))
+        return false;
     struct instant now = clock_now(app->clock);
-    struct secret v = {.scope = p->shared ? ULID_ZERO : c->user_id,
+    struct secret v = {.scope = p->shared ? ULID_ZERO : team ? p->team_id : c->user_id,
+                       .team_id = p->team_id,
                        .name = p->name,
                        .owner_id = c->user_id,
                        .created_at = now,
@@ -181,10 +188,16 @@ bool app_secrets_list(struct app *app, const struct caller *c, const struct secr
     char id[ULID_TEXT_MAX];
     if (!app_authorize(c, ACTION_SECRET_READ, &reach, err) || !cursor_read(p->cursor, &scope, &after, err))
         return false;
-    if (reach != REACH_ALL && !ulid_is_zero(scope) && !ulid_eq(scope, c->user_id))
+    bool team = !ulid_is_zero(p->team_id);
+    if (team && !owner_team_check(app, c, reach, p->team_id, "/teamId", a, err))
+        return false;
+    struct ulid own = team ? p->team_id : c->user_id;
+    if ((team || reach != REACH_ALL) && !ulid_is_zero(scope) && !ulid_eq(scope, own))
         return ERR(err, ERR_INVALID,
                    "\"cursor\" is not one of this list: take nextCursor of the page before");
-    if (!part(app, c, reach, scope, after, size + 1, &v, &n, a, err))
+    if (team && !app->store->ops->secrets_page(app->store, own, after, false, size + 1, &v, &n, a, err))
+        return false;
+    if (!team && !part(app, c, reach, scope, after, size + 1, &v, &n, a, err))
         return false;
     *ret_page = (struct page_result){.total = (int64_t)n, .total_is_estimate = n > size || p->cursor.p};
     if (n > size) {
@@ -192,8 +205,12 @@ bool app_secrets_list(struct app *app, const struct caller *c, const struct secr
         ret_page->next_cursor =
             arena_fmt(a, "%s.%.*s", ulid_format(v[n - 1].scope, id), STR_ARG(v[n - 1].name));
     }
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
         v[i].sealed = STR_NONE;
+        // A user's own are in the scope of who put them.
+        bool of_team = !v[i].shared && !ulid_eq(v[i].scope, v[i].owner_id);
+        v[i].team_id = of_team ? v[i].scope : ULID_ZERO;
+    }
     *ret = v;
     *ret_n = n;
     return true;
@@ -220,7 +237,7 @@ bool app_secret_delete(struct app *app, const struct caller *c, struct str name,
     if (!app_authorize(c, ACTION_SECRET_WRITE, &reach, err))
         return false;
     bool others = !ulid_is_zero(owner) && !ulid_eq(owner, c->user_id);
-    if (!secret_name_ok(name) || ((shared || others) && reach != REACH_ALL))
+    if (!secret_name_ok(name) || ((shared || (others && !caller_in_team(c, owner))) && reach != REACH_ALL))
         return no_such_secret((struct str){name.p, str_utf8_cut(name, SECRET_NAME_MAX)}, err);
     struct ulid scope = shared ? ULID_ZERO : others ? owner : c->user_id;
     if (delete_in(app, c, scope, name, &why))

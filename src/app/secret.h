@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What may be done with secrets: put, list without values, delete, seal all again; and their use by jobs.
 //
-// A secret belongs to the jobs of the user who put it, whoever runs them. An administrator may put shared ones for
+// A secret belongs to the jobs of the user who put it, or of a team, whoever runs them. An administrator may put shared ones for
 // everybody's jobs. A job finds its owner's secret of a name first, then the shared one.
 #ifndef APP_SECRET_H
 #define APP_SECRET_H
@@ -11,6 +11,7 @@
 struct secret_put {
     struct str name, value;
     bool shared;
+    struct ulid team_id; // for the jobs of this team; zero: of the caller
 };
 // *ret is the secret as it may be shown. ERR_INVALID with a field; ERR_DENIED for shared ones without the right.
 bool app_secret_put(struct app *app, const struct caller *c, const struct secret_put *p, struct secret *ret,
@@ -18,13 +19,14 @@ bool app_secret_put(struct app *app, const struct caller *c, const struct secret
 struct secrets_page {
     struct str cursor; // of the page before; absent: from the start
     int64_t size;
+    struct ulid team_id; // those of this team only
 };
 // Own and shared ones; all for those who may see all. Sealed texts are left out.
 bool app_secrets_list(struct app *app, const struct caller *c, const struct secrets_page *p, struct secret **ret,
                       size_t *ret_n, struct page_result *ret_page, struct arena *a, struct err *err)
     __attribute__((warn_unused_result));
-// owner zero: the caller's own, or the shared one when there is no own and the caller may. Another owner's: for those
-// who may reach all.
+// owner zero: the caller's own, or the shared one when there is no own and the caller may. Another owner's: a team's
+// for its members, all for those who may reach all.
 bool app_secret_delete(struct app *app, const struct caller *c, struct str name, bool shared, struct ulid owner,
                        struct arena *a, struct err *err) __attribute__((warn_unused_result));
 

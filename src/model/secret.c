@@ -12,7 +12,8 @@ static const struct field rows[] = {
               .doc = "Name: {{secret.NAME}} in the text fields of a payload."),
     FIELD_BOOL(T, shared, "shared", .flags = FIELD_READ_ONLY, .doc = "Whether every job may use it."),
     FIELD_ID(T, owner_id, "ownerId", .flags = FIELD_READ_ONLY, 
-             .doc = "Who put it; without \"shared\", whose jobs use it."),
+             .doc = "Who put it; without \"shared\" and \"teamId\", whose jobs use it."),
+    FIELD_ID(T, team_id, "teamId", .flags = FIELD_READ_ONLY, .doc = "Team whose jobs use it."),
     FIELD_INSTANT(T, created_at, "createdAt", .flags = FIELD_READ_ONLY, .doc = "When it was first put."),
     FIELD_INSTANT(T, updated_at, "updatedAt", .flags = FIELD_READ_ONLY, .doc = "When its value was last put."),
 };

@@ -20,6 +20,7 @@ struct secret {
     struct str sealed;    // auth/vault.h
     struct instant created_at, updated_at;
     bool shared; // derived: scope is zero
+    struct ulid team_id; // derived: the scope, when it is a team
 };
 extern const struct fields secret_fields; // as it may be shown: without the value
 

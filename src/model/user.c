@@ -16,6 +16,8 @@ static const struct field rows[] = {
     FIELD_I64(T, session_epoch, "sessionEpoch", .flags = FIELD_READ_ONLY | FIELD_HIDDEN, .max = INT64_MAX,
               .doc = "Counted up to revoke every token at once."),
     FIELD_INSTANT(T, created_at, "createdAt", .flags = FIELD_READ_ONLY, .doc = "When the account was made."),
+    FIELD_BOOL(T, must_change, "mustChangePassword", .flags = FIELD_READ_ONLY,
+               .doc = "Whether the password was given by an administrator and is to be changed at the next sign-in."),
 };
 #undef T
 const struct fields user_fields = FIELDS("User", struct user, rows, .doc = "A person who signs in.");

@@ -7,7 +7,13 @@
 
 enum role { ROLE_ADMIN, ROLE_OPERATOR, ROLE_USER, ROLE_VIEWER, ROLE_AUDITOR };
 extern const char *const role_names[];
-enum { EMAIL_MAX = 254, PASSWORD_MIN = 12, PASSWORD_MAX = 1024 };
+enum {
+    EMAIL_MAX = 254,
+    PASSWORD_MIN = 12,
+    PASSWORD_MAX = 1024,
+    USER_TEAMS_MAX = 32,
+    ONE_TIME_PASSWORD_S = 72 * 3600, // how long one is good that an administrator gave
+};
 
 struct user {
     struct ulid id;
@@ -17,6 +23,13 @@ struct user {
     bool enabled;
     int64_t session_epoch; // counted up to revoke every token at once
     struct instant created_at;
+    // The password was given by an administrator: good until then, for a sign-in that changes it. 0: it is the user's own.
+    struct instant one_time_until;
+    bool must_change; // derived: one_time_until is not 0
+    // Not written by user_insert and user_update:
+    int64_t read_epoch; // session_epoch as it was read
+    const struct ulid *teams;
+    size_t n_teams; // ≤ USER_TEAMS_MAX
 };
 extern const struct fields user_fields;
 unsigned user_role_bits(const struct user *u); // 1 << enum role

@@ -47,6 +47,8 @@ bool request_caller(struct app *app, struct str email, struct caller *ret, struc
                            .user_id = u.id,
                            .email = u.email,
                            .roles = user_role_bits(&u),
+                           .teams = u.teams,
+                           .n_teams = u.n_teams,
                            .remote = STR("kafka")};
     return true;
 }

@@ -41,11 +41,14 @@ static void user_comes_back(void **state)
 static void user_update_replaces(void **state)
 {
     struct world *w = *state;
-    struct user u = user_make(w, "a@x.org", true), back;
+    struct user u = user_make(w, "a@x.org", true), other = user_make(w, "b@x.org", true), back;
     bool admin;
+    assert_ok(w, w->s->ops->admin_exists(w->s, &admin, &w->err));
+    assert_false(admin);
     assert_ok(w, w->s->ops->user_insert(w->s, &u, &w->err));
     assert_ok(w, w->s->ops->admin_exists(w->s, &admin, &w->err));
     assert_true(admin);
+    assert_ok(w, w->s->ops->user_insert(w->s, &other, &w->err));
     u.password_hash = STR("$argon2id$y");
     u.enabled = false;
     u.session_epoch = 4;
@@ -56,8 +59,6 @@ static void user_update_replaces(void **state)
     assert_false(back.enabled);
     assert_int_equal(back.session_epoch, 4);
     assert_int_equal(back.roles.n, 1);
-    assert_ok(w, w->s->ops->admin_exists(w->s, &admin, &w->err));
-    assert_false(admin);
     u.id = id_new(w);
     assert_err(w, w->s->ops->user_update(w->s, &u, &w->err), ERR_NOT_FOUND);
 }
@@ -74,8 +75,16 @@ static void first_admin_is_the_only_one(void **state)
     assert_ok(w, w->s->ops->user_insert_first_admin(w->s, &a, &w->err));
     assert_err(w, w->s->ops->user_insert_first_admin(w->s, &b, &w->err), ERR_CONFLICT);
     assert_non_null(strstr(w->err.text, "administrator"));
-    a.enabled = false; // a disabled one does not count
-    assert_ok(w, w->s->ops->user_update(w->s, &a, &w->err));
+}
+
+static void a_disabled_admin_does_not_count(void **state)
+{
+    struct world *w = *state;
+    struct user plain = user_make(w, "u@x.org", false), a = user_make(w, "a@x.org", true);
+    struct user b = user_make(w, "b@x.org", true);
+    a.enabled = false;
+    assert_ok(w, w->s->ops->user_insert(w->s, &plain, &w->err));
+    assert_ok(w, w->s->ops->user_insert(w->s, &a, &w->err));
     b.email = STR("u@x.org");
     assert_err(w, w->s->ops->user_insert_first_admin(w->s, &b, &w->err), ERR_CONFLICT);
     assert_non_null(strstr(w->err.text, "e-mail"));
@@ -187,6 +196,7 @@ static const struct CMUnitTest rows[] = {
     CASE("a user comes back by id and e-mail", user_comes_back),
     CASE("an update replaces password, roles, state and epoch", user_update_replaces),
     CASE("the first administrator is the only one", first_admin_is_the_only_one),
+    CASE("a disabled administrator does not count", a_disabled_admin_does_not_count),
     CASE("a session rotates inside its family", session_rotates),
     CASE("a session used twice revokes its family for good", used_session_revokes_its_family),
     CASE("sessions end by family and by user", sessions_end),

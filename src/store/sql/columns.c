@@ -119,6 +119,13 @@ void bind_optional_id(struct db_stmt *s, int at, const struct ulid *id)
         db_put_id(s, at, id);
 }
 
+void bind_teams(struct db_stmt *s, int first, const struct ulid *owner, const struct ulid *teams, size_t n)
+{
+    must(n <= USER_TEAMS_MAX);
+    for (size_t i = 0; i < USER_TEAMS_MAX; i++)
+        bind_optional_id(s, first + (int)i, i < n ? &teams[i] : owner);
+}
+
 struct instant read_instant(struct db_stmt *s, int col)
 {
     return db_is_null(s, col) ? INSTANT_NEVER : (struct instant){db_i64(s, col)};

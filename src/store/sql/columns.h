@@ -39,6 +39,8 @@ bool columns_read(const struct columns *t, struct db_stmt *s, void *row, struct 
 // Bound as NULL when absent or never.
 void bind_instant(struct db_stmt *s, int at, struct instant t);
 void bind_optional_id(struct db_stmt *s, int at, const struct ulid *id);
+// Exactly USER_TEAMS_MAX parameters: the teams, then the owner again.
+void bind_teams(struct db_stmt *s, int first, const struct ulid *owner, const struct ulid *teams, size_t n);
 struct instant read_instant(struct db_stmt *s, int col);
 
 // Rows whose values make sense; else ERR_CORRUPT or, when the arena is full, ERR_UNAVAILABLE.

@@ -27,6 +27,7 @@ static void bind_filter(struct db_stmt *s, int first, const struct dlq_filter *f
     bind_optional_id(s, first + 2, &f->owner_id);
     db_put_text(s, first + 3, f->error_class);
     bind_instant(s, first + 4, f->before.us > 0 ? f->before : INSTANT_NEVER);
+    bind_teams(s, first + 5, &f->owner_id, f->teams, f->n_teams);
 }
 
 static bool count(struct store *st, const struct dlq_filter *f, struct page_result *ret, struct err *err)

@@ -9,13 +9,16 @@ enum { SCAN_MAX = 10000, NAME_COLUMN = 12 };
 
 #define BY(sort)                                                                                             \
     {                                                                                                        \
-        {STORE_JOBS_BY_##sort##_DESC_ANY, STORE_JOBS_BY_##sort##_DESC_OWNER},                                \
+        {STORE_JOBS_BY_##sort##_DESC_ANY, STORE_JOBS_BY_##sort##_DESC_OWNER,                                 \
+         STORE_JOBS_BY_##sort##_DESC_OWNERS},                                                                \
         {                                                                                                    \
-            STORE_JOBS_BY_##sort##_ASC_ANY, STORE_JOBS_BY_##sort##_ASC_OWNER                                 \
+            STORE_JOBS_BY_##sort##_ASC_ANY, STORE_JOBS_BY_##sort##_ASC_OWNER,                                \
+            STORE_JOBS_BY_##sort##_ASC_OWNERS                                                                \
         }                                                                                                    \
     }
-static const enum store_query queries[][2][2] = {
-    // [sort][ascending][of one owner]
+enum { OF_ANY, OF_OWNER, OF_OWNERS, SCOPES };
+static const enum store_query queries[][2][SCOPES] = {
+    // [sort][ascending][whose]
     [JOB_SORT_ID] = BY(ID),          [JOB_SORT_CREATED] = BY(ID), [JOB_SORT_UPDATED] = BY(UPDATE),
     [JOB_SORT_NEXT_FIRE] = BY(NEXT), [JOB_SORT_NAME] = BY(NAME),
 };
@@ -29,6 +32,11 @@ struct listing {
     bool counting; // matches only, nothing kept
     bool cut;      // stopped at the limit
 };
+
+static int scope_of(const struct job_filter *f)
+{
+    return ulid_is_zero(f->owner_id) ? OF_ANY : f->n_teams > 0 ? OF_OWNERS : OF_OWNER;
+}
 
 static bool checks_rows(const struct job_filter *f) { return f->status >= 0 || f->tag.p; }
 
@@ -44,6 +52,8 @@ static void bind_filter(struct db_stmt *s, int first, const struct job_filter *f
     db_put_text(s, first + 1, f->name.n ? f->name : STR_NONE);
     if (!ulid_is_zero(f->owner_id))
         db_put_id(s, first + 2, &f->owner_id);
+    if (scope_of(f) == OF_OWNERS)
+        bind_teams(s, first + 3, &f->owner_id, f->teams, f->n_teams);
 }
 
 // Takes one row; false in *ret_go: the page is full.
@@ -72,7 +82,7 @@ static bool list_run(struct store *st, struct listing *l, struct arena *a, struc
 {
     struct sql_read r;
     struct cursor from = l->at;
-    if (!sql_read(&r, st, queries[from.sort][from.ascending][!ulid_is_zero(l->f->owner_id)], err))
+    if (!sql_read(&r, st, queries[from.sort][from.ascending][scope_of(l->f)], err))
         return false;
     if (from.sort == JOB_SORT_NAME)
         db_put_text(r.s, 1, from.text);
@@ -102,7 +112,9 @@ static bool count(struct store *st, const struct job_filter *f, struct page_resu
         return true;
     }
     struct sql_read r;
-    if (!sql_read(&r, st, ulid_is_zero(f->owner_id) ? STORE_JOBS_COUNT_ANY : STORE_JOBS_COUNT_OWNER, err))
+    static const enum store_query counts[SCOPES] = {STORE_JOBS_COUNT_ANY, STORE_JOBS_COUNT_OWNER,
+                                                    STORE_JOBS_COUNT_OWNERS};
+    if (!sql_read(&r, st, counts[scope_of(f)], err))
         return false;
     db_put_i64(r.s, 1, TOTAL_EXACT_MAX + 1);
     bind_filter(r.s, 2, f);

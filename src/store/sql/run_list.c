@@ -19,7 +19,7 @@ struct listing {
 
 static bool owner_matches(const struct run_filter *f, struct ulid owner)
 {
-    return ulid_is_zero(f->owner_id) || ulid_eq(f->owner_id, owner);
+    return owner_among(f->owner_id, f->teams, f->n_teams, owner);
 }
 
 enum { STATUS_COLUMN = 3, PREV_COLUMN = 22 };

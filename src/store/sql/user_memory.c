@@ -13,6 +13,12 @@ static struct user_place *place_of(struct user_memory *m, struct ulid id)
 static bool user_copy(const struct user *u, struct user *ret, struct arena *a)
 {
     struct user copy = *u;
+    struct ulid *teams = arena_new_array(a, struct ulid, u->n_teams);
+    if (!teams)
+        return false;
+    if (u->n_teams > 0)
+        memcpy(teams, u->teams, u->n_teams * sizeof *teams);
+    copy.teams = teams;
     copy.email = arena_str(a, u->email);
     copy.password_hash = u->password_hash.p ? arena_str(a, u->password_hash) : STR_NONE;
     copy.roles.v = arena_new_array(a, struct str, u->roles.n);
@@ -75,4 +81,12 @@ void user_memory_forget(struct user_memory *m, struct ulid id)
     struct user_place *p = place_of(m, id);
     if (ulid_eq(p->user.id, id))
         place_clear(p);
+}
+
+void user_memory_forget_all(struct user_memory *m)
+{
+    WITH_LOCK(&m->lock);
+    m->changes++;
+    for (size_t i = 0; i < USERS_REMEMBERED; i++)
+        place_clear(&m->v[i]);
 }

@@ -27,7 +27,8 @@ bool user_memory_get(struct user_memory *m, struct ulid id, struct user *ret, in
                      struct arena *a);
 // Remembers what was read, unless a user changed since user_memory_get.
 void user_memory_put(struct user_memory *m, const struct user *u, int64_t changes);
-// A user changed: after the commit.
+// A user changed, or who is in which team: after the commit.
 void user_memory_forget(struct user_memory *m, struct ulid id);
+void user_memory_forget_all(struct user_memory *m);
 
 #endif
