@@ -35,6 +35,7 @@
 #include "net/redis.h"
 #include "otel/exporter.h"
 #include "redis_cache.h"
+#include "server_notify.h"
 #include "server_edge.h"
 #include "server_health.h"
 #include "server_key.h"
@@ -88,6 +89,7 @@ struct server {
     bool engine_runs;
     struct cluster *cluster; // NULL: nobody else can use the store
     struct retention *retention;
+    struct notifier *notifier;
     sigset_t signals;        // that end the server
     struct api *api;
     struct httpd *httpd;
@@ -279,6 +281,8 @@ static bool open_cluster(struct server *s, struct err *err)
                               .breaker_arg = s->breakers,
                                .pinged = on_pinged,
                                .ping_arg = s->monitors,
+                               .subscription_changed = server_subscription_changed,
+                               .subscription_arg = &s->app,
                                .lease = duration_s(c->cluster_lease_s),
                                .heartbeat = duration_s(c->cluster_heartbeat_s)};
     struct app_cluster seen = {.node_name = c->node_name, .address = c->node_address};
@@ -323,6 +327,8 @@ static bool open_engine(struct server *s, struct err *err)
         return err_wrap(err, "recover");
     app_set_engine(&s->app, s->engine);
     if (!features_open(&s->app, &features, &s->features, err)) // before anything may start
+        return false;
+    if (!server_notifier_open(s->config, &s->app, &s->egress, s->cluster, &s->notifier, &s->a, err))
         return false;
     s->engine_thread = thread_start("engine", engine_body, s->engine);
     s->engine_runs = true;
@@ -395,6 +401,7 @@ static void server_close(struct server *s)
         probe_stop(s->probe);
     stream_close(s->stream);
     retention_free(s->retention);
+    notifier_stop(s->notifier);
     if (s->cluster) { // the heartbeats stop last
         cluster_stop(s->cluster);
         cluster_leave(s->cluster);
@@ -403,6 +410,7 @@ static void server_close(struct server *s)
         httpd_stop(s->httpd);
     if (s->api)
         api_free(s->api);
+    notifier_free(s->notifier);
     probe_free(s->probe);
     features_free(s->features);
     if (s->runner)

@@ -97,6 +97,16 @@ HANDLER(api_ping_address);
 // breaker.c
 HANDLER(api_breakers_list);
 HANDLER(api_breaker_reset);
+// notification.c
+HANDLER(api_notification_create);
+HANDLER(api_notification_get);
+HANDLER(api_notifications_list);
+HANDLER(api_notification_patch);
+HANDLER(api_notification_delete);
+HANDLER(api_notification_test);
+HANDLER(api_deliveries_list);
+HANDLER(api_delivery_get);
+HANDLER(api_delivery_replay);
 // cluster.c
 HANDLER(api_nodes_list);
 HANDLER(api_node_drain);

@@ -16,6 +16,7 @@ static const struct column list_columns[] = {
     {"NEXT", "nextFireTime", COLUMN_TIME}, {"TAGS", "tags", COLUMN_LIST},
     {"ID", "id", COLUMN_TEXT},           {NULL, NULL, COLUMN_TEXT}};
 
+static const struct column ping_columns[] = {{"url", "url", COLUMN_TEXT}, {NULL, NULL, COLUMN_TEXT}};
 static const struct column record_columns[] = {
     {"name", "name", COLUMN_TEXT},
     {"id", "id", COLUMN_TEXT},
@@ -215,6 +216,20 @@ static int each_job(struct cli *c, const char *method, const char *tail, const c
 }
 
 static int delete_run(struct cli *c) { return each_job(c, "DELETE", "", "deleted"); }
+static int ping_url_run(struct cli *c)
+{
+    struct client cl;
+    struct str id;
+    CLEANUP_REPLY struct reply r = {0};
+    int code = job_open(c, &cl, &id);
+    struct str path = code == CLI_OK ? client_path(&c->arena, "jobs", id, "/ping-url") : STR_NONE;
+    if (code == CLI_OK)
+        code = client_call(&cl, &(struct call){.method = "GET", .path = path}, &r);
+    if (code == CLI_OK)
+        output_object(&c->out, ping_columns, "url", r.json, r.body, &c->arena);
+    return code;
+}
+
 static int pause_run(struct cli *c) { return each_job(c, "POST", ":pause", "paused"); }
 static int resume_run(struct cli *c) { return each_job(c, "POST", ":resume", "resumed"); }
 static int cancel_run(struct cli *c) { return each_job(c, "POST", ":cancel", "cancelled"); }
@@ -312,6 +327,8 @@ const struct cli_command command_job = {
         {.name = "run", ONE_JOB, .flags = run_flags, .run = run_run, .doc = "Start a job now",
          .examples = "chronos job run hello --wait\nchronos job run hello --logs\n"
                      "chronos job run report --param month=2027-03"},
+        {.name = "ping-url", ONE_JOB, .run = ping_url_run, .doc = "Show where the work that a MONITOR watches pings",
+         .examples = "chronos job ping-url nightly-backup"},
         {.name = "types", .args = "[TYPE]", .args_max = 1, .run = job_types_run,
          .doc = "Show what jobs can do here: all types, or one with its fields and examples",
          .examples = "chronos job types\nchronos job types HTTP\nchronos job types SCRIPT -o json"},

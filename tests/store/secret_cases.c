@@ -132,6 +132,18 @@ static void the_owner_of_a_run_writes_memos(void **state)
     assert_null(memo_read(w, id_new(w), "position").p);
 }
 
+static void anybody_may_tell_a_job_something(void **state)
+{
+    struct world *w = *state;
+    struct plan p = job_add(w, "a"), gone = job_add(w, "b");
+    assert_ok(w, w->s->ops->memo_set(w->s, p.job_id, STR("ping.start"), STR("1"), &w->err));
+    assert_ok(w, w->s->ops->memo_set(w->s, p.job_id, STR("ping.start"), STR("2"), &w->err));
+    assert_text(memo_read(w, p.job_id, "ping.start"), STR("2"));
+    assert_ok(w, w->s->ops->job_delete(w->s, gone.job_id, gone.version, w->now, &w->err));
+    assert_err(w, w->s->ops->memo_set(w->s, gone.job_id, STR("ping.start"), STR("1"), &w->err), ERR_NOT_FOUND);
+    assert_err(w, w->s->ops->memo_set(w->s, id_new(w), STR("ping.start"), STR("1"), &w->err), ERR_NOT_FOUND);
+}
+
 static void nobody_else_writes_memos(void **state)
 {
     struct world *w = *state;
@@ -172,6 +184,7 @@ static const struct CMUnitTest rows[] = {
     CASE("pages go through the secrets of all scopes or of one", pages_go_through_all_or_one_scope),
     CASE("a secret is sealed anew only while nobody put another value", resealed_only_what_is_still_there),
     CASE("the owner of a run writes memos of its job", the_owner_of_a_run_writes_memos),
+    CASE("a job is told something from outside while it exists", anybody_may_tell_a_job_something),
     CASE("a stale owner, a queued, unknown or ended run writes none", nobody_else_writes_memos),
     CASE("memos are deleted with their job", memos_go_with_their_job),
 };

@@ -6,7 +6,7 @@ import pytest
 
 from chronos import Server
 
-ALL = {"HTTP", "SCRIPT", "DATABASE", "FILE_SYSTEM", "MESSAGE_QUEUE", "CACHE", "EMAIL", "REPORT", "DB_TO_KAFKA", "DUMMY"}
+ALL = {"HTTP", "SCRIPT", "DATABASE", "FILE_SYSTEM", "MESSAGE_QUEUE", "CACHE", "EMAIL", "REPORT", "DB_TO_KAFKA", "DUMMY", "MONITOR"}
 TYPES = {"string", "integer", "number", "boolean", "array", "object"}
 
 
