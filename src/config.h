@@ -57,7 +57,7 @@ struct setting {
     const char *doc;          // sentences without a full stop at the end
 };
 
-enum { CONFIG_SETTINGS = 88 };
+enum { CONFIG_SETTINGS = 89 };
 extern const struct setting config_settings[CONFIG_SETTINGS];
 
 struct config {
@@ -99,6 +99,7 @@ struct config {
     struct strs egress_deny, egress_allow;
     int log_level;  // enum log_level
     int log_format; // enum log_format
+    struct str public_url; // no slash at the end; absent: not known
     bool metrics_public;
     int64_t metrics_jobs;
     struct str otel_endpoint, otel_headers, otel_sample_ratio; // absent = not given, but the ratio

@@ -63,6 +63,8 @@ const struct setting config_settings[CONFIG_SETTINGS] = {
         "Name of this node in runs and in the cluster, another one for each node. Default: the host name"),
     ROW("node.address", CONFIG_STR, node_address, NULL, 1, TEXT_MAX,
         "Where people reach this node, shown in the list of nodes. Default: http:// and http.listen"),
+    ROW("server.publicUrl", CONFIG_STR, public_url, NULL, 1, TEXT_MAX,
+        "Address under which people reach this server, \"https://chronos.example.com\", for links in notifications"),
     ROW("http.listen", CONFIG_STR, http_listen, "127.0.0.1:8080", 2, TEXT_MAX,
         "Address and port of the API and the console: 127.0.0.1:8080, [::1]:8080, 0.0.0.0:8080; port 0 takes "
         "a free one"),

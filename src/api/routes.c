@@ -93,7 +93,20 @@ static const struct query_param api_keys_params[] = {
 static const struct query_param teams_params[] = {
     QUERY_PAGE, {"mine", QUERY_BOOL, "Only those the caller is in.", NULL}, {0}};
 
+static const struct query_param notifications_params[] = {
+    {"cursor", QUERY_STR, "nextCursor of the page before.", NULL},
+    {"size", QUERY_I64, "Rows per page, 1–200.", NULL},
+    {0}};
+static const struct query_param deliveries_params[] = {
+    QUERY_PAGE,
+    {"status", QUERY_ENUM, "What became of them.", delivery_state_names},
+    {"jobId", QUERY_ID, "Messages about this job only.", NULL},
+    {"subscriptionId", QUERY_ID, "Messages of this notification only.", NULL},
+    {0}};
+
 #define JOB &job_fields
+#define NOTIFICATION &subscription_fields
+#define DELIVERY &delivery_fields
 #define RUN &run_fields
 #define LETTER &dead_letter_fields
 #define SESSION &session_answer_fields
@@ -113,9 +126,9 @@ const struct route routes[] = {
      .doc = "Who the caller is."},
     {"PUT", "/auth/password", ACTION_ACCOUNT_WRITE, 200, api_password, ANSWER_ONE, .request = &password_change_fields,
      .response = SESSION, .doc = "Changes the password, revokes every token and answers new ones."},
-    {"GET", "/auth/oidc/login", ACTION_PUBLIC, 302, api_oidc_login, ANSWER_OTHER, .query = oidc_login_params,
+    {"GET", "/auth/oidc/login", ACTION_PUBLIC, 302, api_oidc_login, ANSWER_OTHER, .out = "Page", .query = oidc_login_params,
      .doc = "Sends a browser to the OpenID provider to sign in."},
-    {"GET", "/auth/oidc/callback", ACTION_PUBLIC, 302, api_oidc_callback, ANSWER_OTHER, .query = oidc_callback_params,
+    {"GET", "/auth/oidc/callback", ACTION_PUBLIC, 302, api_oidc_callback, ANSWER_OTHER, .out = "Page", .query = oidc_callback_params,
      .flags = ROUTE_QUERY_ANY, .doc = "Where the provider sends the browser back to: opens its session."},
     {"POST", "/auth/oidc/token", ACTION_PUBLIC, 200, api_oidc_token, ANSWER_ONE, .request = &oidc_code_fields,
      .response = SESSION, .flags = ROUTE_SHOWN_ONCE, .doc = "Ends the sign-in of a command line by a provider."},
@@ -240,14 +253,46 @@ const struct route routes[] = {
 
     {"GET", "/jobs/{id}/ping-url", ACTION_JOB_RUN, 200, api_ping_address, ANSWER_ONE,
      .response = &ping_address_fields, .doc = "Where the work that a MONITOR watches is to ping."},
-    {"GET", "/ping/{key}", ACTION_PUBLIC, 200, api_ping, ANSWER_OTHER, .flags = ROUTE_ROOT,
+    {"GET", "/ping/{key}", ACTION_PUBLIC, 200, api_ping, ANSWER_OTHER, .out = "Text", .flags = ROUTE_ROOT,
      .doc = "Tells a MONITOR that its work has ended well."},
-    {"POST", "/ping/{key}", ACTION_PUBLIC, 200, api_ping, ANSWER_OTHER, .flags = ROUTE_ROOT | ROUTE_BODY_ANY,
+    {"POST", "/ping/{key}", ACTION_PUBLIC, 200, api_ping, ANSWER_OTHER, .out = "Text", .flags = ROUTE_ROOT | ROUTE_BODY_ANY,
      .doc = "As GET; the body goes to the run's log."},
-    {"GET", "/ping/{key}/{word}", ACTION_PUBLIC, 200, api_ping_word, ANSWER_OTHER, .flags = ROUTE_ROOT,
+    {"GET", "/ping/{key}/{word}", ACTION_PUBLIC, 200, api_ping_word, ANSWER_OTHER, .out = "Text", .flags = ROUTE_ROOT,
      .doc = "Tells a MONITOR of its work: start, success, fail, log, or an exit code."},
     {"POST", "/ping/{key}/{word}", ACTION_PUBLIC, 200, api_ping_word, ANSWER_OTHER,
-     .flags = ROUTE_ROOT | ROUTE_BODY_ANY, .doc = "As GET; the body goes to the run's log."},
+     .out = "Text", .flags = ROUTE_ROOT | ROUTE_BODY_ANY, .doc = "As GET; the body goes to the run's log."},
+
+    {"GET", "/notifications/deliveries", ACTION_NOTIFY_READ, 200, api_deliveries_list, ANSWER_LIST, .response = DELIVERY,
+     .query = deliveries_params, .doc = "Lists messages, newest first, and what became of them."},
+    {"GET", "/notifications/deliveries/{id}", ACTION_NOTIFY_READ, 200, api_delivery_get, ANSWER_ONE,
+     .response = DELIVERY, .doc = "Shows a message."},
+    {"POST", "/notifications/deliveries/{id}:replay", ACTION_NOTIFY_WRITE, 202, api_delivery_replay, ANSWER_ONE,
+     .response = DELIVERY, .doc = "Sends a message once more, under the same id."},
+    {"POST", "/notifications", ACTION_NOTIFY_WRITE, 201, api_notification_create, ANSWER_ONE, .request = NOTIFICATION,
+     .response = NOTIFICATION, .doc = "Tells somebody about the jobs with a tag, or all jobs, that the caller may see."},
+    {"GET", "/notifications", ACTION_NOTIFY_READ, 200, api_notifications_list, ANSWER_LIST, .response = NOTIFICATION,
+     .query = notifications_params, .doc = "Lists who is told what, oldest first."},
+    {"GET", "/notifications/{id}", ACTION_NOTIFY_READ, 200, api_notification_get, ANSWER_ONE, .response = NOTIFICATION,
+     .doc = "Shows a notification."},
+    {"PATCH", "/notifications/{id}", ACTION_NOTIFY_WRITE, 200, api_notification_patch, ANSWER_ONE,
+     .request = NOTIFICATION, .response = NOTIFICATION, .flags = ROUTE_IF_MATCH,
+     .doc = "Changes members (JSON Merge Patch, RFC 7396); \"config\" as a whole."},
+    {"DELETE", "/notifications/{id}", ACTION_NOTIFY_WRITE, 204, api_notification_delete, ANSWER_NONE,
+     .doc = "Ends a notification; its waiting messages are dropped."},
+    {"POST", "/notifications/{id}:test", ACTION_NOTIFY_WRITE, 202, api_notification_test, ANSWER_ONE,
+     .response = DELIVERY, .doc = "Sends a test message."},
+    {"POST", "/jobs/{id}/notifications", ACTION_NOTIFY_WRITE, 201, api_notification_create, ANSWER_ONE,
+     .request = NOTIFICATION, .response = NOTIFICATION, .doc = "Tells somebody about one job."},
+    {"GET", "/jobs/{id}/notifications", ACTION_NOTIFY_READ, 200, api_notifications_list, ANSWER_LIST,
+     .response = NOTIFICATION, .query = notifications_params, .doc = "Lists who is told about a job."},
+    {"GET", "/jobs/{id}/notifications/{notificationId}", ACTION_NOTIFY_READ, 200, api_notification_get, ANSWER_ONE,
+     .response = NOTIFICATION, .doc = "Shows a notification of a job."},
+    {"PATCH", "/jobs/{id}/notifications/{notificationId}", ACTION_NOTIFY_WRITE, 200, api_notification_patch, ANSWER_ONE,
+     .request = NOTIFICATION, .response = NOTIFICATION, .flags = ROUTE_IF_MATCH, .doc = "As PATCH /notifications/{id}."},
+    {"DELETE", "/jobs/{id}/notifications/{notificationId}", ACTION_NOTIFY_WRITE, 204, api_notification_delete,
+     ANSWER_NONE, .doc = "As DELETE /notifications/{id}."},
+    {"POST", "/jobs/{id}/notifications/{notificationId}:test", ACTION_NOTIFY_WRITE, 202, api_notification_test,
+     ANSWER_ONE, .response = DELIVERY, .doc = "As POST /notifications/{id}:test."},
 
     {"GET", "/events", ACTION_RUN_READ, 200, api_events, ANSWER_STREAM,
      .doc = "Changes of the runs the caller may see, as they happen."},

@@ -147,7 +147,7 @@ static void digest_line(const struct notice_item *item, struct sbuf *out)
     sbuf_putc(out, '\n');
 }
 
-static struct str digest_text(const struct group_memory *g, struct arena *a)
+static struct str digest_text(const struct told_memory *g, struct arena *a)
 {
     struct sbuf out;
     sbuf_init(&out, a, DIGEST_MAX);
@@ -182,13 +182,13 @@ static void add_single(struct app *app, const struct notify_env *env, const stru
 static void words(struct app *app, const struct notify_env *env, const struct delivery *d, struct notification *n,
                   struct arena *a)
 {
-    struct group_memory *g = arena_new(a, struct group_memory);
+    struct told_memory *g = arena_new(a, struct told_memory);
     *n = (struct notification){.id = id_text(d->id, a), .event = d->event, .at = d->created_at, .source = env->source,
                                .scheduled = INSTANT_NEVER, .started = INSTANT_NEVER, .ended = INSTANT_NEVER,
                                .next_fire = INSTANT_NEVER, .attempt = FIELD_ABSENT, .exit_code = FIELD_ABSENT};
     if (!g)
         return;
-    group_memory_read(d->body, g, a);
+    told_memory_read(d->body, g, a);
     if (g->n == 1 && g->more == 0)
         add_single(app, env, &g->items[0], n, a);
     else

@@ -36,7 +36,7 @@ struct desk_mark {
     struct str body; // as it was
     bool touched;
     struct job_memory *job;     // of a job,
-    struct group_memory *group; // or of the subscription
+    struct told_memory *group; // or of the subscription
     struct desk_mark *next;
 };
 struct desk_job {
@@ -252,10 +252,10 @@ static struct job_memory *job_memory_of(struct round *r, struct desk_mark *m)
     return m->job;
 }
 
-static struct group_memory *group_memory_of(struct round *r, struct desk_mark *m)
+static struct told_memory *told_memory_of(struct round *r, struct desk_mark *m)
 {
-    if (!m->group && (m->group = arena_new(&r->a, struct group_memory)) != NULL)
-        group_memory_read(m->body, m->group, &r->a);
+    if (!m->group && (m->group = arena_new(&r->a, struct told_memory)) != NULL)
+        told_memory_read(m->body, m->group, &r->a);
     return m->group;
 }
 
@@ -285,7 +285,7 @@ static bool job_find(struct round *r, struct ulid id, struct desk_job **ret)
 
 // ---- messages ----------------------------------------------------------------------------------
 
-static struct ulid delivery_id(const struct desk_sub *sub, const struct group_memory *g)
+static struct ulid delivery_id(const struct desk_sub *sub, const struct told_memory *g)
 {
     static const uint8_t key[16] = "chronos messages"; // fixed: every node derives the same
     struct {
@@ -293,7 +293,7 @@ static struct ulid delivery_id(const struct desk_sub *sub, const struct group_me
         struct {
             struct ulid job, run;
             int64_t event, at;
-        } items[GROUP_ITEMS_MAX];
+        } items[TOLD_ITEMS_MAX];
     } told = {.subscription = sub->s.id};
     for (size_t i = 0; i < g->n; i++) {
         told.items[i].job = g->items[i].job_id;
@@ -304,7 +304,7 @@ static struct ulid delivery_id(const struct desk_sub *sub, const struct group_me
     return ulid_derive(g->items[0].at, key, &told, sizeof told);
 }
 
-static bool deliver(struct round *r, const struct desk_sub *sub, const struct group_memory *g)
+static bool deliver(struct round *r, const struct desk_sub *sub, const struct told_memory *g)
 {
     if (r->n_deliveries == r->cap_deliveries) {
         size_t cap = r->cap_deliveries ? 2 * r->cap_deliveries : SUBS_PAGE;
@@ -321,7 +321,7 @@ static bool deliver(struct round *r, const struct desk_sub *sub, const struct gr
     *d = (struct delivery){.id = delivery_id(sub, g), .subscription_id = sub->s.id, .owner_id = sub->s.owner_id,
                            .event = single ? g->items[0].event : NOTICE_DIGEST, .channel = sub->s.channel,
                            .created_at = r->now, .due = r->now, .code = FIELD_ABSENT, .ended_at = INSTANT_NEVER,
-                           .body = group_memory_write(g, &r->a)};
+                           .body = told_memory_write(g, &r->a)};
     if (single) {
         d->job_id = g->items[0].job_id;
         d->run_id = g->items[0].run_id;
@@ -332,23 +332,23 @@ static bool deliver(struct round *r, const struct desk_sub *sub, const struct gr
 
 static bool release(struct round *r, struct desk_mark *m)
 {
-    struct group_memory *out = arena_new(&r->a, struct group_memory);
-    struct group_memory *g = group_memory_of(r, m);
+    struct told_memory *out = arena_new(&r->a, struct told_memory);
+    struct told_memory *g = told_memory_of(r, m);
     if (!out || !g)
         return no_memory(r->err);
     m->touched = true;
-    return !group_release(&m->sub->s, m->sub->zone, g, r->now, out) || deliver(r, m->sub, out);
+    return !told_release(&m->sub->s, m->sub->zone, g, r->now, out) || deliver(r, m->sub, out);
 }
 
 static bool tell(struct round *r, const struct desk_sub *sub, struct notice_item *item, const struct job *j)
 {
     struct desk_mark *m = mark_add(r, sub->s.id, ULID_ZERO, STR_NONE);
-    struct group_memory *g = m ? group_memory_of(r, m) : NULL;
+    struct told_memory *g = m ? told_memory_of(r, m) : NULL;
     if (!g)
         return no_memory(r->err);
     item->job_name = j ? j->name : STR_NONE;
     m->touched = true;
-    group_add(g, item);
+    told_add(g, item);
     return true;
 }
 
@@ -368,7 +368,7 @@ static bool notice_for(struct round *r, struct desk_sub *sub, const struct notic
             return no_memory(r->err);
         m->touched = true;
     }
-    return !rules_take(&sub->s, memory, n, &item) || tell(r, sub, &item, j);
+    return !noise_take(&sub->s, memory, n, &item) || tell(r, sub, &item, j);
 }
 
 static bool take(struct round *r, const struct notice *n)
@@ -404,7 +404,7 @@ static bool look_again(struct round *r, struct desk_mark *m)
     struct job_memory *memory = job_memory_of(r, m);
     if (!memory)
         return no_memory(r->err);
-    if (!rules_calm(&m->sub->s, memory, r->now, m->job_id, &item))
+    if (!noise_calm(&m->sub->s, memory, r->now, m->job_id, &item))
         return true;
     if (!job_find(r, m->job_id, &j))
         return false;
@@ -447,9 +447,9 @@ static struct notice_mark mark_of(struct round *r, const struct desk_mark *m, bo
     if (m->sub && m->group) {
         out.due = m->group->until;
         keep = !instant_is_never(out.due);
-        out.body = keep ? group_memory_write(m->group, &r->a) : STR_NONE;
+        out.body = keep ? told_memory_write(m->group, &r->a) : STR_NONE;
     } else if (m->sub && m->job) {
-        out.due = rules_due(&m->sub->s, m->job);
+        out.due = noise_due(&m->sub->s, m->job);
         keep = !job_memory_is_new(m->job);
         out.body = keep ? job_memory_write(m->job, &r->a) : STR_NONE;
     }

@@ -17,7 +17,7 @@ struct job_text {
 #define T struct job_text
 #define NUMBER .min = INT64_MIN, .max = INT64_MAX
 static const struct field job_rows[] = {
-    FIELD_BOOL(T, m.bad, "bad", FIELD_DEFAULT(false)),
+    FIELD_BOOL(T, m.down, "down", FIELD_DEFAULT(false)),
     FIELD_BOOL(T, m.open, "open", FIELD_DEFAULT(false)),
     FIELD_BOOL(T, m.flapping, "flapping", FIELD_DEFAULT(false)),
     FIELD_I64(T, m.streak, "streak", NUMBER, FIELD_DEFAULT(0)),
@@ -107,7 +107,7 @@ static const struct field group_rows[] = {
 #undef T
 static const struct fields group_text_fields = FIELDS("NoticeGroup", struct group_text, group_rows);
 
-struct str group_memory_write(const struct group_memory *g, struct arena *a)
+struct str told_memory_write(const struct told_memory *g, struct arena *a)
 {
     struct group_text t = {.until = g->until, .more = g->more};
     struct sbuf items, out;
@@ -125,18 +125,18 @@ struct str group_memory_write(const struct group_memory *g, struct arena *a)
     return sbuf_ok(&items) && sbuf_ok(&out) ? sbuf_str(&out) : STR_NONE;
 }
 
-void group_memory_read(struct str text, struct group_memory *ret, struct arena *a)
+void told_memory_read(struct str text, struct told_memory *ret, struct arena *a)
 {
     json_t *v CLEANUP_JSON = NULL;
     struct err ignored;
     struct group_text t;
-    group_memory_init(ret);
+    told_memory_init(ret);
     if (!text.p || !json_parse(text, &v, &ignored) || !decode(&group_text_fields, v, &t, a))
         return;
     ret->until = t.until;
     ret->more = t.more;
     const json_t *items = json_object_get(v, "items");
-    for (size_t i = 0; i < json_array_size(items) && ret->n < GROUP_ITEMS_MAX; i++)
+    for (size_t i = 0; i < json_array_size(items) && ret->n < TOLD_ITEMS_MAX; i++)
         if (decode(&item_fields, json_array_get(items, i), &ret->items[ret->n], a))
             ret->n++;
 }

@@ -18,7 +18,7 @@ void job_memory_init(struct job_memory *m)
 
 bool job_memory_is_new(const struct job_memory *m)
 {
-    return !m->bad && !m->open && !m->flapping && m->streak == 0 && m->history == 0 && m->n_flips == 0 &&
+    return !m->down && !m->open && !m->flapping && m->streak == 0 && m->history == 0 && m->n_flips == 0 &&
            instant_is_never(m->told_at) && instant_is_never(m->missed_at) && instant_is_never(m->slow_at) &&
            instant_is_never(m->overdue_at);
 }
@@ -72,11 +72,13 @@ static bool enough_failures(const struct subscription *s, const struct job_memor
 // An outcome is remembered; true when the job flaps, and *ret_told says whether that is to be told now.
 static bool outcome(const struct subscription *s, struct job_memory *m, bool bad, struct instant at, bool *ret_told)
 {
-    if (m->bad != bad)
-        flip(m, at);
-    m->bad = bad;
     m->streak = bad ? m->streak + 1 : 0;
     m->history = (int64_t)((uint64_t)m->history << 1 | bad);
+    bool enough = enough_failures(s, m);
+    bool down = bad ? m->down || enough : m->down && s->of_last != FIELD_ABSENT && enough;
+    if (m->down != down)
+        flip(m, at);
+    m->down = down;
     *ret_told = false;
     if (s->flaps_per_hour == 0 || (!m->flapping && flips_within_hour(m, at) < s->flaps_per_hour))
         return false;
@@ -132,12 +134,6 @@ static bool failed(const struct subscription *s, struct job_memory *m, const str
     return true;
 }
 
-// Of so many outcomes: it has recovered when the failures among them are few again.
-static bool recovers(const struct subscription *s, const struct job_memory *m)
-{
-    return m->open && (s->of_last == FIELD_ABSENT || !enough_failures(s, m));
-}
-
 static bool succeeded(const struct subscription *s, struct job_memory *m, const struct notice *n,
                       struct notice_item *ret)
 {
@@ -149,7 +145,7 @@ static bool succeeded(const struct subscription *s, struct job_memory *m, const 
         *ret = item_of(n, NOTICE_DIGEST, m);
         return true;
     }
-    if (!flaps && recovers(s, m)) {
+    if (!flaps && m->open && !m->down) {
         *ret = item_of(n, NOTICE_RECOVERED, m);
         m->open = false;
         m->incident = ULID_ZERO;
@@ -175,7 +171,7 @@ static bool seldom(const struct subscription *s, struct job_memory *m, const str
     return true;
 }
 
-bool rules_take(const struct subscription *s, struct job_memory *m, const struct notice *n, struct notice_item *ret)
+bool noise_take(const struct subscription *s, struct job_memory *m, const struct notice *n, struct notice_item *ret)
 {
     if (n->event == NOTICE_FAILED || n->event == NOTICE_DEAD)
         return failed(s, m, n, ret);
@@ -194,7 +190,7 @@ bool rules_take(const struct subscription *s, struct job_memory *m, const struct
     return true;
 }
 
-struct instant rules_due(const struct subscription *s, const struct job_memory *m)
+struct instant noise_due(const struct subscription *s, const struct job_memory *m)
 {
     size_t last = (size_t)s->flaps_per_hour;
     if (!m->flapping)
@@ -204,15 +200,15 @@ struct instant rules_due(const struct subscription *s, const struct job_memory *
     return instant_add((struct instant){m->flips[last - 1]}, duration_s(HOUR_S));
 }
 
-bool rules_calm(const struct subscription *s, struct job_memory *m, struct instant now, struct ulid job_id,
+bool noise_calm(const struct subscription *s, struct job_memory *m, struct instant now, struct ulid job_id,
                 struct notice_item *ret)
 {
     if (!m->flapping || (s->flaps_per_hour > 0 && flips_within_hour(m, now) >= s->flaps_per_hour))
         return false;
     m->flapping = false;
-    struct notice n = {.event = m->bad ? NOTICE_DEAD : NOTICE_RECOVERED, .at = now, .job_id = job_id};
+    struct notice n = {.event = m->down ? NOTICE_DEAD : NOTICE_RECOVERED, .at = now, .job_id = job_id};
     uint32_t wants = subscription_events(s);
-    if (!m->bad) {
+    if (!m->down) {
         *ret = item_of(&n, NOTICE_RECOVERED, m);
         m->open = false;
         m->incident = ULID_ZERO;
@@ -234,23 +230,23 @@ bool rules_calm(const struct subscription *s, struct job_memory *m, struct insta
 
 // ---- of a subscription -------------------------------------------------------------------------
 
-void group_memory_init(struct group_memory *g)
+void told_memory_init(struct told_memory *g)
 {
     g->until = INSTANT_NEVER;
     g->n = 0;
     g->more = 0;
 }
 
-void group_add(struct group_memory *g, const struct notice_item *item)
+void told_add(struct told_memory *g, const struct notice_item *item)
 {
-    if (g->n < GROUP_ITEMS_MAX)
+    if (g->n < TOLD_ITEMS_MAX)
         g->items[g->n++] = *item;
     else
         g->more++;
 }
 
-bool group_release(const struct subscription *s, const struct zone *zone, struct group_memory *g, struct instant now,
-                   struct group_memory *ret)
+bool told_release(const struct subscription *s, const struct zone *zone, struct told_memory *g, struct instant now,
+                   struct told_memory *ret)
 {
     struct instant quiet = quiet_end(&s->quiet_hours, zone, now);
     bool open = !instant_is_never(g->until) && now.us < g->until.us;
@@ -266,7 +262,7 @@ bool group_release(const struct subscription *s, const struct zone *zone, struct
     if (open && g->until.us <= instant_add(now, duration_s(s->group_seconds)).us)
         return false;
     *ret = *g;
-    group_memory_init(g);
+    told_memory_init(g);
     if (s->group_seconds > 0)
         g->until = instant_add(now, duration_s(s->group_seconds));
     return true;

@@ -16,7 +16,7 @@
 #include "model/subscription.h"
 #include "sched/zone.h"
 
-enum { FLIPS_KEPT = 60, GROUP_ITEMS_MAX = 50, ITEM_MESSAGE_MAX = 300 };
+enum { FLIPS_KEPT = 60, TOLD_ITEMS_MAX = 50, ITEM_MESSAGE_MAX = 300 };
 
 // One thing to tell.
 struct notice_item {
@@ -30,14 +30,16 @@ struct notice_item {
 
 // Of a subscription and a job.
 struct job_memory {
-    bool bad, open, flapping; // the last outcome; a failure that was told and has not recovered; more than told
+    bool down;                // enough failures, and no recovery since
+    bool open;                // that was told
+    bool flapping;            // it changes too often to tell each
     int64_t streak;           // failures in a row
     int64_t history;          // the last outcomes, newest in bit 0; 1: failed
     struct ulid incident;     // while open
     struct instant told_at;   // of the last failure or digest; INSTANT_NEVER: none
     int64_t signature;        // of that
     struct instant missed_at, slow_at, overdue_at; // told; INSTANT_NEVER: not
-    int64_t flips[FLIPS_KEPT]; // changes between good and bad, newest first, in microseconds
+    int64_t flips[FLIPS_KEPT]; // changes of `down`, newest first, in microseconds
     size_t n_flips;
     struct ulid bad_run; // of the last failure
     struct str bad_class, bad_message;
@@ -50,32 +52,32 @@ void job_memory_read(struct str text, struct job_memory *ret, struct arena *a);
 bool job_memory_is_new(const struct job_memory *m);
 
 // True: *ret is to be told. Strings of *m and *ret may be those of the notice.
-bool rules_take(const struct subscription *s, struct job_memory *m, const struct notice *n, struct notice_item *ret);
-// When rules_calm should be asked; INSTANT_NEVER.
-struct instant rules_due(const struct subscription *s, const struct job_memory *m);
+bool noise_take(const struct subscription *s, struct job_memory *m, const struct notice *n, struct notice_item *ret);
+// When noise_calm should be asked; INSTANT_NEVER.
+struct instant noise_due(const struct subscription *s, const struct job_memory *m);
 // A job that flapped may be calm.
-bool rules_calm(const struct subscription *s, struct job_memory *m, struct instant now, struct ulid job_id,
+bool noise_calm(const struct subscription *s, struct job_memory *m, struct instant now, struct ulid job_id,
                 struct notice_item *ret);
 // Alike for failures that are the same to a reader: numbers in messages do not count.
 int64_t failure_signature(struct str error_class, struct str message);
 
 // Of a subscription alone: what is held, and until when.
-struct group_memory {
+struct told_memory {
     struct instant until; // INSTANT_NEVER: no window is open
-    struct notice_item items[GROUP_ITEMS_MAX];
+    struct notice_item items[TOLD_ITEMS_MAX];
     size_t n;
     int64_t more; // that found no room
 };
-void group_memory_init(struct group_memory *g);
+void told_memory_init(struct told_memory *g);
 // As above, also the body of a message.
-struct str group_memory_write(const struct group_memory *g, struct arena *a);
-void group_memory_read(struct str text, struct group_memory *ret, struct arena *a);
+struct str told_memory_write(const struct told_memory *g, struct arena *a);
+void told_memory_read(struct str text, struct told_memory *ret, struct arena *a);
 // Adds something to tell. zone: of the quiet hours.
-void group_add(struct group_memory *g, const struct notice_item *item);
+void told_add(struct told_memory *g, const struct notice_item *item);
 // What is to be sent now: true, with all of it in *ret, and the window opens anew. Else until says when to ask again,
 // INSTANT_NEVER: nothing is left to remember.
-bool group_release(const struct subscription *s, const struct zone *zone, struct group_memory *g, struct instant now,
-                   struct group_memory *ret);
+bool told_release(const struct subscription *s, const struct zone *zone, struct told_memory *g, struct instant now,
+                   struct told_memory *ret);
 
 // When the quiet hours end that now lies in; now itself outside of them.
 struct instant quiet_end(const struct quiet_hours *q, const struct zone *zone, struct instant now);

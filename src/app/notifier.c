@@ -67,19 +67,25 @@ bool notifier_new(const struct notifier_config *c, struct notifier **ret, struct
     return true;
 }
 
+void notifier_stop(struct notifier *n)
+{
+    if (!n || !n->started)
+        return;
+    atomic_store(&n->stop, true);
+    waker_wake(&n->waker);
+    pthread_join(n->thread, NULL);
+    for (size_t i = 0; i < NOTIFIER_THREADS; i++) {
+        waker_wake(&n->senders[i].waker);
+        pthread_join(n->senders[i].thread, NULL);
+    }
+    n->started = false;
+}
+
 void notifier_free(struct notifier *n)
 {
     if (!n)
         return;
-    atomic_store(&n->stop, true);
-    waker_wake(&n->waker);
-    if (n->started) {
-        pthread_join(n->thread, NULL);
-        for (size_t i = 0; i < NOTIFIER_THREADS; i++) {
-            waker_wake(&n->senders[i].waker);
-            pthread_join(n->senders[i].thread, NULL);
-        }
-    }
+    notifier_stop(n);
     for (size_t i = 0; i < NOTIFIER_THREADS; i++) {
         waker_release(&n->senders[i].waker);
         arena_release(&n->senders[i].a);

@@ -34,7 +34,8 @@ struct notifier_config {
 bool notifier_new(const struct notifier_config *c, struct notifier **ret, struct err *err)
     __attribute__((warn_unused_result));
 void notifier_start(struct notifier *n);
-void notifier_free(struct notifier *n); // NULL is fine; waits for tries under way
+void notifier_stop(struct notifier *n); // ends the threads after the tries under way; NULL is fine
+void notifier_free(struct notifier *n); // NULL is fine; stops first
 // From any thread: subscriptions are other ones now, or a message is to be sent.
 void notifier_wake(struct notifier *n, bool subscriptions);
 // Reads the subscriptions now: when it returns the engine knows what is wanted from the next tick on. For the thread

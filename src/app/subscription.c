@@ -300,17 +300,17 @@ bool app_subscription_test(struct app *app, const struct caller *c, struct ulid 
 {
     struct subscription s;
     struct instant now = clock_now(app->clock);
-    struct group_memory *g = arena_new(a, struct group_memory);
+    struct told_memory *g = arena_new(a, struct told_memory);
     if (!app_subscription_get(app, c, ACTION_NOTIFY_WRITE, job_id, id, &s, a, err))
         return false;
     if (!g)
         return ERR(err, ERR_UNAVAILABLE, "no memory for a message");
-    group_memory_init(g);
-    group_add(g, &(struct notice_item){.event = NOTICE_TEST, .at = now, .job_id = s.job_id,
+    told_memory_init(g);
+    told_add(g, &(struct notice_item){.event = NOTICE_TEST, .at = now, .job_id = s.job_id,
                                        .message = STR("somebody pressed the test button")});
     struct delivery d = {.id = app_id(app), .subscription_id = s.id, .job_id = s.job_id, .owner_id = s.owner_id,
                          .event = NOTICE_TEST, .channel = s.channel, .created_at = now, .due = now,
-                         .code = FIELD_ABSENT, .ended_at = INSTANT_NEVER, .body = group_memory_write(g, a)};
+                         .code = FIELD_ABSENT, .ended_at = INSTANT_NEVER, .body = told_memory_write(g, a)};
     if (!d.body.p)
         return ERR(err, ERR_UNAVAILABLE, "no memory for a message");
     struct settlement one = {.deliveries = &d, .n_deliveries = 1};

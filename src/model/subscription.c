@@ -45,7 +45,7 @@ static const struct field subscription_rows[] = {
     FIELD_BOOL(T, all, "all", FIELD_DEFAULT(false), .doc = "Every job that the owner may see."),
     FIELD_STR(T, channel, "channel", .flags = FIELD_REQUIRED, .min = 1, .max = CHANNEL_CHARS_MAX,
               .doc = "Way to tell, for example EMAIL or WEBHOOK."),
-    FIELD_JSON(T, config, "config", .max = SUBSCRIPTION_CONFIG_MAX,
+    FIELD_JSON(T, config, "config", FIELD_IS_OBJECT, .max = SUBSCRIPTION_CONFIG_MAX,
                .doc = "Settings of the channel; secret members are shown as \"***\"."),
     FIELD_STR(T, sealed, "sealed", .flags = FIELD_HIDDEN, .max = 4 * SUBSCRIPTION_CONFIG_MAX),
     FIELD_STRS(T, events, "events", .max = NOTICE_EVENTS,

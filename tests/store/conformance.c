@@ -262,7 +262,7 @@ int main(int argc, char **argv)
         &account_cases,
         &audit_cases,
         &sign_on_cases,
-        &breaker_cases,
+        &breaker_cases, &notice_cases,
         &chain_cases,
         &once_cases,
         &backlog_cases,

@@ -128,7 +128,7 @@ static bool job_remove(struct mem *m, struct ulid id, int64_t expect, struct ins
     row->deleted = true;
     row->updated_at = now;
     memos_remove(m, id);
-    subscriptions_of_job_remove(m, id, now);
+    mem_subscriptions_forget(m, id, now);
     job_told(m, OUTBOX_JOB_DELETED, row);
     for (size_t i = m->unfinished.n; i > 0; i--) {
         struct run_row *r = m->unfinished.v[i - 1];

@@ -106,7 +106,7 @@ void dead_letter_put(struct mem *m, const struct dead_letter *d);
 // Notices of a flush that is decided; of a job that was paused; and what goes with a job.
 void notices_of_flush(struct mem *m, const struct flush *f);
 void notice_of_pause(struct mem *m, struct ulid job_id, struct instant now);
-void subscriptions_of_job_remove(struct mem *m, struct ulid job_id, struct instant now);
+void mem_subscriptions_forget(struct mem *m, struct ulid job_id, struct instant now);
 
 // A change other nodes are to hear of; nothing in an exclusive store.
 void change_add(struct mem *m, int kind, struct ulid subject, int64_t sender);

@@ -201,7 +201,7 @@ bool mem_subscription_delete(struct store *s, struct ulid id, struct instant now
     return call_end(&c, true, err);
 }
 
-void subscriptions_of_job_remove(struct mem *m, struct ulid job_id, struct instant now)
+void mem_subscriptions_forget(struct mem *m, struct ulid job_id, struct instant now)
 {
     const struct subscription_row *v = m->subscriptions.v;
     for (size_t i = m->subscriptions.n; i-- > 0;)
