@@ -60,6 +60,10 @@ int64_t call_if_match(const struct call *c)
     if (!s.p || str_is(s, "*"))
         return 0;
     int64_t version;
+    // What follows a '-' is the state of the rest (api/etag.h).
+    const char *dash = s.n > 2 ? memchr(s.p, '-', s.n) : NULL;
+    if (dash && s.p[0] == '"' && s.p[s.n - 1] == '"' && dash > s.p + 1)
+        return str_to_i64((struct str){s.p + 1, (size_t)(dash - s.p) - 1}, &version) && version > 0 ? version : -1;
     // Weak tags never match (RFC 9110 §13.1.1); a list could only ever match by its one current member.
     if (s.n > 2 && s.p[0] == '"' && s.p[s.n - 1] == '"' &&
         str_to_i64((struct str){s.p + 1, s.n - 2}, &version) && version > 0)

@@ -4,40 +4,21 @@
 #include "api/dispatch.h"
 
 #include "api/api.h"
+#include "api/edge.h"
+#include "api/etag.h"
+#include "api/once.h"
+#include "api/meters.h"
 #include "api/problem.h"
 #include "api/sign_in.h"
 #include "api/trace.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "base/metrics.h"
-
-static struct metric durations[ROUTES_MAX]; // by row of the route table
-static char duration_labels[ROUTES_MAX][128];
-static struct metric build_info;
-
-static void metrics_prepare(const struct app *app)
-{
-    static char build_labels[64];
-    must(routes_n <= ROUTES_MAX);
-    for (size_t i = 0; i < routes_n && !durations[i].name; i++) {
-        (void)snprintf(duration_labels[i], sizeof duration_labels[i], "route=\"%s %s\"", routes[i].method,
-                       routes[i].path);
-        durations[i] = (struct metric)METRIC_HISTOGRAM_INIT("chronos_http_request_duration_seconds",
-                                                            duration_labels[i],
-                                                            "Time to answer a request, by route.");
-    }
-    if (!build_info.name) {
-        (void)snprintf(build_labels, sizeof build_labels, "version=\"%s\"", app->settings.version);
-        build_info = (struct metric)METRIC_GAUGE_INIT("chronos_build_info", build_labels, "Always 1.");
-    }
-    metric_set(&build_info, 1);
-}
 
 struct api *api_new(struct app *app)
 {
     struct api *api = mem_new(struct api);
     api->app = app;
-    metrics_prepare(app);
+    meters_prepare(app);
     return api;
 }
 
@@ -109,7 +90,7 @@ const struct route *route_find(struct str method, struct str path, struct str pa
 static bool body_is_json(const struct call *c)
 {
     struct str type = httpd_header(c->req, "content-type"), rest;
-    if (!type.p || c->req->body.n == 0)
+    if (!type.p || c->req->body.n == 0 || c->route->flags & ROUTE_BODY_ANY)
         return true;
     type = str_trim(str_split(type, ';', &rest));
     return str_eq_nocase(type, STR("application/json")) || str_eq_nocase(type, STR("application/merge-patch+json"));
@@ -117,7 +98,13 @@ static bool body_is_json(const struct call *c)
 
 static bool answer(struct call *c, struct err *err)
 {
-    if (!call_sign_in(c, err))
+    bool in = call_sign_in(c, err);
+    struct err why = {0};
+    if (!edge_limit(c, &why)) { // whoever he is: a flood of bad tokens is one, too
+        *err = why;
+        return false;
+    }
+    if (!in)
         return false;
     if (c->req->query.n > 0) {
         query_check(c);
@@ -125,8 +112,9 @@ static bool answer(struct call *c, struct err *err)
             return false;
     }
     c->resp->status = c->route->status;
-    if (!c->route->handle(c, err))
+    if (!call_handle(c, err))
         return false;
+    etag_settle(c);
     if (c->a->exhausted || !sbuf_ok(&c->resp->body))
         return ERR(err, ERR_TOO_LARGE, "the answer is larger than one answer may be; ask for fewer rows");
     return true;
@@ -160,8 +148,13 @@ void api_dispatch(struct api *api, const struct httpd_request *req, struct httpd
     call_trace(&c);
     c.route = route_find(req->method, req->path, c.param, allow);
     struct err err = {0};
-    if (!c.route) {
+    if (edge_cors(&c)) {
+        c.route = NULL; // a preflight asks about a route and is none
+    } else if (!c.route) {
         no_route(&c, allow);
+    } else if (!edge_encoding_ok(&c)) {
+        refuse(&c, 415, "the body must not be compressed: leave Content-Encoding out");
+        call_header(&c, "Accept-Encoding", STR("identity"));
     } else if (!body_is_json(&c)) {
         refuse(&c, 415, "the body must be JSON: send \"Content-Type: application/json\"");
     } else if (!answer(&c, &err)) {
@@ -172,8 +165,9 @@ void api_dispatch(struct api *api, const struct httpd_request *req, struct httpd
                      LOG_ERROR_FIELD(&err));
     }
     call_header(&c, "X-Request-Id", str_of(c.trace_id));
-    if (c.route)
-        metric_observe(&durations[c.route - routes], mono_since(clock_mono(api->app->clock), begin));
+    struct duration took = mono_since(clock_mono(api->app->clock), begin);
+    meter_request(c.route, resp->status, took);
+    edge_log(&c, took);
 }
 
 static void handle(void *ctx, const struct httpd_request *req, struct httpd_response *resp)
@@ -188,6 +182,8 @@ static void problem(void *ctx, const struct httpd_request *req, int status, cons
     struct call c = {.api = api, .app = api->app, .req = req, .resp = resp, .a = req->a};
     call_trace(&c);
     refuse(&c, status, detail);
+    meter_request(NULL, status, (struct duration){0});
+    edge_log(&c, (struct duration){0});
 }
 
 struct httpd_handlers api_handlers(struct api *api)

@@ -18,9 +18,9 @@ const struct fields resolve_request_fields =
 static const struct field replay_rows[] = {
     FIELD_ENUM(T, version, "version", replay_version_names, FIELD_DEFAULT(REPLAY_RECORDED),
                .doc = "The job as it was when it failed, or as it is now."),
-    FIELD_JSON(T, parameters, "parameters", .max = RUN_INPUTS_MAX,
+    FIELD_JSON(T, parameters, "parameters", FIELD_IS_OBJECT, .max = RUN_INPUTS_MAX,
                .doc = "Object of values for {{param.NAME}}, instead of the recorded ones."),
-    FIELD_JSON(T, payload, "payload", .max = JOB_PAYLOAD_MAX,
+    FIELD_JSON(T, payload, "payload", FIELD_IS_OBJECT, .max = JOB_PAYLOAD_MAX,
                .doc = "Members of the payload to change for this run (JSON Merge Patch, RFC 7396)."),
 };
 #undef T

@@ -90,6 +90,8 @@ HANDLER(api_live);
 HANDLER(api_metrics);
 HANDLER(api_job_stats);
 HANDLER(api_info);
+// job_stats.c
+HANDLER(api_job_stats_of);
 // ping.c
 HANDLER(api_ping);
 HANDLER(api_ping_word);

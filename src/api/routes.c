@@ -8,6 +8,7 @@
 #include "app/dlq.h"
 #include "app/feature.h"
 #include "app/info.h"
+#include "app/job_stats.h"
 #include "app/job_type.h"
 #include "app/keys.h"
 #include "app/ping.h"
@@ -42,6 +43,8 @@ static const struct query_param jobs_params[] = {
     {"tag", QUERY_STR, "A tag.", NULL},
     {"status", QUERY_ENUM, "Status of the job.", job_status_names},
     {0}};
+static const struct query_param job_stats_params[] = {
+    {"last", QUERY_I64, "How many of the newest runs to look at, 1–200.", NULL, 1, JOB_STATS_RUNS_MAX}, {0}};
 static const struct query_param runs_params[] = {
     QUERY_PAGE,
     {"status", QUERY_ENUM, "Status of the run.", run_status_names},
@@ -163,6 +166,8 @@ const struct route routes[] = {
     {"POST", "/jobs/{id}:schedule", ACTION_JOB_RUN, 202, api_job_schedule, ANSWER_ONE, .request = RUN_REQUEST,
      .response = RUN, .query = run_at_params, .flags = ROUTE_BODY_OPTIONAL | ROUTE_IDEMPOTENT,
      .doc = "Starts an extra run at an instant."},
+    {"GET", "/jobs/{id}/stats", ACTION_RUN_READ, 200, api_job_stats_of, ANSWER_ONE, .response = &job_stats_fields,
+     .query = job_stats_params, .doc = "How a job fares, worked out from its newest runs: durations, delays, rhythm, drift."},
     {"GET", "/jobs/{id}/runs", ACTION_RUN_READ, 200, api_job_runs_list, ANSWER_LIST, .response = RUN,
      .query = job_runs_params, .doc = "Lists the runs of a job, newest first."},
     {"GET", "/jobs/{id}/runs/{runId}", ACTION_RUN_READ, 200, api_job_run_get, ANSWER_ONE, .response = RUN,

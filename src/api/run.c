@@ -4,10 +4,11 @@
 
 #include "api/handlers.h"
 #include "app/job.h"
+#include "app/once.h"
 
 #define T struct run_request
 static const struct field run_request_rows[] = {
-    FIELD_JSON(T, parameters, "parameters", .max = RUN_INPUTS_MAX,
+    FIELD_JSON(T, parameters, "parameters", FIELD_IS_OBJECT, .max = RUN_INPUTS_MAX,
                .doc = "Object of values for {{param.NAME}} in this run."),
     FIELD_INSTANT(T, run_at, "runAt", .doc = "When to start; at once when absent or past."),
 };
@@ -17,7 +18,7 @@ const struct fields run_request_fields =
 
 void run_write(struct call *c, const struct run *r) { call_one(c, &run_fields, r); }
 
-static void run_started(struct call *c, const struct run *r)
+void run_started(struct call *c, const struct run *r)
 {
     char job[ULID_TEXT_MAX], run[ULID_TEXT_MAX];
     call_header(c, "Location", arena_fmt(c->a, "/api/v1/jobs/%s/runs/%s", ulid_format(r->job_id, job),
@@ -28,7 +29,7 @@ static void run_started(struct call *c, const struct run *r)
 static bool start(struct call *c, int trigger, const struct run_request *body, struct err *err)
 {
     struct run_start s = {.at = body->run_at, .trigger = trigger, .inputs = body->parameters,
-                          .faults = &c->faults};
+                          .faults = &c->faults, .id = instant_is_never(body->run_at) ? app_once_id() : ULID_ZERO};
     struct run r;
     if (!call_id(c, 0, &s.job_id, err))
         return false;

@@ -17,8 +17,8 @@ static const struct field info_rows[] = {
               .doc = "Why it cannot, and what helps."),
     FIELD_STRS(T, failure_classes, "failureClasses", ANSWER,
                .doc = "Classes its failures can have, for retryPolicy.retryOn."),
-    FIELD_JSON(T, examples, "examples", ANSWER, .doc = "Payloads that work."),
-    FIELD_JSON(T, payload_schema, "payloadSchema", ANSWER, .doc = "JSON Schema (2020-12) of its payload."),
+    FIELD_JSON(T, examples, "examples", FIELD_IS_LIST, ANSWER, .doc = "Payloads that work."),
+    FIELD_JSON(T, payload_schema, "payloadSchema", FIELD_IS_OBJECT, ANSWER, .doc = "JSON Schema (2020-12) of its payload."),
 };
 #undef T
 const struct fields job_type_info_fields =
@@ -113,4 +113,13 @@ bool app_job_type(struct app *app, const struct caller *c, struct str name, stru
         if (str_eq_nocase(name, str_of((*t)->name)))
             return fill(app, *t, ret, a, err);
     return ERR(err, ERR_NOT_FOUND, "job type \"%.*s\" is not part of this server", STR_ARG(name));
+}
+
+bool app_job_type_table(size_t i, struct job_type_table *ret)
+{
+    for (size_t k = 0; k <= i; k++)
+        if (!job_types[k])
+            return false;
+    *ret = (struct job_type_table){job_types[i]->name, job_types[i]->payload};
+    return true;
 }

@@ -15,6 +15,13 @@ struct job_type_info {
 };
 extern const struct fields job_type_info_fields;
 
+// Name and payload of the types in a fixed order, for descriptions that anybody may read. False: i is behind the last.
+struct job_type_table {
+    const char *name;
+    const struct fields *payload;
+};
+bool app_job_type_table(size_t i, struct job_type_table *ret);
+
 bool app_job_types(struct app *app, const struct caller *c, struct job_type_info **ret, size_t *ret_n,
                    struct arena *a, struct err *err) __attribute__((warn_unused_result));
 // By name, letter case ignored. ERR_NOT_FOUND.

@@ -58,6 +58,7 @@ struct field {
     const char *const *names;   // enum words, NULL-terminated; word i has value i
     const struct fields *sub;   // object
     const char *doc;            // one sentence for OpenAPI and help
+    const char *json;           // raw JSON: what it may be, as members of a JSON Schema; NULL: anything
 };
 
 struct fields {
@@ -94,6 +95,8 @@ enum { FIELD_MAX_DEFAULT = 65536 };
     {.name = (js), .kind = FIELD_KIND_JSON, .offset = FIELD_AT_(T, m, struct str), __VA_ARGS__}
 #define FIELD_OBJECT(T, m, js, U, table, ...) \
     {.name = (js), .kind = FIELD_KIND_OBJECT, .sub = (table), .offset = FIELD_AT_(T, m, U), __VA_ARGS__}
+#define FIELD_IS_OBJECT  .json = "\"type\":\"object\""
+#define FIELD_IS_LIST    .json = "\"type\":\"array\",\"items\":{\"type\":\"object\"}"
 #define FIELD_DEFAULT(v) .def = (v), .has_def = true
 #define FIELD_ALIASES(...) .aliases = (const char *const[]){__VA_ARGS__, NULL}
 #define FIELDS(schema, T, rows, ...) \
@@ -128,5 +131,13 @@ const struct field *field_find(const struct fields *t, struct str name);
 int field_enum_find(const char *const *names, struct str word);
 // JSON Schema (2020-12) of the table; request = true leaves read-only fields out.
 void field_schema(const struct fields *t, bool request, struct sbuf *out);
+enum field_schema_use { FIELD_SCHEMA_ANSWER, FIELD_SCHEMA_REQUEST, FIELD_SCHEMA_PATCH };
+// The same in parts. For a patch (RFC 7396) nothing is required, and null takes a member away. The members are
+// "properties", "required" and "additionalProperties" without braces; `more` are further properties, or NULL; nested
+// tables are references below `refs` ("#/components/schemas/"), or inline when it is NULL.
+void field_schema_members(const struct fields *t, enum field_schema_use use, const char *more, const char *refs,
+                          struct sbuf *out);
+// Name of a nested table in references: with "Input" or "Patch" behind it, as its use says.
+void field_schema_name(const struct fields *t, enum field_schema_use use, struct sbuf *out);
 
 #endif

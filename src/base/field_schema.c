@@ -5,12 +5,24 @@
 
 #include "base/field_impl.h"
 
-static bool is_shown(const struct field *f, bool request)
+// How a table is to be written.
+struct writer {
+    struct sbuf *out;
+    enum field_schema_use use;
+    const char *refs;
+};
+
+static bool is_shown(const struct field *f, enum field_schema_use use)
 {
-    return !(f->flags & FIELD_HIDDEN) && !(request && (f->flags & FIELD_READ_ONLY));
+    return !(f->flags & FIELD_HIDDEN) && (use == FIELD_SCHEMA_ANSWER || !(f->flags & FIELD_READ_ONLY));
 }
 
-static void put_type(struct sbuf *out, const struct field *f)
+static bool takes_null(const struct field *f, enum field_schema_use use)
+{
+    return (f->flags & FIELD_NULLABLE) || (use == FIELD_SCHEMA_PATCH && !(f->flags & FIELD_REQUIRED));
+}
+
+static void put_type(const struct writer *w, const struct field *f)
 {
     static const char *const types[] = {
         [FIELD_KIND_STR] = "string",     [FIELD_KIND_BOOL] = "boolean", [FIELD_KIND_I64] = "integer",
@@ -19,38 +31,45 @@ static void put_type(struct sbuf *out, const struct field *f)
         [FIELD_KIND_JSON] = NULL,        [FIELD_KIND_OBJECT] = "object",
     };
     const char *type = types[f->kind];
-    if (!type)
-        return; // any JSON value
-    if (f->flags & FIELD_NULLABLE)
-        sbuf_fmt(out, "\"type\":[\"%s\",\"null\"],", type);
-    else
-        sbuf_fmt(out, "\"type\":\"%s\",", type);
+    if (!type && f->json && !takes_null(f, w->use))
+        sbuf_fmt(w->out, "%s,", f->json);
+    else if (!type && f->json)
+        sbuf_fmt(w->out, "\"anyOf\":[{%s},{\"type\":\"null\"}],", f->json);
+    else if (type && takes_null(f, w->use))
+        sbuf_fmt(w->out, "\"type\":[\"%s\",\"null\"],", type);
+    else if (type)
+        sbuf_fmt(w->out, "\"type\":\"%s\",", type);
 }
 
-static void put_bounds(struct sbuf *out, const struct field *f, const char *least, const char *most)
+// What is masked in an answer keeps to no bounds.
+static void put_bounds(const struct writer *w, const struct field *f, const char *least, const char *most)
 {
+    if (w->use == FIELD_SCHEMA_ANSWER && (f->flags & FIELD_SECRET))
+        return;
     if (f->min > 0)
-        sbuf_fmt(out, "\"%s\":%lld,", least, (long long)f->min);
-    sbuf_fmt(out, "\"%s\":%lld,", most, (long long)field_length_max(f));
+        sbuf_fmt(w->out, "\"%s\":%lld,", least, (long long)f->min);
+    sbuf_fmt(w->out, "\"%s\":%lld,", most, (long long)field_length_max(f));
 }
 
-static void put_words(struct sbuf *out, const struct field *f)
+static void put_words(const struct writer *w, const struct field *f)
 {
+    struct sbuf *out = w->out;
     sbuf_puts(out, "\"enum\":[");
     for (int i = 0; f->names[i]; i++)
         sbuf_fmt(out, "%s\"%s\"", i > 0 ? "," : "", f->names[i]);
-    if (f->flags & FIELD_NULLABLE)
+    if (takes_null(f, w->use))
         sbuf_puts(out, ",null");
     sbuf_puts(out, "],");
 }
 
-static void put_members(const struct fields *t, bool request, struct sbuf *out);
+static void put_members(const struct writer *w, const struct fields *t, const char *more);
 
-static void put_limits(struct sbuf *out, const struct field *f, bool request)
+static void put_limits(const struct writer *w, const struct field *f)
 {
+    struct sbuf *out = w->out;
     switch (f->kind) {
     case FIELD_KIND_STR:
-        put_bounds(out, f, "minLength", "maxLength");
+        put_bounds(w, f, "minLength", "maxLength");
         break;
     case FIELD_KIND_I64:
     case FIELD_KIND_F64:
@@ -60,7 +79,7 @@ static void put_limits(struct sbuf *out, const struct field *f, bool request)
             sbuf_fmt(out, "\"maximum\":%lld,", (long long)f->max);
         break;
     case FIELD_KIND_ENUM:
-        put_words(out, f);
+        put_words(w, f);
         break;
     case FIELD_KIND_INSTANT:
         sbuf_puts(out, "\"format\":\"date-time\",");
@@ -70,15 +89,15 @@ static void put_limits(struct sbuf *out, const struct field *f, bool request)
         break;
     case FIELD_KIND_STRS:
         sbuf_puts(out, "\"items\":{\"type\":\"string\"},");
-        put_bounds(out, f, "minItems", "maxItems");
+        put_bounds(w, f, "minItems", "maxItems");
         break;
     case FIELD_KIND_MAP:
         if (!(f->flags & FIELD_NESTED))
             sbuf_puts(out, "\"additionalProperties\":{\"type\":[\"string\",\"number\",\"boolean\",\"null\"]},");
-        put_bounds(out, f, "minProperties", "maxProperties");
+        put_bounds(w, f, "minProperties", "maxProperties");
         break;
     case FIELD_KIND_OBJECT:
-        put_members(f->sub, request, out);
+        put_members(w, f->sub, NULL);
         sbuf_putc(out, ',');
         break;
     case FIELD_KIND_BOOL:
@@ -102,12 +121,20 @@ static void put_default(struct sbuf *out, const struct field *f)
 }
 
 // Every part above ends with a comma; the description, always there, closes the object.
-static void put_property(struct sbuf *out, const struct field *f, bool request)
+static void put_property(const struct writer *w, const struct field *f)
 {
+    struct sbuf *out = w->out;
     sbuf_fmt(out, "\"%s\":{", f->name);
-    put_type(out, f);
-    put_limits(out, f, request);
-    put_default(out, f);
+    if (f->kind == FIELD_KIND_OBJECT && w->refs && !takes_null(f, w->use)) {
+        sbuf_fmt(out, "\"$ref\":\"%s", w->refs);
+        field_schema_name(f->sub, w->use, out);
+        sbuf_puts(out, "\",");
+    } else {
+        put_type(w, f);
+        put_limits(w, f);
+    }
+    if (w->use != FIELD_SCHEMA_PATCH)
+        put_default(out, f);
     if (f->flags & FIELD_READ_ONLY)
         sbuf_puts(out, "\"readOnly\":true,");
     if ((f->flags & FIELD_SECRET) && f->kind == FIELD_KIND_STR)
@@ -117,35 +144,49 @@ static void put_property(struct sbuf *out, const struct field *f, bool request)
     sbuf_putc(out, '}');
 }
 
-static void put_required(const struct fields *t, bool request, struct sbuf *out)
+static void put_required(const struct writer *w, const struct fields *t)
 {
     bool any = false;
-    for (size_t i = 0; i < t->n; i++) {
-        if (!(t->v[i].flags & FIELD_REQUIRED) || !is_shown(&t->v[i], request))
+    for (size_t i = 0; i < t->n && w->use != FIELD_SCHEMA_PATCH; i++) {
+        if (!(t->v[i].flags & FIELD_REQUIRED) || !is_shown(&t->v[i], w->use))
             continue;
-        sbuf_fmt(out, "%s\"%s\"", any ? "," : "\"required\":[", t->v[i].name);
+        sbuf_fmt(w->out, "%s\"%s\"", any ? "," : "\"required\":[", t->v[i].name);
         any = true;
     }
     if (any)
-        sbuf_puts(out, "],");
+        sbuf_puts(w->out, "],");
 }
 
-// properties, required and additionalProperties, without braces.
-static void put_members(const struct fields *t, bool request, struct sbuf *out)
+static void put_members(const struct writer *w, const struct fields *t, const char *more)
 {
     bool any = false;
-    sbuf_puts(out, "\"properties\":{");
+    sbuf_puts(w->out, "\"properties\":{");
     for (size_t i = 0; i < t->n; i++) {
-        if (!is_shown(&t->v[i], request))
+        if (!is_shown(&t->v[i], w->use))
             continue;
         if (any)
-            sbuf_putc(out, ',');
-        put_property(out, &t->v[i], request);
+            sbuf_putc(w->out, ',');
+        put_property(w, &t->v[i]);
         any = true;
     }
-    sbuf_puts(out, "},");
-    put_required(t, request, out);
-    sbuf_puts(out, "\"additionalProperties\":false");
+    if (more)
+        sbuf_fmt(w->out, "%s%s", any ? "," : "", more);
+    sbuf_puts(w->out, "},");
+    put_required(w, t);
+    sbuf_puts(w->out, "\"additionalProperties\":false");
+}
+
+void field_schema_members(const struct fields *t, enum field_schema_use use, const char *more, const char *refs,
+                          struct sbuf *out)
+{
+    struct writer w = {out, use, refs};
+    put_members(&w, t, more);
+}
+
+void field_schema_name(const struct fields *t, enum field_schema_use use, struct sbuf *out)
+{
+    static const char *const suffixes[] = {"", "Input", "Patch"};
+    sbuf_fmt(out, "%s%s", t->name, suffixes[use]);
 }
 
 void field_schema(const struct fields *t, bool request, struct sbuf *out)
@@ -156,6 +197,6 @@ void field_schema(const struct fields *t, bool request, struct sbuf *out)
         sbuf_json(out, str_of(t->doc));
         sbuf_putc(out, ',');
     }
-    put_members(t, request, out);
+    field_schema_members(t, request ? FIELD_SCHEMA_REQUEST : FIELD_SCHEMA_ANSWER, NULL, NULL, out);
     sbuf_putc(out, '}');
 }

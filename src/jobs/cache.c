@@ -67,7 +67,7 @@ static const struct field payload_rows[] = {
     FIELD_STR(T, database_password, "databasePassword", .flags = FIELD_SECRET, .max = SECRET_MAX,
               .doc = "Use {{secret.NAME}}."),
     FIELD_STR(T, query, "query", .min = 1, .max = QUERY_MAX, .doc = "WARM: one statement that reads."),
-    FIELD_JSON(T, query_parameters, "queryParameters", .max = QUERY_MAX,
+    FIELD_JSON(T, query_parameters, "queryParameters", .json = "\"type\":[\"object\",\"array\"]", .max = QUERY_MAX,
                .doc = "WARM: of the query, by name or in order."),
     FIELD_STR(T, items, "itemsField", .min = 1, .max = FIELD_NAME_MAX,
               .doc = "WARM: member of the answer that holds the entries, \"data.items\"."),

@@ -38,7 +38,7 @@ static const struct field database_rows[] = {
     FIELD_STR(T, query, "query", FIELD_ALIASES("sql"), .flags = FIELD_REQUIRED, .min = 1,
               .max = JOB_PAYLOAD_MAX,
               .doc = "One or several statements, with :name or ? where a parameter goes."),
-    FIELD_JSON(T, parameters, "parameters", .max = PARAMETERS_BYTES_MAX,
+    FIELD_JSON(T, parameters, "parameters", .json = "\"type\":[\"object\",\"array\"]", .max = PARAMETERS_BYTES_MAX,
                .doc = "Values by name, or a list of values in order."),
     FIELD_ENUM(T, isolation, "transactionIsolation", isolation_words, FIELD_DEFAULT(0),
                .doc = "Isolation of the transaction; the database's default."),

@@ -37,7 +37,7 @@ static const struct field move_rows[] = {
     FIELD_STR(T, query, "query", FIELD_ALIASES("sql"), .flags = FIELD_REQUIRED, .min = 1,
               .max = JOB_PAYLOAD_MAX,
               .doc = "One statement that reads, with :name or ? where a parameter goes."),
-    FIELD_JSON(T, parameters, "queryParameters", FIELD_ALIASES("parameters"), .max = PARAMETERS_BYTES_MAX,
+    FIELD_JSON(T, parameters, "queryParameters", .json = "\"type\":[\"object\",\"array\"]", FIELD_ALIASES("parameters"), .max = PARAMETERS_BYTES_MAX,
                .doc = "Values by name, or a list of values in order."),
     FIELD_STR(T, topic, "kafkaTopic", FIELD_ALIASES("topic"), .flags = FIELD_REQUIRED, .min = 1,
               .max = KAFKA_TOPIC_MAX, .doc = "Where the rows go."),

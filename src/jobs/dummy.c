@@ -18,7 +18,7 @@ struct dummy_payload {
 
 #define T struct dummy_payload
 static const struct field dummy_rows[] = {
-    FIELD_JSON(T, metadata, "metadata", .max = JOB_PAYLOAD_MAX,
+    FIELD_JSON(T, metadata, "metadata", FIELD_IS_OBJECT, .max = JOB_PAYLOAD_MAX,
                .doc = "simulatedDelaySeconds, simulateFailure, failureMessage, successProbability (0 to 1), "
                       "outputLines (a number, or a list of lines)."),
 };

@@ -29,7 +29,7 @@ static const struct field email_rows[] = {
     FIELD_STR(T, template_name, "templateName", .max = MAIL_TEMPLATE_NAME_MAX,
               .doc = "Instead of text and html: plain, job-failed, report-ready, or NAME of the files NAME.subject, "
                      "NAME.txt and NAME.html in the folder \"templates\" of the data folder."),
-    FIELD_JSON(T, template_data, "templateData", .max = TEMPLATE_DATA_MAX,
+    FIELD_JSON(T, template_data, "templateData", FIELD_IS_OBJECT, .max = TEMPLATE_DATA_MAX,
                .doc = "Values for the template's {{path|filter}} places; beside them run, job and param are known."),
     FIELD_STRS(T, attachments, "attachments", .max = MAIL_ATTACHMENTS_MAX,
                .doc = "Paths of files below the server's files.roots; 50 MiB together."),

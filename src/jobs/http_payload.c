@@ -92,7 +92,7 @@ static const struct field http_rows[] = {
     FIELD_STR(T, body, "httpBody", FIELD_ALIASES("body"), .max = JOB_PAYLOAD_MAX,
               .doc = "Request body, as it is sent."),
     FIELD_JSON(
-        T, multipart, "multipart", .max = JOB_PAYLOAD_MAX,
+        T, multipart, "multipart", FIELD_IS_LIST, .max = JOB_PAYLOAD_MAX,
         .doc =
             "A form instead of a body: a list of {name, value or file, filename, contentType}; files below "
             "files.roots."),

@@ -26,7 +26,7 @@ static const struct field report_rows[] = {
     FIELD_BOOL(T, compress, "compress", FIELD_DEFAULT(false), .doc = "Whether the file is put into a zip."),
     FIELD_STR(T, template_name, "templateName", .max = MAIL_TEMPLATE_NAME_MAX,
               .doc = "Template of the mail; report-ready when absent."),
-    FIELD_JSON(T, template_data, "templateData", .max = DATA_MAX, .doc = "Values for the template."),
+    FIELD_JSON(T, template_data, "templateData", FIELD_IS_OBJECT, .max = DATA_MAX, .doc = "Values for the template."),
     FIELD_STR(T, target_path, "targetPath", .max = FS_PATH_MAX,
               .doc = "File below the server's files.roots that the report replaces as a whole."),
     FIELD_OBJECT(T, smtp, "smtpConfig", struct smtp_config, &smtp_config_fields,

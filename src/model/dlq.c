@@ -20,7 +20,7 @@ static const struct field rows[] = {
     FIELD_I64(T, job_version, "jobVersion", .flags = FIELD_READ_ONLY, .max = INT64_MAX,
               .doc = "Version of the job that failed."),
     FIELD_JSON(T, definition, "job", .flags = FIELD_READ_ONLY | FIELD_HIDDEN, .doc = "The job as it was."),
-    FIELD_JSON(T, inputs, "parameters", .flags = FIELD_READ_ONLY, .doc = "Parameters given at run time."),
+    FIELD_JSON(T, inputs, "parameters", FIELD_IS_OBJECT, .flags = FIELD_READ_ONLY, .doc = "Parameters given at run time."),
     FIELD_INSTANT(T, created_at, "createdAt", .flags = FIELD_READ_ONLY, .doc = "When it was given up."),
     FIELD_BOOL(T, resolved, "resolved", .flags = FIELD_READ_ONLY | FIELD_INDEXED,
                .doc = "Whether somebody dealt with it."),

@@ -67,7 +67,7 @@ static const struct field run_rows[] = {
              .doc = "The same over all attempts of one occurrence; handed to every target."),
     FIELD_ID(T, blocked_by, "blockedBy", .flags = FIELD_READ_ONLY,
              .doc = "SKIPPED by overlap: the run in the way."),
-    FIELD_JSON(T, inputs, "parameters", .flags = FIELD_READ_ONLY, .doc = "Parameters given at run time."),
+    FIELD_JSON(T, inputs, "parameters", FIELD_IS_OBJECT, .flags = FIELD_READ_ONLY, .doc = "Parameters given at run time."),
 };
 #undef T
 const struct fields run_fields =
@@ -82,7 +82,7 @@ static const struct field log_line_rows[] = {
     FIELD_ENUM(T, level, "level", log_severity_names, .flags = FIELD_READ_ONLY, .doc = "Severity."),
     FIELD_ENUM(T, stream, "stream", log_stream_names, .flags = FIELD_READ_ONLY, .doc = "Where it came from."),
     FIELD_STR(T, message, "message", .flags = FIELD_READ_ONLY, .doc = "The text."),
-    FIELD_JSON(T, context, "context", .flags = FIELD_READ_ONLY, .doc = "Further facts as an object."),
+    FIELD_JSON(T, context, "context", FIELD_IS_OBJECT, .flags = FIELD_READ_ONLY, .doc = "Further facts as an object."),
 };
 #undef T
 const struct fields log_line_fields =

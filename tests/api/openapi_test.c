@@ -37,7 +37,7 @@ static void every_route_is_documented(void **state)
         json_t *operation = json_object_get(json_object_get(paths, path), method);
         assert_non_null(operation);
         assert_string_equal(json_string_value(json_object_get(operation, "summary")), routes[i].doc);
-        assert_int_equal(json_object_get(operation, "requestBody") != NULL, routes[i].request != NULL);
+        assert_int_equal(json_object_get(operation, "requestBody") != NULL, routes[i].request != NULL || routes[i].in != NULL);
         size_t braces = 0;
         for (const char *p = routes[i].path; *p; p++)
             braces += *p == '{';
@@ -58,14 +58,19 @@ static void check_refs(const json_t *root, const json_t *v)
         return;
     }
     json_object_foreach((json_t *)v, key, member) {
-        static const char prefix[] = "#/components/schemas/";
+        static const char prefix[] = "#/components/schemas/", problems[] = "#/components/responses/";
         if (strcmp(key, "$ref") != 0) {
             check_refs(root, member);
             continue;
         }
         const char *ref = json_string_value(member);
+        json_t *components = json_object_get(root, "components");
+        if (strncmp(ref, problems, sizeof problems - 1) == 0) {
+            assert_non_null(json_object_get(json_object_get(components, "responses"), ref + sizeof problems - 1));
+            continue;
+        }
         assert_int_equal(strncmp(ref, prefix, sizeof prefix - 1), 0);
-        json_t *schemas = json_object_get(json_object_get(root, "components"), "schemas");
+        json_t *schemas = json_object_get(components, "schemas");
         if (!json_object_get(schemas, ref + sizeof prefix - 1))
             fail_msg("%s leads nowhere", ref);
     }
@@ -88,7 +93,7 @@ static void no_schema_of_a_request_shows_what_only_the_server_sets(void **state)
     struct world w;
     struct exchange x;
     json_t *schemas = json_object_get(json_object_get(document(&w, &x), "components"), "schemas");
-    json_t *input = json_object_get(json_object_get(schemas, "JobInput"), "properties");
+    json_t *input = json_object_get(json_object_get(schemas, "JobInputDUMMY"), "properties");
     json_t *output = json_object_get(json_object_get(schemas, "Job"), "properties");
     assert_non_null(json_object_get(input, "name"));
     assert_null(json_object_get(input, "version"));

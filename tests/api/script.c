@@ -3,6 +3,7 @@
 #include "script.h"
 
 #include "base/file.h"
+#include "contract.h"
 
 enum { VARS_MAX = 32, SCRIPT_MAX = 1 << 20, SCRIPT_ARENA = 16 << 20, HEADERS_MAX = 8 };
 
@@ -180,6 +181,11 @@ static void step_run(struct runner *r, struct step *s)
         q.body = STR_NONE;
     world_send(r->w, &q, &x);
     r->result->requests++;
+    if (!contract_holds(&x)) {
+        fprintf(stderr, "%s:%d: the answer is not as documented: %.*s\n", r->path, r->line,
+                STR_ARG(sbuf_str(&x.resp.body)));
+        r->result->failures++;
+    }
     int64_t status = 0;
     (void)str_to_i64(s->status, &status);
     if (r->torture && x.resp.status != status) {
