@@ -337,7 +337,10 @@ static bool release(struct round *r, struct desk_mark *m)
     if (!out || !g)
         return no_memory(r->err);
     m->touched = true;
-    return !told_release(&m->sub->s, m->sub->zone, g, r->now, out) || deliver(r, m->sub, out);
+    while (told_release(&m->sub->s, m->sub->zone, g, r->now, out))
+        if (!deliver(r, m->sub, out))
+            return false;
+    return true;
 }
 
 static bool tell(struct round *r, const struct desk_sub *sub, struct notice_item *item, const struct job *j)
@@ -349,7 +352,7 @@ static bool tell(struct round *r, const struct desk_sub *sub, struct notice_item
     item->job_name = j ? j->name : STR_NONE;
     m->touched = true;
     told_add(g, item);
-    return true;
+    return sub->s.group_seconds > 0 || release(r, m);
 }
 
 // ---- one notice --------------------------------------------------------------------------------

@@ -262,9 +262,14 @@ bool told_release(const struct subscription *s, const struct zone *zone, struct 
     if (open && g->until.us <= instant_add(now, duration_s(s->group_seconds)).us)
         return false;
     *ret = *g;
-    told_memory_init(g);
-    if (s->group_seconds > 0)
-        g->until = instant_add(now, duration_s(s->group_seconds));
+    if (s->group_seconds > 0 || g->more > 0) {
+        told_memory_init(g);
+        g->until = s->group_seconds > 0 ? instant_add(now, duration_s(s->group_seconds)) : INSTANT_NEVER;
+        return true;
+    }
+    ret->n = 1;
+    memmove(&g->items[0], &g->items[1], --g->n * sizeof g->items[0]);
+    g->until = g->n > 0 ? now : INSTANT_NEVER;
     return true;
 }
 

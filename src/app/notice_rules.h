@@ -8,7 +8,7 @@
 //    how it is then is told;
 //  - missed, slow and overdue at most once in repeatHours each; started, succeeded, paused and node_down always.
 // Of one subscription, what is to be told becomes messages:
-//  - the first at once; what follows within groupSeconds together, when they are over;
+//  - the first at once; what follows within groupSeconds together, when they are over (0: each by itself);
 //  - in quiet hours all is held until their end.
 #ifndef APP_NOTICE_RULES_H
 #define APP_NOTICE_RULES_H
@@ -74,8 +74,8 @@ struct str told_memory_write(const struct told_memory *g, struct arena *a);
 void told_memory_read(struct str text, struct told_memory *ret, struct arena *a);
 // Adds something to tell. zone: of the quiet hours.
 void told_add(struct told_memory *g, const struct notice_item *item);
-// What is to be sent now: true, with all of it in *ret, and the window opens anew. Else until says when to ask again,
-// INSTANT_NEVER: nothing is left to remember.
+// What is to be sent now: true, with all of it in *ret, and the window opens anew; without groupSeconds one thing at a
+// time. Ask until it is false: until says then when to ask again, INSTANT_NEVER: nothing is left to remember.
 bool told_release(const struct subscription *s, const struct zone *zone, struct told_memory *g, struct instant now,
                    struct told_memory *ret);
 

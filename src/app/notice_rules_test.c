@@ -255,7 +255,13 @@ static void the_first_at_once_the_rest_together(void **state)
     assert_true(instant_is_never(g.until)); // nothing is left to remember
     s.group_seconds = 0;
     tell(&g, NOTICE_FAILED);
-    assert_true(told_release(&s, NULL, &g, t, &out));
+    tell(&g, NOTICE_RECOVERED);
+    for (int i = 0; i < 2; i++) {
+        assert_true(told_release(&s, NULL, &g, t, &out));
+        assert_int_equal(out.n, 1);
+        assert_int_equal(out.items[0].event, i == 0 ? NOTICE_FAILED : NOTICE_RECOVERED);
+    }
+    assert_false(told_release(&s, NULL, &g, t, &out));
     assert_true(instant_is_never(g.until));
 }
 

@@ -1,0 +1,239 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Telling people, end to end: a job fails and recovers, the server dies in between, the target is away or gone for good.
+
+After a first try that failed the next one comes after 5 s; everything slower is proved in virtual time
+(src/app/notifier_test.c).
+"""
+import contextlib
+import json
+import threading
+
+import pytest
+from chronos import Server, wait_until
+from receiver import Receiver
+
+SECRET = "whsec_c2VjcmV0IHNlY3JldCBzZWNyZXQgc2VjcmV0"
+HOOK, BAD, GOOD = "/hook", (500, {}, b"broken"), (200, {}, b"ok")
+
+
+class Answers(dict):
+    """Answers that may be held back."""
+
+    def __init__(self):
+        super().__init__()
+        self.path, self.arrived, self.go = None, threading.Event(), threading.Event()
+
+    def get(self, path, otherwise=None):
+        if path == self.path:
+            self.arrived.set()
+            self.go.wait(60)
+        return super().get(path, otherwise)
+
+    @contextlib.contextmanager
+    def held(self, path):
+        self.path = path
+        try:
+            yield self.arrived
+        finally:
+            self.path = None
+            self.go.set()
+
+
+@pytest.fixture
+def receiver():
+    with Receiver() as made:
+        made.answers = Answers()
+        made.answers["/job"] = BAD
+        yield made
+
+
+def create_job(server, receiver, name="nightly", **more):
+    """Fails or succeeds as the receiver answers at /job."""
+    return server.create(**{"name": name, "type": "HTTP", "schedule": {"scheduleType": "MANUAL"},
+                            "retryPolicy": {"maxAttempts": 1}, "payload": {"httpUrl": receiver.url("/job")}, **more})
+
+
+def run(server, made):
+    answer = server.call("POST", f"/jobs/{made['id']}:run-now", {})
+    assert answer.status == 202, answer.body
+    ended = ("SUCCEEDED", "FAILED")
+    return wait_until(lambda: (r := server.call("GET", f"/runs/{answer.json['id']}").json)["status"] in ended and r,
+                      what="the end of the run")
+
+
+def subscribe(server, receiver, made=None, path=HOOK, **more):
+    answer = server.call("POST", f"/jobs/{made['id']}/notifications" if made else "/notifications",
+                         {"channel": "WEBHOOK", "config": {"url": receiver.url(path), "secrets": [SECRET]},
+                          "groupSeconds": 0, **more})
+    assert answer.status == 201, answer.body
+    return answer.json
+
+
+def told(receiver, path=HOOK):
+    """Messages at the path in their order: headers by lower-case name, and the body."""
+    return [({k.lower(): v for k, v in headers.items()}, json.loads(body))
+            for _, at, headers, body in list(receiver.requests) if at == path]
+
+
+def events(receiver, path=HOOK):
+    return [body["type"] for _, body in told(receiver, path)]
+
+
+def deliveries(server, query=""):
+    answer = server.call("GET", f"/notifications/deliveries{query}")
+    assert answer.status == 200, answer.body
+    return answer.json["content"]
+
+
+def wait_events(receiver, expected, path=HOOK, seconds=20):
+    wait_until(lambda: events(receiver, path) == expected, seconds, f"{expected} at {path}, not {events(receiver, path)}")
+
+
+def test_one_failure_and_one_recovery(server, receiver):
+    made = create_job(server, receiver, tags=["billing"])
+    subscribe(server, receiver, made)
+    subscribe(server, receiver, path="/tag", tag="billing", events=["dead", "started"])
+    subscribe(server, receiver, path="/other", tag="else", events=["dead", "started", "succeeded"])
+    first = run(server, made)
+    wait_events(receiver, ["run.failed"])
+    run(server, made)  # the same failure is not told again
+    receiver.answers["/job"] = GOOD
+    run(server, made)
+    wait_events(receiver, ["run.failed", "run.recovered"])
+    run(server, made)
+    wait_events(receiver, ["run.started", "run.dead"] + ["run.started"] * 3, "/tag")
+    assert events(receiver) == ["run.failed", "run.recovered"]
+    assert events(receiver, "/other") == []
+    headers, body = told(receiver)[0]
+    assert body["data"]["run"]["id"] == first["id"] and body["data"]["job"]["name"] == "nightly"
+    sent = deliveries(server, "?status=SENT&size=50")
+    assert {d["id"] for d in sent} >= {h["webhook-id"] for h, _ in told(receiver)}
+    assert all(d["tries"] == 1 and d["code"] == 200 for d in sent)
+
+
+def test_nothing_is_written_that_nobody_wants(server, receiver):
+    made = create_job(server, receiver)
+    run(server, made)
+    quiet = subscribe(server, receiver, made, enabled=False)
+    run(server, made)
+    answer = server.call("PATCH", f"/notifications/{quiet['id']}", {"enabled": True, "events": ["failed"]})
+    assert answer.status == 200, answer.body
+    run(server, made)
+    wait_events(receiver, ["run.failed"])
+    assert server.call("DELETE", f"/jobs/{made['id']}/notifications/{quiet['id']}").status == 204
+    run(server, made)
+    assert server.call("GET", f"/jobs/{made['id']}/notifications").json["content"] == []
+    assert events(receiver) == ["run.failed"]
+
+
+def test_a_server_that_dies_before_it_has_told(tmp_path, receiver):
+    """The target hangs, so that what is written is not sent when the server is killed."""
+    server = Server(tmp_path / "server").start()
+    server.login()
+    try:
+        made = create_job(server, receiver)
+        subscribe(server, receiver, made)
+        with receiver.answers.held(HOOK) as arrived:
+            run(server, made)
+            assert arrived.wait(20), "no message on its way"
+            server.kill()
+        before = told(receiver)[0][0]["webhook-id"]
+        server.start()
+        wait_until(lambda: len(told(receiver)) == 2, what="the message once more")
+        wait_until(lambda: deliveries(server)[0]["status"] == "SENT", what="the end of the message")
+        assert {h["webhook-id"] for h, _ in told(receiver)} == {before}
+        assert len(deliveries(server)) == 1
+    finally:
+        server.stop()
+
+
+def test_a_target_that_is_away_holds_up_nobody(server, receiver):
+    made = create_job(server, receiver)
+    subscribe(server, receiver, made, path="/away")
+    subscribe(server, receiver, made)
+    receiver.answers["/away"] = (503, {}, b"later")
+    run(server, made)
+    wait_events(receiver, ["run.failed"])
+    waits = wait_until(lambda: next((d for d in deliveries(server) if d.get("code") == 503), None), what="a first try")
+    assert waits["status"] == "PENDING" and waits["nextTryAt"]
+    receiver.answers["/away"] = GOOD
+    wait_until(lambda: len(told(receiver, "/away")) == 2, 30, "the second try")  # after 5 s
+    assert len({h["webhook-id"] for h, _ in told(receiver, "/away")}) == 1
+    wait_until(lambda: {d["status"] for d in deliveries(server)} == {"SENT"}, what="the end of both")
+
+
+def test_replay_and_refusal(server, receiver):
+    made = create_job(server, receiver)
+    subscribe(server, receiver, made)
+    receiver.answers[HOOK] = (400, {}, b"never")
+    run(server, made)
+    refused = wait_until(lambda: next((d for d in deliveries(server, "?status=REFUSED")), None), what="a refusal")
+    assert refused["code"] == 400 and refused["tries"] == 1
+    receiver.answers[HOOK] = GOOD
+    answer = server.call("POST", f"/notifications/deliveries/{refused['id']}:replay")
+    assert answer.status == 202, answer.body
+    wait_until(lambda: server.call("GET", f"/notifications/deliveries/{refused['id']}").json["status"] == "SENT",
+               what="the replay")
+    assert [h["webhook-id"] for h, _ in told(receiver)] == [refused["id"]] * 2
+
+
+def test_the_test_button(server, receiver):
+    made = create_job(server, receiver)
+    one = subscribe(server, receiver, made, events=["dead"], quietHours={"from": "00:00", "to": "23:59"})
+    answer = server.call("POST", f"/jobs/{made['id']}/notifications/{one['id']}:test")
+    assert answer.status == 202 and answer.json["event"] == "test", answer.body
+    wait_until(lambda: told(receiver), what="the test message")
+    assert told(receiver)[0][0]["webhook-id"] == answer.json["id"]
+
+
+def test_a_target_that_is_gone_turns_the_subscription_off(server, receiver):
+    made = create_job(server, receiver)
+    one = subscribe(server, receiver, made)
+    receiver.answers[HOOK] = (410, {}, b"gone")
+    run(server, made)
+
+    def off():
+        shown = server.call("GET", f"/notifications/{one['id']}").json
+        return not shown["enabled"] and shown
+    shown = wait_until(off, what="the end of the subscription")
+    assert "gone" in shown["offReason"]
+    answer = server.call("PATCH", f"/notifications/{one['id']}", {"enabled": True})
+    assert answer.status == 200 and "offReason" not in answer.json, answer.body
+
+
+def test_secrets_of_a_channel_never_come_out(server, receiver):
+    made = create_job(server, receiver)
+    one = subscribe(server, receiver, made)
+    path = f"/notifications/{one['id']}"
+    texts = [json.dumps(one), server.call("GET", path).body.decode(), server.call("GET", "/notifications").body.decode()]
+    assert server.call("PATCH", path, {"after": 2}).status == 200
+    texts += [server.call("GET", path).body.decode(), server.log_text()]
+    assert not any(SECRET[10:] in text for text in texts) and "***" in texts[0]
+    data = (server.folder / "data").rglob("*.db*")
+    assert not any(SECRET[10:].encode() in f.read_bytes() for f in data)
+    run(server, made)
+    run(server, made)
+    wait_until(lambda: told(receiver), what="a message, signed after the change")
+    assert told(receiver)[0][0]["webhook-signature"].startswith("v1,")
+
+
+def test_bad_requests_name_the_field(server, receiver):
+    made = create_job(server, receiver)
+    good = {"channel": "WEBHOOK", "config": {"url": receiver.url(HOOK), "secrets": [SECRET]}}
+    cases = [({"channel": "PIGEON"}, "/channel"), ({"config": {}}, "/config/url"), ({"config": {"x": 1}}, "/config/x"),
+             ({"events": ["broken"]}, "/events/0"), ({"after": 0}, "/after"), ({"after": 5, "ofLast": 3}, "/ofLast"),
+             ({"quietHours": {"from": "25:00", "to": "07:00"}}, "/quietHours/from"),
+             ({"quietHours": {"from": "22:00", "to": "07:00", "timezone": "Europe/Berlinn"}}, "/quietHours/timezone"),
+             ({"templates": {"text": "{{nothing.such}}"}}, "/templates/text"), ({"all": True}, "/all"),
+             ({"events": ["node_down"]}, "/events/0"), ({"ownerId": made["id"]}, "/ownerId"), ({"sealed": "x"}, "/sealed")]
+    for change, pointer in cases:
+        answer = server.call("POST", f"/jobs/{made['id']}/notifications", {**good, **change})
+        assert answer.status == 400, (change, answer.status, answer.body)
+        assert pointer in [e["pointer"] for e in answer.json["errors"]], (change, answer.json)
+    assert server.call("POST", "/notifications", good).status == 400  # of which jobs?
+    absent = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
+    for method, path in [("GET", f"/notifications/{absent}"), ("DELETE", f"/notifications/{absent}"),
+                         ("POST", f"/notifications/{absent}:test"), ("GET", f"/notifications/deliveries/{absent}"),
+                         ("POST", f"/notifications/deliveries/{absent}:replay"),
+                         ("POST", f"/jobs/{absent}/notifications")]:
+        assert server.call(method, path, good if path.startswith("/jobs") else None).status == 404, path
