@@ -60,6 +60,11 @@ static const struct query_param logs_params[] = {
     {0}};
 static const struct query_param stream_params[] = {
     {"after", QUERY_I64, "Only lines after this one; Last-Event-ID wins.", NULL}, {0}};
+static const struct query_param events_params[] = {
+    {"jobId", QUERY_ID, "Events of this job only.", NULL},
+    {"type", QUERY_STR, "Events of jobs of this type only.", NULL},
+    {"status", QUERY_ENUM, "Runs that come to this status only.", run_status_names},
+    {0}};
 static const struct query_param dlq_params[] = {
     QUERY_PAGE,
     {"resolved", QUERY_BOOL, "Resolved ones only, or unresolved ones only.", NULL},
@@ -300,7 +305,9 @@ const struct route routes[] = {
      ANSWER_ONE, .response = DELIVERY, .doc = "As POST /notifications/{id}:test."},
 
     {"GET", "/events", ACTION_RUN_READ, 200, api_events, ANSWER_STREAM,
-     .doc = "Changes of the runs the caller may see, as they happen."},
+     .query = events_params,
+     .doc = "Changes of the runs and jobs the caller may see, as they happen. Goes on behind Last-Event-ID; \"missed\" says "
+            "that some were left out."},
 
     {"GET", "/job-types", ACTION_JOB_TYPE_READ, 200, api_job_types_list, ANSWER_LIST, .response = &job_type_info_fields,
      .doc = "What jobs can do: each type with its payload's JSON Schema, examples, and whether it can run here."},
@@ -331,7 +338,7 @@ const struct route routes[] = {
     {"GET", "/actuator/prometheus", ACTION_PUBLIC, 200, api_metrics, ANSWER_OTHER,
      .flags = ROUTE_ROOT | ROUTE_CALLER, .out = "Figures", .doc = "As /metrics."},
     {"GET", "/actuator/job-stats", ACTION_METRICS_READ, 200, api_job_stats, ANSWER_OTHER, .flags = ROUTE_ROOT,
-     .out = "JobStats", .doc = "Scheduled jobs and active runs on this node now, and runs that ended since it began, by type and status."},
+     .out = "ServerStats", .doc = "Scheduled jobs and active runs on this node now, and runs that ended since it began, by type and status."},
     {"GET", "/actuator/cluster-info", ACTION_METRICS_READ, 200, api_cluster_info, ANSWER_ONE,
      .response = &cluster_info_fields, .flags = ROUTE_ROOT, .doc = "This node's part in the cluster."},
     {"GET", "/actuator/features", ACTION_FEATURE_READ, 200, api_features_list, ANSWER_LIST,

@@ -5,6 +5,7 @@
 #include "cli/format.h"
 #include "cli/job_edit.h"
 #include "cli/job_flags.h"
+#include "cli/job_stats.h"
 #include "cli/job_types.h"
 #include "cli/list.h"
 
@@ -329,6 +330,9 @@ const struct cli_command command_job = {
                      "chronos job run report --param month=2027-03"},
         {.name = "ping-url", ONE_JOB, .run = ping_url_run, .doc = "Show where the work that a MONITOR watches pings",
          .examples = "chronos job ping-url nightly-backup"},
+        {.name = "stats", ONE_JOB, .flags = job_stats_flags, .run = job_stats_run,
+         .doc = "Show how a job fares: durations, delays, rhythm, drift",
+         .examples = "chronos job stats hello\nchronos job stats hello --last 200 -o json"},
         {.name = "types", .args = "[TYPE]", .args_max = 1, .run = job_types_run,
          .doc = "Show what jobs can do here: all types, or one with its fields and examples",
          .examples = "chronos job types\nchronos job types HTTP\nchronos job types SCRIPT -o json"},
