@@ -63,7 +63,10 @@ void operation_id(const struct route *r, struct sbuf *out)
     size_t before = out->n;
     for (const char *p = r->path; *p && p != colon;) {
         if (*p == '{') {
-            p = strchr(p, '}') + 1;
+            const char *end = strchr(p, '}');
+            if (p - r->path > 1 && p[-2] == '}') // no word between two parameters: the second one's name
+                put_word(out, (struct str){p + 1, (size_t)(end - p) - 1}, true);
+            p = end + 1;
             continue;
         }
         size_t n = word_length(p);

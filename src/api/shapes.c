@@ -45,7 +45,7 @@ const struct shape shapes[] = {
             "\"ageMs\":" COUNT ",\"components\":" MAP(OBJECT(
                 "\"status\"", "\"status\":{\"type\":\"string\",\"enum\":[\"UP\",\"DEGRADED\",\"DOWN\"]},"
                 "\"details\":{\"type\":\"object\"}")))},
-    {"JobStats", NULL, NULL,
+    {"ServerStats", NULL, NULL,
      OBJECT("\"scheduledJobs\",\"ready\",\"running\",\"queued\"",
             "\"scheduledJobs\":" COUNT ",\"ready\":" COUNT ",\"running\":" COUNT ",\"queued\":" COUNT ",\"since\":" TIME
             ",\"byStatus\":" MAP(COUNT) ",\"byType\":" MAP(MAP(COUNT)))},

@@ -20,6 +20,8 @@ enum {
     SCRATCH_BUDGET = 16 * 1024 * 1024,
     PORTION_MAX = 96 * 1024,
     RENEW_S = 1,
+    TYPE_WORD_MAX = 64,
+    EPOCH_DIGITS = 16,
     EVENT_MAX = 96 * 1024, // a line of LOG_LINE_MAX bytes with every byte escaped, and its context
 };
 
@@ -33,6 +35,10 @@ struct stream {
     struct mono renewed;
     struct ulid run_id;
     int64_t after; // last line sent
+    // Of events: only these.
+    struct ulid job_id;          // zero: any
+    int status;                  // enum run_status, −1: any
+    char type[TYPE_WORD_MAX];    // "": any
 };
 
 void event_write(struct sbuf *out, int64_t id, const char *event, struct str data)
@@ -143,41 +149,85 @@ static bool logs_next(void *ctx, struct sbuf *out)
     return more;
 }
 
+static void id_write(struct stream *s, int64_t seq, struct sbuf *out)
+{
+    sbuf_fmt(out, "id: %016llx-%lld\n", (unsigned long long)topic_epoch(s->app->topic), (long long)seq);
+}
+
+static void run_write_event(struct stream *s, const struct run_change *c, struct sbuf *out, struct arena *a)
+{
+    char run[ULID_TEXT_MAX], job[ULID_TEXT_MAX];
+    if (s->status >= 0 && s->status != c->status)
+        return;
+    id_write(s, c->seq, out);
+    event_write(out, 0, "run", arena_fmt(a, "{\"runId\":\"%s\",\"jobId\":\"%s\",\"status\":\"%s\"}",
+                                         ulid_format(c->run_id, run), ulid_format(c->job_id, job),
+                                         run_status_names[c->status]));
+}
+
+// As the job is now; one that is gone is told as deleted to those who could see it.
+static void job_write_event(struct stream *s, const struct run_change *c, const struct job *j, struct sbuf *out,
+                            struct arena *a)
+{
+    char job[ULID_TEXT_MAX];
+    if (s->status >= 0)
+        return;
+    (void)ulid_format(c->job_id, job);
+    id_write(s, c->seq, out);
+    event_write(out, 0, "job",
+                j ? arena_fmt(a, "{\"jobId\":\"%s\",\"status\":\"%s\",\"version\":%lld}", job,
+                              job_status_names[j->status], (long long)j->version)
+                  : arena_fmt(a, "{\"jobId\":\"%s\",\"deleted\":true}", job));
+}
+
 static void change_write(struct stream *s, const struct run_change *c, struct sbuf *out, struct arena *a)
 {
     struct err err = {0};
-    char run[ULID_TEXT_MAX], job[ULID_TEXT_MAX];
-    if (!app_job_reachable(s->app, &s->caller, ACTION_RUN_READ, c->job_id, a, &err))
+    struct job j;
+    bool of_job = ulid_is_zero(c->run_id);
+    if (!ulid_is_zero(s->job_id) && !ulid_eq(s->job_id, c->job_id))
         return;
-    struct str data = arena_fmt(a, "{\"runId\":\"%s\",\"jobId\":\"%s\",\"status\":\"%s\"}", ulid_format(c->run_id, run),
-                                ulid_format(c->job_id, job), run_status_names[c->status]);
-    event_write(out, c->seq, "run", data);
+    if (!of_job && !s->type[0]) {
+        if (app_job_reachable(s->app, &s->caller, ACTION_RUN_READ, c->job_id, a, &err))
+            run_write_event(s, c, out, a);
+        return;
+    }
+    bool there = app_job_get(s->app, &s->caller, ACTION_RUN_READ, c->job_id, &j, a, &err);
+    if (s->type[0] && (!there || !str_eq_nocase(j.type, str_of(s->type))))
+        return;
+    if (!there && !app_job_reachable(s->app, &s->caller, ACTION_RUN_READ, c->job_id, a, &err))
+        return;
+    if (of_job)
+        job_write_event(s, c, there ? &j : NULL, out, a);
+    else
+        run_write_event(s, c, out, a);
 }
 
 static bool changes_next(void *ctx, struct sbuf *out)
 {
     struct stream *s = ctx;
     struct run_change v[CHANGES_PER_CALL];
-    bool missed;
+    bool missed, allowed;
     struct arena a;
-    arena_init(&a, SCRATCH_BUDGET);
-    if (!still_allowed(s, &a)) {
-        arena_release(&a);
-        return false;
-    }
     size_t n = topic_take(s->app->topic, s->subscriber, v, CHANGES_PER_CALL, &missed);
-    if (missed)
+    if (n == 0 && !missed)
+        return true;
+    arena_init(&a, SCRATCH_BUDGET);
+    allowed = still_allowed(s, &a);
+    if (!allowed)
+        event_write(out, 0, "end", STR("{\"detail\":\"sign in again\"}"));
+    if (missed && allowed)
         event_write(out, 0, "missed", STR("{\"detail\":\"events were left out; read the lists again\"}"));
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; allowed && i < n; i++)
         change_write(s, &v[i], out, &a);
     arena_release(&a);
     if (n == CHANGES_PER_CALL)
         wake(s);
-    return true;
+    return allowed;
 }
 
-static bool stream_answer(struct call *c, struct ulid run_id, bool (*next)(void *, struct sbuf *), int64_t after,
-                          struct err *err)
+static struct stream *stream_answer(struct call *c, struct ulid run_id, bool (*next)(void *, struct sbuf *),
+                                    int64_t after, struct err *err)
 {
     struct stream *s = mem_new(struct stream);
     s->app = c->app;
@@ -191,12 +241,13 @@ static bool stream_answer(struct call *c, struct ulid run_id, bool (*next)(void 
     s->subscriber = topic_join(c->app->topic, run_id, wake, s);
     if (!s->subscriber) {
         mem_free(s);
-        return ERR(err, ERR_UNAVAILABLE, "too many event streams are open; try again later");
+        (void)ERR(err, ERR_UNAVAILABLE, "too many event streams are open; try again later");
+        return NULL;
     }
     call_header(c, "Cache-Control", STR("no-store"));
     call_header(c, "X-Accel-Buffering", STR("no")); // nginx would hold events back
     c->resp->source = &s->source;
-    return true;
+    return s;
 }
 
 bool api_logs_stream(struct call *c, struct err *err)
@@ -210,13 +261,39 @@ bool api_logs_stream(struct call *c, struct err *err)
     struct str seen = httpd_header(c->req, "last-event-id");
     if (seen.n > 0 && str_to_i64(seen, &last) && last >= 0)
         after = last;
-    return stream_answer(c, id, logs_next, after, err);
+    return stream_answer(c, id, logs_next, after, err) != NULL;
+}
+
+// Goes on behind the last event that the client has seen.
+static void resume(struct call *c, struct stream *s)
+{
+    struct str number, epoch = str_split(httpd_header(c->req, "last-event-id"), '-', &number);
+    char own[EPOCH_DIGITS + 1];
+    int64_t after;
+    if (epoch.n == 0)
+        return;
+    (void)snprintf(own, sizeof own, "%016llx", (unsigned long long)topic_epoch(c->app->topic));
+    bool known = str_is(epoch, own) && number.p && str_to_i64(number, &after);
+    topic_resume(c->app->topic, s->subscriber, known ? after : -1);
 }
 
 bool api_events(struct call *c, struct err *err)
 {
-    if (!stream_answer(c, ULID_ZERO, changes_next, 0, err))
+    struct ulid job_id = query_id(c, "jobId");
+    int status = query_enum(c, "status", run_status_names);
+    struct str type = query_str(c, "type");
+    if (type.n >= TYPE_WORD_MAX)
+        query_fault(c, "type", "must be a job type; GET /job-types lists them");
+    if (!call_faulty(c, err))
         return false;
+    struct stream *s = stream_answer(c, ULID_ZERO, changes_next, 0, err);
+    if (!s)
+        return false;
+    s->job_id = job_id;
+    s->status = status;
+    if (type.n > 0)
+        memcpy(s->type, type.p, type.n);
+    resume(c, s);
     if (c->app->watch)
         watch_follow(c->app->watch);
     return true;

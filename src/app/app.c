@@ -182,8 +182,16 @@ void app_wake_others(struct app *app)
         app->cache->ops->wake_others(app->cache);
 }
 
+// Of a cluster all nodes' changes are found by looking, our own too.
+static void tell_jobs(struct app *app, const struct ulid *ids, size_t n)
+{
+    for (size_t i = 0; i < n && !app->watch; i++)
+        topic_job_changed(app->topic, ids[i]);
+}
+
 void app_poke_jobs(struct app *app, const struct ulid *ids, size_t n)
 {
+    tell_jobs(app, ids, n);
     if (app->engine)
         engine_poke_jobs(app->engine, ids, n);
     app_wake_others(app);
@@ -191,6 +199,7 @@ void app_poke_jobs(struct app *app, const struct ulid *ids, size_t n)
 
 void app_poke_new_jobs(struct app *app, const struct ulid *ids, size_t n, struct instant soonest)
 {
+    tell_jobs(app, ids, n);
     if (app->engine)
         engine_poke_new_jobs(app->engine, ids, n, soonest);
     app_wake_others(app);

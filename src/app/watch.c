@@ -27,6 +27,8 @@ struct watch {
     size_t n_seen;
     size_t turn;   // where the looks at single runs go on
     bool followed; // somebody followed all runs at the last look, and seen is what there was
+    int idle;      // looks since somebody did
+    int64_t change; // last change of the store that was read; -1: none yet
 };
 
 struct watch *watch_new(struct store *store, struct topic *topic)
@@ -34,6 +36,7 @@ struct watch *watch_new(struct store *store, struct topic *topic)
     struct watch *w = mem_new(struct watch);
     w->store = store;
     w->topic = topic;
+    w->change = -1;
     waker_init(&w->waker, LOCK_APP_WATCH);
     mutex_init(&w->lock, LOCK_APP_WATCH);
     return w;
@@ -106,6 +109,22 @@ static void look_at_open(struct watch *w, struct arena *a)
     }
 }
 
+// What other nodes are told of jobs tells the streams, too.
+static void look_at_jobs(struct watch *w, struct arena *a)
+{
+    struct change *v;
+    size_t n = WATCH_CHANGES;
+    struct err err = {0};
+    if (w->change < 0 && !w->store->ops->changes_last(w->store, &w->change, &err))
+        return;
+    while (n == WATCH_CHANGES && w->store->ops->changes_read(w->store, w->change, WATCH_CHANGES, &v, &n, a, &err))
+        for (size_t i = 0; i < n; i++) {
+            w->change = v[i].seq;
+            if (v[i].kind == CHANGE_JOB)
+                topic_job_changed(w->topic, v[i].subject);
+        }
+}
+
 static void look_at_all(struct watch *w)
 {
     struct arena a CLEANUP(arena_release);
@@ -120,6 +139,7 @@ static void look_at_all(struct watch *w)
         return;
     look_at_page(w, v, n);
     look_at_open(w, &a);
+    look_at_jobs(w, &a);
     w->followed = true;
 }
 
@@ -134,11 +154,14 @@ void watch_look(struct watch *w)
 {
     topic_look(w->topic, WATCH_STREAMS);
     WITH_LOCK(&w->lock);
-    if (topic_listened(w->topic)) {
+    w->idle = topic_listened(w->topic) ? 0 : w->idle + 1;
+    if (w->idle == 0 || (w->followed && w->idle < WATCH_LINGER)) {
         look_at_all(w);
-    } else {
+    } else if (w->followed) {
         w->followed = false;
         w->n_seen = 0;
+        w->change = -1;
+        topic_unwatched(w->topic);
     }
 }
 

@@ -16,7 +16,9 @@ struct watch;
 struct watch *watch_new(struct store *store, struct topic *topic);
 void watch_start(struct watch *w); // a thread that looks every WATCH_PERIOD_MS
 void watch_free(struct watch *w);  // ends the thread; NULL is allowed
-// Somebody who joined the topic of all runs hears of what changes from now on.
+// Somebody who joined the topic of all runs hears of what changes from now on, jobs included. It is looked on for
+// WATCH_LINGER looks after the last one left, so that he may come back and go on.
+enum { WATCH_LINGER = 120, WATCH_CHANGES = 1000 };
 void watch_follow(struct watch *w);
 // One look: wakes at most WATCH_STREAMS log streams; one page of runs, and WATCH_OPEN_LOOKS single ones, if
 // anybody follows all.

@@ -179,6 +179,107 @@ static void a_reader_that_is_too_slow_learns_that_it_missed_events(void **state)
     close_fixture(&f);
 }
 
+// The id of the last event in the output.
+static void last_id(struct fixture *f, char ret[static TARGET_MAX])
+{
+    const char *at = f->out.p, *found = NULL;
+    while ((at = strstr(at, "id: ")))
+        found = at++;
+    assert_non_null(found);
+    size_t n = strcspn(found + 4, "\n");
+    memcpy(ret, found + 4, n);
+    ret[n] = '\0';
+}
+
+static void open_events(struct fixture *f, const char *target, const char *last, const char *who, struct exchange *x)
+{
+    struct str_pair header = {STR("last-event-id"), last ? str_of(last) : STR_NONE};
+    struct str_map headers = {&header, last ? 1 : 0};
+    world_send(&f->w, &(struct request){"GET", target, who, STR_NONE, &headers}, x);
+    assert_int_equal(x->resp.status, 200);
+}
+
+static void the_event_stream_goes_on_where_it_was_left(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct exchange x;
+    char id[TARGET_MAX];
+    open_fixture(&f);
+    open_events(&f, "/api/v1/events", NULL, "ada", &x);
+    run_now(&f);
+    assert_true(next(&f, &x));
+    last_id(&f, id);
+    exchange_release(&x);
+    world_start_run(&f.w, f.run); // nobody listens
+    open_events(&f, "/api/v1/events", id, "ada", &x);
+    assert_true(next(&f, &x));
+    assert_true(str_contains(sbuf_str(&f.out), STR("\"status\":\"RUNNING\"")));
+    assert_false(str_contains(sbuf_str(&f.out), STR("QUEUED")));
+    assert_false(str_contains(sbuf_str(&f.out), STR("missed")));
+    exchange_release(&x);
+    open_events(&f, "/api/v1/events", "0123456789abcdef-1", "ada", &x); // of another node
+    assert_true(next(&f, &x));
+    assert_true(str_starts(sbuf_str(&f.out), STR("event: missed\n")));
+    exchange_release(&x);
+    close_fixture(&f);
+}
+
+static void the_event_stream_tells_of_jobs_and_filters(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct exchange all, one, other, failed, x;
+    char target[TARGET_MAX];
+    open_fixture(&f);
+    open_events(&f, "/api/v1/events", NULL, "ada", &all);
+    (void)snprintf(target, sizeof target, "/api/v1/events?type=DUMMY&jobId=%s", f.job);
+    open_events(&f, target, NULL, "ada", &one);
+    open_events(&f, "/api/v1/events?type=HTTP", NULL, "ada", &other);
+    open_events(&f, "/api/v1/events?status=FAILED", NULL, "ada", &failed);
+    (void)snprintf(target, sizeof target, "/api/v1/jobs/%s:pause", f.job);
+    world_send(&f.w, &(struct request){"POST", target, "ada", STR_NONE, NULL}, &x);
+    assert_int_equal(x.resp.status, 200);
+    exchange_release(&x);
+    run_now(&f);
+    assert_true(next(&f, &all));
+    assert_true(str_contains(sbuf_str(&f.out), STR("event: job\n")));
+    assert_true(str_contains(sbuf_str(&f.out), STR("\"status\":\"PAUSED\",\"version\":2")));
+    assert_true(next(&f, &one));
+    assert_true(str_contains(sbuf_str(&f.out), STR("event: job\n")) && str_contains(sbuf_str(&f.out), STR("QUEUED")));
+    assert_true(next(&f, &other));
+    assert_int_equal(f.out.n, 0);
+    assert_true(next(&f, &failed));
+    assert_int_equal(f.out.n, 0);
+    exchange_release(&all);
+    exchange_release(&one);
+    exchange_release(&other);
+    exchange_release(&failed);
+    close_fixture(&f);
+}
+
+static void who_is_disabled_hears_no_more(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct exchange x;
+    struct err err = {0};
+    struct user u;
+    open_fixture(&f);
+    open_events(&f, "/api/v1/events", NULL, "ada", &x);
+    run_now(&f);
+    assert_true(f.w.store->ops->user_by_email(f.w.store, STR("ada@example.org"), &u, &f.w.arena, &err));
+    u.enabled = false;
+    u.read_epoch = 0;
+    assert_true(f.w.store->ops->user_update(f.w.store, &u, &err));
+    clock_virtual_advance(&f.w.clock, duration_s(2));
+    assert_false(next(&f, &x));
+    assert_true(str_starts(sbuf_str(&f.out), STR("event: end\n")));
+    assert_false(str_contains(sbuf_str(&f.out), STR("runId")));
+    exchange_release(&x);
+    close_fixture(&f);
+}
+
 int main(void)
 {
     log_configure(LOG_LEVEL_ERROR, LOG_FORMAT_TEXT);
@@ -188,6 +289,9 @@ int main(void)
         cmocka_unit_test(a_long_log_comes_in_bounded_portions),
         cmocka_unit_test(the_event_stream_tells_only_what_the_caller_may_see),
         cmocka_unit_test(a_reader_that_is_too_slow_learns_that_it_missed_events),
+        cmocka_unit_test(the_event_stream_goes_on_where_it_was_left),
+        cmocka_unit_test(the_event_stream_tells_of_jobs_and_filters),
+        cmocka_unit_test(who_is_disabled_hears_no_more),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
