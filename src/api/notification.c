@@ -49,7 +49,8 @@ bool api_notifications_list(struct call *c, struct err *err)
     struct ulid job_id;
     struct subscription *v;
     size_t n = 0;
-    struct page p = {.cursor = query_str(c, "cursor"), .size = query_i64(c, "size", 1, PAGE_SIZE_MAX, PAGE_SIZE_DEFAULT)};
+    struct page p = {.cursor = query_str(c, "cursor"),
+                     .size = query_i64(c, "size", 1, PAGE_SIZE_MAX, PAGE_SIZE_DEFAULT)};
     struct page shown = {.size = p.size};
     struct page_result r = {0};
     if (!call_faulty(c, err) || !ids(c, &job_id, NULL, err) ||

@@ -196,7 +196,9 @@ static void only_what_is_wanted(void **state)
                                    {4 + 24 * HOUR, NOTICE_MISSED, NULL, NOTICE_MISSED},
                                    {0, END, NULL, 0}});
     s.enabled = false;
-    play(&s, (const struct step[]){{0, NOTICE_DEAD, NULL, NOTHING}, {1, NOTICE_STARTED, NULL, NOTHING}, {0, END, NULL, 0}});
+    play(&s, (const struct step[]){{0, NOTICE_DEAD, NULL, NOTHING},
+                                   {1, NOTICE_STARTED, NULL, NOTHING},
+                                   {0, END, NULL, 0}});
 }
 
 static void every_success_for_who_wants_it(void **state)
@@ -294,7 +296,8 @@ static void quiet_hours_hold(void **state)
     struct err err;
     (void)state;
     assert_true(zones_get(zs, STR("Europe/Berlin"), &z, &err));
-    const struct quiet_hours night = {STR("22:00"), STR("07:00"), STR_NONE}, noon = {STR("12:00"), STR("13:30"), STR_NONE},
+    const struct quiet_hours night = {STR("22:00"), STR("07:00"), STR_NONE},
+                             noon = {STR("12:00"), STR("13:30"), STR_NONE},
                              early = {STR("00:30"), STR("02:30"), STR_NONE}, none = {STR_NONE, STR_NONE, STR_NONE};
     const struct {
         const struct quiet_hours *q;

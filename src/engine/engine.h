@@ -79,7 +79,8 @@ void engine_cancel_run(struct engine *e, struct ulid run_id);
 // The zones' data was reloaded and some of it changed: future fires are moved accordingly, in portions. What is due
 // already is decided as it stands.
 void engine_zones_changed(struct engine *e);
-// What somebody wants to be told from the next tick on, of all jobs and of single ones, instead of what was wanted before.
+// What somebody wants to be told from the next tick on, of all jobs and of single ones; instead of what was wanted
+// before.
 void engine_take_interest(struct engine *e, uint32_t all, const struct interest *v, size_t n);
 // In a cluster. A share takes effect at the next tick with no flush in the air: slots that are not in it any more are
 // left at once, new ones are loaded from the store first. A token other than before means that the lease was lost:

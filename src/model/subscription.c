@@ -49,8 +49,8 @@ static const struct field subscription_rows[] = {
                .doc = "Settings of the channel; secret members are shown as \"***\"."),
     FIELD_STR(T, sealed, "sealed", .flags = FIELD_HIDDEN, .max = 4 * SUBSCRIPTION_CONFIG_MAX),
     FIELD_STRS(T, events, "events", .max = NOTICE_EVENTS,
-               .doc = "failed, recovered, dead, missed, slow, overdue, started, succeeded, paused, node_down; failed and "
-                      "recovered when absent."),
+               .doc = "failed, recovered, dead, missed, slow, overdue, started, succeeded, paused, node_down; failed "
+                      "and recovered when absent."),
     FIELD_I64(T, after, "after", .min = 1, .max = SUBSCRIPTION_AFTER_MAX, FIELD_DEFAULT(1),
               .doc = "Tell of failures from the so-manieth on, in a row or of ofLast."),
     FIELD_I64(T, of_last, "ofLast", .min = 1, .max = SUBSCRIPTION_OF_LAST_MAX,
@@ -124,7 +124,8 @@ static void check_events(const struct subscription *s, struct faults *f)
     for (size_t i = 0; i < s->events.n; i++)
         if (event_find(s->events.v[i]) < 0)
             faults_add(f, arena_fmt(f->a, "/events/%zu", i),
-                       "must be failed, recovered, dead, missed, slow, overdue, started, succeeded, paused or node_down");
+                       "must be failed, recovered, dead, missed, slow, overdue, started, succeeded, paused or "
+                       "node_down");
         else if (event_find(s->events.v[i]) == NOTICE_NODE_DOWN && !s->all)
             faults_add(f, arena_fmt(f->a, "/events/%zu", i),
                        "node_down belongs to no job: ask for it together with \"all\"");

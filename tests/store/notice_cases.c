@@ -368,7 +368,8 @@ static void lists_of_messages(void **state)
 {
     struct world *w = *state;
     struct plan p = job_add(w, "a");
-    struct delivery v[3] = {message(w, id_new(w), at_s(1)), message(w, id_new(w), at_s(2)), message(w, id_new(w), at_s(3))};
+    struct delivery v[3] = {message(w, id_new(w), at_s(1)), message(w, id_new(w), at_s(2)),
+                            message(w, id_new(w), at_s(3))};
     struct delivery *out;
     struct page_result r;
     size_t n;
@@ -424,7 +425,8 @@ static void overdue_plans(void **state)
     assert_ok(w, w->s->ops->job_set_state(w->s, paused.job_id, JOB_STATE_PAUSED, INSTANT_NEVER, at_s(2), &w->err));
     assert_ok(w, w->s->ops->plans_overdue(w->s, late.next_fire, 10, &v, &n, &w->a, &w->err));
     assert_int_equal(n, 0);
-    assert_ok(w, w->s->ops->plans_overdue(w->s, instant_add(late.next_fire, duration_s(1)), 10, &v, &n, &w->a, &w->err));
+    struct instant after = instant_add(late.next_fire, duration_s(1));
+    assert_ok(w, w->s->ops->plans_overdue(w->s, after, 10, &v, &n, &w->a, &w->err));
     assert_int_equal(n, 1);
     assert_id(v[0].job_id, late.job_id);
     assert_int_equal(v[0].next_fire.us, late.next_fire.us);
