@@ -67,6 +67,37 @@ static void histograms_are_cumulative_seconds(void **state)
     sbuf_release(&b);
 }
 
+static struct metric cpu = METRIC_SECONDS_INIT(METRIC_COUNTER, "t_cpu_seconds_total", "", "With \"quotes\".");
+static struct metric build = METRIC_INFO_INIT("t_build_info", "version=\"1\"", "What it is.");
+static const struct metric_bounds two = {2, {1000000, 60000000}};
+static struct metric few = METRIC_BOUNDED_INIT("t_few_seconds", "", "Few.", &two);
+
+static void openmetrics_names_families_without_suffixes(void **state)
+{
+    (void)state;
+    metric_set(&cpu, 1500000);
+    metric_register(&build);
+    metric_observe(&few, duration_s(60));
+    struct metric_label labels[] = {{"job", STR("a \"b\"\\\n")}};
+    struct sbuf b;
+    sbuf_init(&b, NULL, 1 << 20);
+    metrics_write(&b, METRICS_OPEN);
+    metrics_head(&b, METRICS_OPEN, "t_job_time_seconds", METRIC_GAUGE, "Time.");
+    metrics_sample(&b, "t_job_time_seconds", labels, 1, -2500000);
+    metrics_end(&b, METRICS_OPEN);
+    static const char *const lines[] = {
+        "# HELP t_cpu_seconds With \\\"quotes\\\".\n# TYPE t_cpu_seconds counter\nt_cpu_seconds_total 1.5\n",
+        "# TYPE t_build info\nt_build_info{version=\"1\"} 1\n",
+        "t_few_seconds_bucket{le=\"1.0\"} 0\nt_few_seconds_bucket{le=\"60.0\"} 1\nt_few_seconds_bucket{le=\"+Inf\"} 1\n"
+        "t_few_seconds_sum 60.0\n",
+        "t_job_time_seconds{job=\"a \\\"b\\\"\\\\\\n\"} -2.5\n# EOF\n",
+    };
+    for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++)
+        if (!strstr(b.p, lines[i]))
+            fail_msg("%s is not in\n%s", lines[i], b.p);
+    sbuf_release(&b);
+}
+
 static void quantiles_are_the_bound_of_their_bucket(void **state)
 {
     (void)state;
@@ -111,6 +142,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(values_are_grouped_by_name_with_one_head_each),
         cmocka_unit_test(histograms_are_cumulative_seconds),
+        cmocka_unit_test(openmetrics_names_families_without_suffixes),
         cmocka_unit_test(quantiles_are_the_bound_of_their_bucket),
         cmocka_unit_test(threads_may_share_a_metric_from_its_first_use),
     };
