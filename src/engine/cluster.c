@@ -291,7 +291,7 @@ static void shrink(struct cluster *c, const struct slots *own, bool *ret_let_go)
 
 static bool publish(struct cluster *c, const struct view *v, int state, struct arena *a, struct err *err)
 {
-    if (!c->store->ops->node_publish(c->store, c->token, state, view_write(v, a), err))
+    if (!c->store->ops->node_publish(c->store, c->token, state, slot_view_write(v, a), err))
         return false;
     LOG_INFO("the jobs are divided anew", LOG_INT("nodes", (int64_t)v->n), LOG_CSTR("state", node_state_name(state)));
     WITH_LOCK(&c->lock);

@@ -65,7 +65,7 @@ struct slots view_share(const struct view *v, int64_t token)
     return s;
 }
 
-struct str view_write(const struct view *v, struct arena *a)
+struct str slot_view_write(const struct view *v, struct arena *a)
 {
     char *p = arena_alloc(a, v->n * (TOKEN_HEX + 1) + 1);
     if (!p)

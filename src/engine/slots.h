@@ -32,7 +32,7 @@ bool view_eq(const struct view *a, const struct view *b);
 int64_t view_owner(const struct view *v, unsigned slot); // 0 in an empty view
 struct slots view_share(const struct view *v, int64_t token);
 // As text in a row: hexadecimal tokens with a blank between. What cannot be read is an empty view.
-struct str view_write(const struct view *v, struct arena *a);
+struct str slot_view_write(const struct view *v, struct arena *a);
 struct view view_read(struct str text);
 
 #endif

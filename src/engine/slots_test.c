@@ -65,7 +65,7 @@ static void text_of_a_view_reads_back(void **state)
     arena_init(&a, 1 << 16);
     for (size_t n = 0; n <= VIEW_NODES_MAX; n++) {
         struct view v = view_of(n);
-        struct view back = view_read(view_write(&v, &a));
+        struct view back = view_read(slot_view_write(&v, &a));
         assert_true(view_eq(&v, &back));
     }
     struct view bad = view_read(STR("000000000000000d x"));

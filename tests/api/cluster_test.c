@@ -40,7 +40,7 @@ static void publish(struct world *w, int64_t token, int state, const int64_t *to
     arena_init(&a, VIEW_ARENA);
     for (size_t i = 0; i < n; i++)
         view_add(&v, tokens[i]);
-    assert_true(w->store->ops->node_publish(w->store, token, state, view_write(&v, &a), &err));
+    assert_true(w->store->ops->node_publish(w->store, token, state, slot_view_write(&v, &a), &err));
     arena_release(&a);
 }
 
