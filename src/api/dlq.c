@@ -48,6 +48,9 @@ bool api_dlq_list(struct call *c, struct err *err)
     struct page p;
     bool given = query_str(c, "resolved").p != NULL;
     struct dlq_filter f = {.job_id = query_id(c, "jobId"), .error_class = query_str(c, "errorClass"), .resolved = -1};
+    struct instant to = query_instant(c, "to");
+    if (!instant_is_never(to))
+        f.before = to;
     if (given)
         f.resolved = query_bool(c, "resolved", false);
     query_page(c, &dead_letter_fields, &p);

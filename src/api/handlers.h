@@ -18,6 +18,8 @@ HANDLER(api_job_delete);
 HANDLER(api_job_pause);
 HANDLER(api_job_resume);
 HANDLER(api_job_cancel);
+// explain.c
+HANDLER(api_job_explain);
 // job_type.c
 HANDLER(api_job_types_list);
 HANDLER(api_job_type_get);

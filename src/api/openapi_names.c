@@ -116,7 +116,7 @@ void operation_problems(const struct route *r, int ret[static PROBLEM_STATUSES_M
         {400, body || r->query || object || (r->flags & ROUTE_IDEMPOTENT)},
         {401, !public || signs_in || (r->flags & ROUTE_CALLER)},
         {403, !public || signs_in || (r->flags & ROUTE_CALLER)},
-        {404, object},
+        {404, object || signs_in},
         {409, !get || (r->flags & ROUTE_ROOT)},
         {412, r->flags & ROUTE_IF_MATCH},
         {413, true},

@@ -45,13 +45,19 @@ static const struct query_param jobs_params[] = {
     {0}};
 static const struct query_param job_stats_params[] = {
     {"last", QUERY_I64, "How many of the newest runs to look at, 1–200.", NULL, 1, JOB_STATS_RUNS_MAX}, {0}};
+#define RUN_FILTERS                                                                                               \
+    {"status", QUERY_ENUM, "Status of the run.", run_status_names},                                               \
+        {"from", QUERY_INSTANT, "Scheduled at this instant or later.", NULL},                                     \
+        {"to", QUERY_INSTANT, "Scheduled before this instant.", NULL},                                            \
+        {"trigger", QUERY_ENUM, "What started it.", run_trigger_names},                                           \
+        {"errorClass", QUERY_STR, "Failed with this class.", NULL},                                               \
+        {"workerId", QUERY_STR, "Ran on this node.", NULL}
 static const struct query_param runs_params[] = {
     QUERY_PAGE,
-    {"status", QUERY_ENUM, "Status of the run.", run_status_names},
+    RUN_FILTERS,
     {"jobId", QUERY_ID, "Runs of this job only.", NULL},
     {0}};
-static const struct query_param job_runs_params[] = {
-    QUERY_PAGE, {"status", QUERY_ENUM, "Status of the run.", run_status_names}, {0}};
+static const struct query_param job_runs_params[] = {QUERY_PAGE, RUN_FILTERS, {0}};
 static const struct query_param run_at_params[] = {
     {"runAt", QUERY_INSTANT, "When to run; may stand in the body instead.", NULL}, {0}};
 static const struct query_param logs_params[] = {
@@ -60,6 +66,8 @@ static const struct query_param logs_params[] = {
     {0}};
 static const struct query_param stream_params[] = {
     {"after", QUERY_I64, "Only lines after this one; Last-Event-ID wins.", NULL}, {0}};
+static const struct query_param explain_params[] = {
+    {"at", QUERY_INSTANT, "About this instant; the next fire when absent.", NULL}, {0}};
 static const struct query_param events_params[] = {
     {"jobId", QUERY_ID, "Events of this job only.", NULL},
     {"type", QUERY_STR, "Events of jobs of this type only.", NULL},
@@ -70,6 +78,7 @@ static const struct query_param dlq_params[] = {
     {"resolved", QUERY_BOOL, "Resolved ones only, or unresolved ones only.", NULL},
     {"jobId", QUERY_ID, "Dead letters of this job only.", NULL},
     {"errorClass", QUERY_STR, "Those that failed with this class only.", NULL},
+    {"to", QUERY_INSTANT, "Created before this instant.", NULL},
     {0}};
 static const struct query_param replay_params[] = {
     {"jobId", QUERY_ID, "Dead letters of this job only.", NULL}, {0}};
@@ -173,6 +182,8 @@ const struct route routes[] = {
      .doc = "Starts an extra run at an instant."},
     {"GET", "/jobs/{id}/stats", ACTION_RUN_READ, 200, api_job_stats_of, ANSWER_ONE, .response = &job_stats_fields,
      .query = job_stats_params, .doc = "How a job fares, worked out from its newest runs: durations, delays, rhythm, drift."},
+    {"GET", "/jobs/{id}:explain", ACTION_JOB_READ, 200, api_job_explain, ANSWER_OTHER, .out = "Explanation",
+     .query = explain_params, .doc = "Tells why a job runs or does not: each decision, and what helps."},
     {"GET", "/jobs/{id}/runs", ACTION_RUN_READ, 200, api_job_runs_list, ANSWER_LIST, .response = RUN,
      .query = job_runs_params, .doc = "Lists the runs of a job, newest first."},
     {"GET", "/jobs/{id}/runs/{runId}", ACTION_RUN_READ, 200, api_job_run_get, ANSWER_ONE, .response = RUN,

@@ -60,10 +60,20 @@ bool api_job_schedule(struct call *c, struct err *err)
     return call_faulty(c, err) && start(c, TRIGGER_API, &body, err);
 }
 
+static struct instant range_end(struct call *c, const char *name)
+{
+    struct instant at = query_instant(c, name);
+    return instant_is_never(at) ? (struct instant){0} : at;
+}
+
 static bool list(struct call *c, struct ulid job_id, struct err *err)
 {
     struct page p;
-    struct run_filter f = {.job_id = job_id, .status = query_enum(c, "status", run_status_names)};
+    int trigger = query_enum(c, "trigger", run_trigger_names);
+    struct run_filter f = {.job_id = job_id, .status = query_enum(c, "status", run_status_names),
+                           .from = range_end(c, "from"), .to = range_end(c, "to"),
+                           .triggers = trigger < 0 ? 0 : 1u << trigger, .worker = query_str(c, "workerId"),
+                           .error_class = query_str(c, "errorClass")};
     query_page(c, &run_fields, &p);
     struct run *v;
     size_t n = 0;

@@ -39,6 +39,12 @@ const struct shape shapes[] = {
      OBJECT("\"next\",\"never\",\"warnings\"",
             "\"next\":" LIST(OBJECT("\"at\",\"utc\"", "\"at\":" TIME ",\"utc\":" TIME ",\"note\":" TEXT))
             ",\"never\":" FLAG ",\"warnings\":" LIST(TEXT))},
+    {"Explanation", NULL, NULL,
+     OBJECT("\"at\",\"runs\",\"summary\",\"steps\"",
+            "\"at\":{\"type\":[\"string\",\"null\"],\"format\":\"date-time\"},\"runs\":" FLAG ",\"summary\":" TEXT
+            ",\"steps\":" LIST(OBJECT("\"step\",\"verdict\",\"detail\"",
+                                      "\"step\":" TEXT ",\"verdict\":{\"type\":\"string\",\"enum\":[\"YES\",\"NO\","
+                                      "\"NOTE\"]},\"detail\":" TEXT ",\"remedy\":" TEXT)))},
     {"Health", NULL, NULL,
      OBJECT("\"status\"",
             "\"status\":{\"type\":\"string\",\"enum\":[\"UP\",\"DEGRADED\",\"DOWN\",\"OUT_OF_SERVICE\"]},"
@@ -77,7 +83,7 @@ static const struct {
     {"POST", "/jobs:batch",
      "{\"jobs\":[{\"name\":\"pause\",\"type\":\"DUMMY\",\"schedule\":{\"scheduleType\":\"INTERVAL\","
      "\"intervalSeconds\":60}}]}"},
-    {"PATCH", "/jobs/{id}", "{\"schedule\":{\"cronExpression\":\"0 3 * * *\"}}"},
+    {"PATCH", "/jobs/{id}", "{\"description\":\"every night\",\"tags\":[\"billing\"]}"},
     {"POST", "/jobs:bulk", "{\"action\":\"pause\",\"filter\":{\"tag\":\"billing\"},\"expectedCount\":12}"},
     {"POST", "/jobs/{id}:run-now", "{\"parameters\":{\"month\":\"2027-03\"}}"},
     {"POST", "/jobs/{id}:schedule", "{\"runAt\":\"2030-01-31T08:00:00Z\"}"},

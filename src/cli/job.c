@@ -4,6 +4,7 @@
 #include "cli/follow.h"
 #include "cli/format.h"
 #include "cli/job_edit.h"
+#include "cli/job_explain.h"
 #include "cli/job_flags.h"
 #include "cli/job_stats.h"
 #include "cli/job_types.h"
@@ -74,6 +75,14 @@ static int get_run(struct cli *c)
     if (code == CLI_OK)
         output_object(&c->out, record_columns, "name", r.json, r.body, &c->arena);
     return code;
+}
+
+static int explain_run(struct cli *c)
+{
+    struct client cl;
+    struct str id;
+    int code = job_open(c, &cl, &id);
+    return code == CLI_OK ? job_explain_show(c, &cl, id) : code;
 }
 
 static void warnings_tell(const struct cli *c, const json_t *job)
@@ -297,6 +306,9 @@ static const struct cli_flag run_flags[] = {
     {"param", 0, "NAME=VALUE", "Parameter of this run, may be repeated"},
     {NULL, 0, NULL, NULL}};
 
+static const struct cli_flag explain_flags[] = {
+    {"at", 0, "TIME", "About this instant instead of the next fire"}, {NULL, 0, NULL, NULL}};
+
 #define ONE_JOB .args = "JOB", .args_min = 1, .args_max = 1
 #define JOBS .args = "JOB…", .args_min = 1, .args_max = CLI_ARGS_ANY
 const struct cli_command command_job = {
@@ -319,6 +331,8 @@ const struct cli_command command_job = {
                      "chronos job edit hello -f hello.yaml"},
         {.name = "delete", .alias = "rm", JOBS, .run = delete_run, .doc = "Delete jobs",
          .examples = "chronos job delete hello\nchronos job list --tag old -o name | xargs chronos job delete"},
+        {.name = "explain", ONE_JOB, .flags = explain_flags, .run = explain_run, .doc = "Tell why it runs or does not",
+         .examples = "chronos job explain hello\nchronos job explain hello --at 2030-01-31T08:00:00Z"},
         {.name = "pause", JOBS, .run = pause_run, .doc = "Stop following the schedule",
          .examples = "chronos job pause hello\nchronos job resume hello"},
         {.name = "resume", JOBS, .run = resume_run, .doc = "Follow the schedule again",

@@ -222,6 +222,19 @@ bool node_gone(struct err *err)
 
 enum { ID_TIME_BYTES = 6 };
 
+bool run_filter_fits(const struct run_filter *f, int status, struct instant scheduled, int trigger, struct str worker,
+                     struct str error_class)
+{
+    return (f->status < 0 || f->status == status) && (f->from.us == 0 || scheduled.us >= f->from.us) &&
+           (f->to.us == 0 || scheduled.us < f->to.us) && (f->triggers == 0 || (f->triggers & 1u << trigger)) &&
+           (!f->worker.p || str_eq(f->worker, worker)) && (!f->error_class.p || str_eq(f->error_class, error_class));
+}
+
+bool run_filter_narrow(const struct run_filter *f)
+{
+    return f->status >= 0 || f->from.us != 0 || f->to.us != 0 || f->triggers != 0 || f->worker.p || f->error_class.p;
+}
+
 struct ulid trim_bound(struct instant before)
 {
     struct ulid id = ULID_ZERO;

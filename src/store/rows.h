@@ -24,6 +24,11 @@ void run_end_cancelled(struct run *r, struct instant now, bool job_deleted);
 bool node_gone(struct err *err); // ERR_STALE: the lease has ended
 extern const struct str run_cancelled_class, run_cancelled_text, run_job_deleted_class, run_job_deleted_text;
 
+// Whether a run is what the filter asks for, its owner apart; narrow: more than owner and job are asked for.
+bool run_filter_fits(const struct run_filter *f, int status, struct instant scheduled, int trigger, struct str worker,
+                     struct str error_class);
+bool run_filter_narrow(const struct run_filter *f);
+
 // ---- retention ---------------------------------------------------------------------------------
 
 // A run that may be old enough to go.

@@ -126,6 +126,9 @@ struct run_filter {
     size_t n_teams;
     struct ulid job_id;   // zero = any: walks the job's chain when given
     int status;           // enum run_status or −1
+    struct instant from, to;         // scheduled at or after, and before; 0 = any
+    unsigned triggers;               // 1 << enum run_trigger; 0 = any
+    struct str worker, error_class;  // absent = any
 };
 struct dlq_filter {
     struct ulid owner_id, job_id;

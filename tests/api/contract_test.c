@@ -83,13 +83,13 @@ static json_t *make(const json_t *schema, bool all, int depth)
     return json_integer(json_integer_value(json_object_get(schema, "minimum")));
 }
 
-// A value of a type that the schema does not allow; NULL: it allows all.
+// A value of a type that the schema does not allow; NULL: it allows several, and the rules of the type decide.
 static json_t *make_wrong(const json_t *schema)
 {
     schema = contract_schema(schema);
     json_t *tries[] = {json_object(), json_integer(7), json_string("no such word"), json_array()};
     json_t *wrong = NULL;
-    bool told = json_object_get(schema, "type") || json_object_get(schema, "oneOf") || json_object_get(schema, "anyOf");
+    bool told = json_is_string(json_object_get(schema, "type")) || json_object_get(schema, "oneOf") || json_object_get(schema, "anyOf");
     for (size_t i = 0; i < sizeof tries / sizeof tries[0]; i++) {
         if (!wrong && told && !contract_fits(schema, tries[i], NULL, 0))
             wrong = json_incref(tries[i]);
@@ -222,11 +222,14 @@ static void try_body(struct asked *q, const json_t *schema)
     json_t *property;
     json_object_foreach(json_object_get(schema, "properties"), key, property) {
         const json_t *inner = contract_schema(property);
-        json_t *at = json_object_get(most, key);
+        json_t *body = json_deep_copy(least), *at = json_deep_copy(json_object_get(most, key));
         char pointer[WHY_MAX];
         (void)snprintf(pointer, sizeof pointer, "/%s", key);
+        json_object_set(body, key, at);
         if (json_is_object(at) && json_object_get(inner, "properties"))
-            try_members(q, inner, most, at, pointer);
+            try_members(q, inner, body, at, pointer);
+        json_decref(at);
+        json_decref(body);
     }
     json_decref(least);
     json_decref(most);

@@ -127,7 +127,7 @@ bool mem_logs_read(struct store *s, struct ulid run_id, int64_t after, size_t ma
 static bool run_matches(struct mem *m, const struct run_row *row, const struct run_filter *f)
 {
     const struct job_row *j = map_get(&m->jobs, row->r.job_id);
-    return (f->status < 0 || row->r.status == f->status) &&
+    return run_filter_fits(f, row->r.status, row->r.scheduled, row->r.trigger, row->r.worker, row->r.error_class) &&
            owner_among(f->owner_id, f->teams, f->n_teams, j ? j->owner_id : ULID_ZERO);
 }
 

@@ -22,7 +22,14 @@ static bool owner_matches(const struct run_filter *f, struct ulid owner)
     return owner_among(f->owner_id, f->teams, f->n_teams, owner);
 }
 
-enum { STATUS_COLUMN = 3, PREV_COLUMN = 22 };
+enum { STATUS_COLUMN = 3, SCHEDULED_COLUMN, TRIGGER_COLUMN = 13, WORKER_COLUMN = 17, CLASS_COLUMN, PREV_COLUMN = 22 };
+
+static bool row_fits(const struct run_filter *f, struct db_stmt *s)
+{
+    return !run_filter_narrow(f) ||
+           run_filter_fits(f, (int)db_i64(s, STATUS_COLUMN), (struct instant){db_i64(s, SCHEDULED_COLUMN)},
+                           (int)db_i64(s, TRIGGER_COLUMN), db_bytes(s, WORKER_COLUMN), db_bytes(s, CLASS_COLUMN));
+}
 
 // Takes the row under the statement. *ret_go false: the page is full.
 static bool take_row(struct listing *l, struct db_stmt *s, bool matches, struct str job_name, bool *ret_go,
@@ -60,19 +67,41 @@ static enum store_query by_id_query(const struct run_filter *f, bool ascending)
     return ascending ? STORE_RUNS_BY_ID_ASC : STORE_RUNS_BY_ID_DESC;
 }
 
+// Ids begin with the instant that a run was scheduled for, one that was asked for under its own id with about that:
+// a day away from the range asked for there is nothing more.
+static const struct duration apart = {INT64_C(86400) * US_PER_S};
+
+static bool is_past(const struct run_filter *f, struct ulid id, bool ascending)
+{
+    int64_t at = ulid_time(id).us;
+    return ascending ? f->to.us != 0 && at > f->to.us + apart.us : f->from.us != 0 && at < f->from.us - apart.us;
+}
+
+// The nearer of where a list begins and where the range does.
+static struct ulid range_begin(const struct run_filter *f, struct ulid from, bool ascending)
+{
+    if (ascending ? f->from.us == 0 : f->to.us == 0)
+        return from;
+    struct ulid edge = trim_bound((struct instant){ascending ? f->from.us - apart.us : f->to.us + apart.us});
+    return (ulid_cmp(edge, from) > 0) == ascending ? edge : from;
+}
+
 static bool by_id(struct store *st, struct listing *l, struct ulid from, bool ascending, struct arena *a,
                   struct err *err)
 {
     struct sql_read r;
     const struct run_filter *f = l->f;
+    from = range_begin(f, from, ascending);
     if (!sql_read(&r, st, by_id_query(f, ascending), err))
         return false;
     db_put_id(r.s, 1, &from);
     db_put_i64(r.s, 2, SCAN_MAX);
     bool ok = true, row, go = true;
     while (ok && go && (ok = db_step(r.s, &row, err)) && row) {
-        bool matches = (f->status < 0 || db_i64(r.s, STATUS_COLUMN) == f->status) &&
-                       owner_matches(f, db_id(r.s, run_columns.n + 1));
+        struct ulid id = db_id(r.s, 0);
+        if (is_past(f, id, ascending))
+            break;
+        bool matches = row_fits(f, r.s) && owner_matches(f, db_id(r.s, run_columns.n + 1));
         ok = take_row(l, r.s, matches, db_bytes(r.s, run_columns.n), &go, a, err);
     }
     sql_read_end(&r);
@@ -95,7 +124,7 @@ static bool count_all(struct store *st, struct page_result *ret, struct err *err
 static bool count_by_id(struct store *st, const struct run_filter *f, struct page_result *ret,
                         struct arena *a, struct err *err)
 {
-    if (f->status < 0 && ulid_is_zero(f->owner_id))
+    if (!run_filter_narrow(f) && ulid_is_zero(f->owner_id))
         return count_all(st, ret, err);
     struct listing l = {.f = f, .counting = true};
     struct ulid highest;
@@ -202,7 +231,7 @@ struct walk {
 static bool link_take(void *ctx, struct db_stmt *s, bool *ret_go, struct arena *a, struct err *err)
 {
     const struct walk *w = ctx;
-    bool matches = w->l->f->status < 0 || db_i64(s, STATUS_COLUMN) == w->l->f->status;
+    bool matches = row_fits(w->l->f, s);
     return take_row(w->l, s, matches, w->c->name, ret_go, a, err);
 }
 
@@ -264,7 +293,7 @@ static bool chain_oldest_first(struct store *st, const struct chain *c, struct u
 static bool count_chain(struct store *st, const struct run_filter *f, const struct chain *c,
                         struct page_result *ret, struct arena *a, struct err *err)
 {
-    if (f->status < 0) {
+    if (!run_filter_narrow(f)) {
         page_total(ret, c->length, true);
         return true;
     }
