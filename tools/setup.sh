@@ -9,7 +9,7 @@ libyaml-dev libsqlite3-dev libcjose-dev libsodium-dev libssl-dev libpq-dev libma
 libhiredis-dev librdkafka-dev librabbitmq-dev libarchive-dev libpango1.0-dev libxlsxwriter-dev libseccomp-dev
 libcmocka-dev tzdata ca-certificates"
 test="python3-pytest python3-pytest-xdist nginx-light openssl wrk postgresql mariadb-server galera-4 rsync redis-server iproute2 maven default-jre-headless
-rabbitmq-server python3-aiosmtpd poppler-utils python3-openpyxl zip unzip zstd prometheus"
+rabbitmq-server python3-aiosmtpd poppler-utils python3-openpyxl zip unzip zstd prometheus python3-yaml prometheus-alertmanager"
 fuzz="clang-14 libclang-rt-14-dev"
 
 want="$build $test"
