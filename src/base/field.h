@@ -95,8 +95,10 @@ enum { FIELD_MAX_DEFAULT = 65536 };
     {.name = (js), .kind = FIELD_KIND_JSON, .offset = FIELD_AT_(T, m, struct str), __VA_ARGS__}
 #define FIELD_OBJECT(T, m, js, U, table, ...) \
     {.name = (js), .kind = FIELD_KIND_OBJECT, .sub = (table), .offset = FIELD_AT_(T, m, U), __VA_ARGS__}
-#define FIELD_IS_OBJECT  .json = "\"type\":\"object\""
-#define FIELD_IS_LIST    .json = "\"type\":\"array\",\"items\":{\"type\":\"object\"}"
+#define FIELD_JSON_OBJECT "\"type\":\"object\""
+#define FIELD_JSON_LIST   "\"type\":\"array\",\"items\":{\"type\":\"object\"}"
+#define FIELD_IS_OBJECT   .json = FIELD_JSON_OBJECT
+#define FIELD_IS_LIST     .json = FIELD_JSON_LIST
 #define FIELD_DEFAULT(v) .def = (v), .has_def = true
 #define FIELD_ALIASES(...) .aliases = (const char *const[]){__VA_ARGS__, NULL}
 #define FIELDS(schema, T, rows, ...) \

@@ -264,6 +264,12 @@ static void take_map(struct decoder *d, const struct path *path, const struct fi
 static void take_json(struct decoder *d, const struct path *path, const struct field *f, const json_t *v,
                       struct str *ret)
 {
+    bool object = f->json && strcmp(f->json, FIELD_JSON_OBJECT) == 0;
+    bool list = f->json && strcmp(f->json, FIELD_JSON_LIST) == 0;
+    if ((object && !json_is_object(v)) || (list && !json_is_array(v))) {
+        FAULT(d, path, "must be %s", object ? "an object" : "a list");
+        return;
+    }
     struct sbuf text;
     sbuf_init(&text, d->a, (size_t)field_length_max(f));
     json_write(v, &text);
