@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// Pages of the server itself: the reader of the OpenAPI document, and where to go from "/". They run scripts of this
-// server only.
+// Pages of the server itself: the reader of the OpenAPI document, and where to go from "/". They run scripts
+// of this server only.
 #include "api/docs_text.h"
 #include "api/handlers.h"
 
 static void page(struct call *c, const char *media, const char *text)
 {
-    call_header(c, "Content-Security-Policy",
-                STR("default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; base-uri 'none'; "
-                    "form-action 'none'; frame-ancestors 'none'"));
+    call_header(
+        c, "Content-Security-Policy",
+        STR("default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; base-uri 'none'; "
+            "form-action 'none'; frame-ancestors 'none'"));
     call_header(c, "Referrer-Policy", STR("no-referrer"));
     call_header(c, "X-Content-Type-Options", STR("nosniff"));
     call_header(c, "Cache-Control", STR("no-cache"));

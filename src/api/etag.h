@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// ETags of answers. An object with a version has "VERSION-HASH": If-Match looks at the version, which counts what people
-// change, If-None-Match at all of it, because what the server does changes an answer too. Others have "HASH".
+// ETags of answers. An object with a version has "VERSION-HASH": If-Match looks at the version, which counts
+// what people change, If-None-Match at all of it, because what the server does changes an answer too. Others
+// have "HASH".
 #ifndef API_ETAG_H
 #define API_ETAG_H
 

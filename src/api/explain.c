@@ -6,7 +6,8 @@
 
 static void step_write(struct sbuf *out, const struct explain_step *s)
 {
-    sbuf_fmt(out, "{\"step\":\"%s\",\"verdict\":\"%s\",\"detail\":", s->name, explain_verdict_names[s->verdict]);
+    sbuf_fmt(out, "{\"step\":\"%s\",\"verdict\":\"%s\",\"detail\":", s->name,
+             explain_verdict_names[s->verdict]);
     sbuf_json(out, s->detail);
     if (s->remedy.p) {
         sbuf_puts(out, ",\"remedy\":");

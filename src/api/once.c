@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Idempotency-Key over REST. Kept are status, body and the headers that the handler set. What refuses a request is not
-// kept: nothing was done, and the next try with the key is carried out.
+// Idempotency-Key over REST. Kept are status, body and the headers that the handler set. What refuses a
+// request is not kept: nothing was done, and the next try with the key is carried out.
 #include "api/once.h"
 
 #include "api/handlers.h"
@@ -30,7 +30,8 @@ static void keep(struct call *c, struct once *o)
     struct once_answer v = {.status = c->resp->status, .body = sbuf_str(&c->resp->body)};
     sbuf_init(&headers, c->a, HEADERS_TEXT_MAX);
     for (size_t i = 0; i < c->resp->headers.n; i++)
-        sbuf_fmt(&headers, "%.*s: %.*s\n", STR_ARG(c->resp->headers.v[i].key), STR_ARG(c->resp->headers.v[i].value));
+        sbuf_fmt(&headers, "%.*s: %.*s\n", STR_ARG(c->resp->headers.v[i].key),
+                 STR_ARG(c->resp->headers.v[i].value));
     v.headers = sbuf_str(&headers);
     bool kept = !(c->route->flags & ROUTE_SHOWN_ONCE) && v.body.n <= ONCE_ANSWER_MAX && sbuf_ok(&headers) &&
                 sbuf_ok(&c->resp->body);
@@ -89,7 +90,8 @@ static bool find_again(struct call *c, const struct once *o, struct err *err)
     }
     if (!found)
         return ERR(err, ERR_CONFLICT,
-                   "the request with this Idempotency-Key was carried out, but its answer was not kept: look for what "
+                   "the request with this Idempotency-Key was carried out, but its answer was not kept: look "
+                   "for what "
                    "it made, and use a new key to do it again");
     call_header(c, "Idempotency-Replayed", STR("true"));
     return true;
@@ -100,8 +102,11 @@ bool call_handle(struct call *c, struct err *err)
     struct str key = httpd_header(c->req, "idempotency-key");
     if (!key.p || !(c->route->flags & ROUTE_IDEMPOTENT) || dry_run(c))
         return c->route->handle(c, err);
-    struct once_request r = {.key = str_trim(key), .method = c->req->method, .path = below_base(c->req->path),
-                             .query = c->req->query, .body = c->req->body};
+    struct once_request r = {.key = str_trim(key),
+                             .method = c->req->method,
+                             .path = below_base(c->req->path),
+                             .query = c->req->query,
+                             .body = c->req->body};
     struct once o;
     enum once_verdict verdict;
     struct once_answer answer;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The OpenAPI 3.1 document, written from the route table and the field tables on each request: it cannot differ from
-// what the server does.
+// The OpenAPI 3.1 document, written from the route table and the field tables on each request: it cannot
+// differ from what the server does.
 #include "api/openapi.h"
 
 #include "api/etag.h"
@@ -58,7 +58,8 @@ static void query_schema(struct sbuf *out, const struct query_param *p)
     sbuf_puts(out, "]}");
 }
 
-static void header_parameter(struct sbuf *out, const char *name, const char *doc, const char *schema, size_t n)
+static void header_parameter(struct sbuf *out, const char *name, const char *doc, const char *schema,
+                             size_t n)
 {
     if (n > 0)
         sbuf_putc(out, ',');
@@ -89,17 +90,20 @@ static void write_parameters(struct sbuf *out, const struct route *r)
         sbuf_putc(out, '}');
     }
     if (r->flags & ROUTE_IF_MATCH)
-        header_parameter(out, "If-Match", "ETag of the version to change; 412 when it is another.", text_schema, n++);
+        header_parameter(out, "If-Match", "ETag of the version to change; 412 when it is another.",
+                         text_schema, n++);
     if (r->flags & ROUTE_IDEMPOTENT)
-        header_parameter(out, "Idempotency-Key",
-                         "A word of the client's own, such as a UUID: however often a request with it is sent, it is "
-                         "carried out once, and the first answer is given again for a day.",
-                         "{\"type\":\"string\",\"minLength\":1,\"maxLength\":255}", n++);
+        header_parameter(
+            out, "Idempotency-Key",
+            "A word of the client's own, such as a UUID: however often a request with it is sent, it is "
+            "carried out once, and the first answer is given again for a day.",
+            "{\"type\":\"string\",\"minLength\":1,\"maxLength\":255}", n++);
     if (route_tagged(r))
-        header_parameter(out, "If-None-Match", "ETag of what is known already; 304 while it is the same.", text_schema,
-                         n++);
+        header_parameter(out, "If-None-Match", "ETag of what is known already; 304 while it is the same.",
+                         text_schema, n++);
     if (r->answer == ANSWER_STREAM)
-        header_parameter(out, "Last-Event-ID", "Last event that was received; the next ones follow.", text_schema, n++);
+        header_parameter(out, "Last-Event-ID", "Last event that was received; the next ones follow.",
+                         text_schema, n++);
     sbuf_putc(out, ']');
 }
 
@@ -112,13 +116,16 @@ static void ref(struct sbuf *out, const char *name, const char *suffix)
 
 static void list_schema(struct sbuf *out, const struct fields *t)
 {
-    sbuf_puts(out, "{\"type\":\"object\",\"required\":[\"content\",\"page\",\"size\",\"totalElements\",\"totalPages\","
-                   "\"nextCursor\"],\"properties\":{\"content\":{\"type\":\"array\",\"items\":");
+    sbuf_puts(
+        out,
+        "{\"type\":\"object\",\"required\":[\"content\",\"page\",\"size\",\"totalElements\",\"totalPages\","
+        "\"nextCursor\"],\"properties\":{\"content\":{\"type\":\"array\",\"items\":");
     ref(out, t->name, "");
-    sbuf_puts(out, "},\"page\":{\"type\":\"integer\",\"minimum\":0},\"size\":{\"type\":\"integer\",\"minimum\":0},"
-                   "\"totalElements\":{\"type\":\"integer\",\"minimum\":0},\"totalPages\":{\"type\":\"integer\","
-                   "\"minimum\":0},\"nextCursor\":{\"type\":[\"string\",\"null\"]},\"totalIsEstimate\":"
-                   "{\"type\":\"boolean\"}},\"additionalProperties\":false}");
+    sbuf_puts(out,
+              "},\"page\":{\"type\":\"integer\",\"minimum\":0},\"size\":{\"type\":\"integer\",\"minimum\":0},"
+              "\"totalElements\":{\"type\":\"integer\",\"minimum\":0},\"totalPages\":{\"type\":\"integer\","
+              "\"minimum\":0},\"nextCursor\":{\"type\":[\"string\",\"null\"]},\"totalIsEstimate\":"
+              "{\"type\":\"boolean\"}},\"additionalProperties\":false}");
 }
 
 // What the answer's body is; false: it has none.
@@ -131,7 +138,8 @@ static bool answer_content(const struct route *r, struct sbuf *out)
     }
     if (r->answer == ANSWER_NONE)
         return false;
-    sbuf_fmt(out, ",\"content\":{\"%s\":{\"schema\":", shape && shape->media ? shape->media : "application/json");
+    sbuf_fmt(out,
+             ",\"content\":{\"%s\":{\"schema\":", shape && shape->media ? shape->media : "application/json");
     if (shape && shape->media)
         sbuf_puts(out, shape->schema);
     else if (shape)
@@ -190,7 +198,8 @@ static void write_responses(struct sbuf *out, const struct route *r)
     }
     bool leads = r->status == STATUS_FOUND;
     if (leads)
-        sbuf_fmt(out, "\"%d\":{\"description\":\"Look there.\",\"headers\":{\"Location\":%s}}", r->status, header_schema);
+        sbuf_fmt(out, "\"%d\":{\"description\":\"Look there.\",\"headers\":{\"Location\":%s}}", r->status,
+                 header_schema);
     if (leads && r->out)
         sbuf_putc(out, ',');
     if (!leads || r->out)
@@ -200,7 +209,8 @@ static void write_responses(struct sbuf *out, const struct route *r)
     bool health = r->out && strcmp(r->out, "Health") == 0;
     for (size_t i = 0; problems[i]; i++)
         if (problems[i] != 503 || !health)
-            sbuf_fmt(out, ",\"%d\":{\"$ref\":\"#/components/responses/Problem%d\"}", problems[i], problems[i]);
+            sbuf_fmt(out, ",\"%d\":{\"$ref\":\"#/components/responses/Problem%d\"}", problems[i],
+                     problems[i]);
     if (health) { // which tells what is down in its own way
         sbuf_putc(out, ',');
         success(out, r, 503, "It cannot do its work now.");
@@ -239,8 +249,9 @@ void openapi_operation(const struct route *r, struct sbuf *out)
     write_parameters(out, r);
     request_body(out, r);
     if (r->action == ACTION_PUBLIC) {
-        sbuf_puts(out, r->flags & ROUTE_CALLER ? ",\"security\":[{},{\"bearer\":[]},{\"apiKey\":[]},{\"cookie\":[]}]"
-                                               : ",\"security\":[]");
+        sbuf_puts(out, r->flags & ROUTE_CALLER
+                           ? ",\"security\":[{},{\"bearer\":[]},{\"apiKey\":[]},{\"cookie\":[]}]"
+                           : ",\"security\":[]");
     } else {
         sbuf_puts(out, ",\"security\":[{\"bearer\":[]},{\"apiKey\":[]},{\"cookie\":[]}],");
         member(out, "x-action", str_of(action_name((enum action)r->action)));
@@ -279,7 +290,8 @@ static void write_paths(struct sbuf *out)
     for (size_t i = 0; i < routes_n; i++) {
         if (path_seen(i))
             continue;
-        sbuf_fmt(out, "%s\"%s%s\":{", first ? "" : ",", routes[i].flags & ROUTE_ROOT ? "" : "/api/v1", routes[i].path);
+        sbuf_fmt(out, "%s\"%s%s\":{", first ? "" : ",", routes[i].flags & ROUTE_ROOT ? "" : "/api/v1",
+                 routes[i].path);
         first = false;
         bool first_method = true;
         for (size_t k = i; k < routes_n; k++) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Components of the OpenAPI document: schemas of field tables and shapes, the definitions of jobs by type, problems,
-// ways to sign in.
+// Components of the OpenAPI document: schemas of field tables and shapes, the definitions of jobs by type,
+// problems, ways to sign in.
 #include "api/handlers.h"
 #include "api/openapi.h"
 #include "app/job_type.h"
@@ -117,17 +117,22 @@ static void jobs_by_type(struct written *w)
 // ---- problems ----
 
 static const char problem_schema[] =
-    "\"Problem\":{\"type\":\"object\",\"description\":\"What went wrong (RFC 9457).\",\"required\":[\"type\",\"title\","
+    "\"Problem\":{\"type\":\"object\",\"description\":\"What went wrong (RFC "
+    "9457).\",\"required\":[\"type\",\"title\","
     "\"status\",\"detail\",\"code\"],\"properties\":{"
     "\"type\":{\"type\":\"string\",\"description\":\"Names the kind of problem; stable.\"},"
     "\"title\":{\"type\":\"string\"},\"status\":{\"type\":\"integer\",\"minimum\":400,\"maximum\":599},"
     "\"detail\":{\"type\":\"string\",\"description\":\"What it was this time, and what helps.\"},"
     "\"instance\":{\"type\":\"string\"},"
-    "\"code\":{\"type\":\"string\",\"pattern\":\"^[A-Z_]+$\",\"description\":\"A word for programs; stable.\"},"
+    "\"code\":{\"type\":\"string\",\"pattern\":\"^[A-Z_]+$\",\"description\":\"A word for programs; "
+    "stable.\"},"
     "\"traceId\":{\"type\":\"string\",\"description\":\"To be found in the log of the server.\"},"
-    "\"errors\":{\"type\":\"array\",\"description\":\"Every fault that was found.\",\"items\":{\"type\":\"object\","
-    "\"required\":[\"detail\"],\"properties\":{\"pointer\":{\"type\":\"string\",\"description\":\"JSON Pointer into the "
-    "body.\"},\"parameter\":{\"type\":\"string\"},\"detail\":{\"type\":\"string\"}},\"additionalProperties\":false}}},"
+    "\"errors\":{\"type\":\"array\",\"description\":\"Every fault that was "
+    "found.\",\"items\":{\"type\":\"object\","
+    "\"required\":[\"detail\"],\"properties\":{\"pointer\":{\"type\":\"string\",\"description\":\"JSON "
+    "Pointer into the "
+    "body.\"},\"parameter\":{\"type\":\"string\"},\"detail\":{\"type\":\"string\"}},\"additionalProperties\":"
+    "false}}},"
     "\"additionalProperties\":false}";
 
 static const struct {
@@ -183,12 +188,14 @@ static void write_shapes(struct sbuf *out)
 void openapi_components(struct sbuf *out, struct arena *a)
 {
     struct written *w = arena_new(a, struct written);
-    sbuf_puts(out, "\"components\":{\"securitySchemes\":{"
-                   "\"bearer\":{\"type\":\"http\",\"scheme\":\"bearer\",\"bearerFormat\":\"JWT\",\"description\":"
-                   "\"An access token of POST /auth/login.\"},"
-                   "\"apiKey\":{\"type\":\"http\",\"scheme\":\"bearer\",\"description\":\"An API key of POST /api-keys.\"},"
-                   "\"cookie\":{\"type\":\"apiKey\",\"in\":\"cookie\",\"name\":\"chronos_session\",\"description\":"
-                   "\"The session of a browser.\"}},");
+    sbuf_puts(
+        out, "\"components\":{\"securitySchemes\":{"
+             "\"bearer\":{\"type\":\"http\",\"scheme\":\"bearer\",\"bearerFormat\":\"JWT\",\"description\":"
+             "\"An access token of POST /auth/login.\"},"
+             "\"apiKey\":{\"type\":\"http\",\"scheme\":\"bearer\",\"description\":\"An API key of POST "
+             "/api-keys.\"},"
+             "\"cookie\":{\"type\":\"apiKey\",\"in\":\"cookie\",\"name\":\"chronos_session\",\"description\":"
+             "\"The session of a browser.\"}},");
     write_problems(out);
     sbuf_fmt(out, "\"schemas\":{%s", problem_schema);
     if (!w)

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Event streams: the log of one run, and the changes of all runs the caller may see. The streams hold no text of
-// their own: woken by app/topic, they read what was committed since the last event they sent.
+// Event streams: the log of one run, and the changes of all runs the caller may see. The streams hold no text
+// of their own: woken by app/topic, they read what was committed since the last event they sent.
 //
-// next() runs on a connection thread: it reads at most LINES_PER_CALL rows, writes not much more than PORTION_MAX
-// bytes (the server takes HTTPD_STREAM_CHUNK_MAX) and asks to be woken again when there are more. Rights are checked
-// when the stream begins and again before something is sent, once in RENEW_S at most: it ends for who is disabled, signed
-// out or out of the team.
+// next() runs on a connection thread: it reads at most LINES_PER_CALL rows, writes not much more than
+// PORTION_MAX bytes (the server takes HTTPD_STREAM_CHUNK_MAX) and asks to be woken again when there are more.
+// Rights are checked when the stream begins and again before something is sent, once in RENEW_S at most: it
+// ends for who is disabled, signed out or out of the team.
 #include "api/stream.h"
 
 #include "api/handlers.h"
@@ -36,9 +36,9 @@ struct stream {
     struct ulid run_id;
     int64_t after; // last line sent
     // Of events: only these.
-    struct ulid job_id;          // zero: any
-    int status;                  // enum run_status, −1: any
-    char type[TYPE_WORD_MAX];    // "": any
+    struct ulid job_id;       // zero: any
+    int status;               // enum run_status, −1: any
+    char type[TYPE_WORD_MAX]; // "": any
 };
 
 void event_write(struct sbuf *out, int64_t id, const char *event, struct str data)
@@ -119,7 +119,8 @@ static bool logs_some(struct stream *s, struct sbuf *out, struct arena *a)
     struct log_line *v;
     size_t n = 0;
     int status = RUN_RUNNING;
-    // The status first: a line written before the end is committed before it, so none is missed after the end.
+    // The status first: a line written before the end is committed before it, so none is missed after the
+    // end.
     if (!app_run_status(s->app, s->run_id, &status, a, &err) ||
         !app_logs_read(s->app, s->run_id, s->after, LINES_PER_CALL, &v, &n, a, &err)) {
         event_write(out, 0, "error", STR("{\"detail\":\"the log cannot be read now; connect again\"}"));
@@ -160,14 +161,15 @@ static void run_write_event(struct stream *s, const struct run_change *c, struct
     if (s->status >= 0 && s->status != c->status)
         return;
     id_write(s, c->seq, out);
-    event_write(out, 0, "run", arena_fmt(a, "{\"runId\":\"%s\",\"jobId\":\"%s\",\"status\":\"%s\"}",
-                                         ulid_format(c->run_id, run), ulid_format(c->job_id, job),
-                                         run_status_names[c->status]));
+    event_write(out, 0, "run",
+                arena_fmt(a, "{\"runId\":\"%s\",\"jobId\":\"%s\",\"status\":\"%s\"}",
+                          ulid_format(c->run_id, run), ulid_format(c->job_id, job),
+                          run_status_names[c->status]));
 }
 
 // As the job is now; one that is gone is told as deleted to those who could see it.
-static void job_write_event(struct stream *s, const struct run_change *c, const struct job *j, struct sbuf *out,
-                            struct arena *a)
+static void job_write_event(struct stream *s, const struct run_change *c, const struct job *j,
+                            struct sbuf *out, struct arena *a)
 {
     char job[ULID_TEXT_MAX];
     if (s->status >= 0)

@@ -36,8 +36,9 @@ static struct str command(struct tracing *t, const char *verb)
 
 static void ask_state(struct tracing *t)
 {
-    static const char *const words[] = {[JOB_STATE_PAUSED] = "the job is paused: its schedule is not followed",
-                                        [JOB_STATE_CANCELLED] = "the job was cancelled: its schedule is not followed"};
+    static const char *const words[] = {
+        [JOB_STATE_PAUSED] = "the job is paused: its schedule is not followed",
+        [JOB_STATE_CANCELLED] = "the job was cancelled: its schedule is not followed"};
     if (t->plan->enabled)
         step(t, "enabled", EXPLAIN_YES, STR("the job is enabled"), STR_NONE);
     else
@@ -54,7 +55,8 @@ static void ask_schedule(struct tracing *t)
     char at[INSTANT_TEXT_MAX], other[INSTANT_TEXT_MAX];
     struct occurrence *v;
     if (t->j->schedule.kind == SCHEDULE_MANUAL) {
-        step(t, "schedule", EXPLAIN_NO, STR("the job has no schedule: it starts by hand only"), command(t, "run"));
+        step(t, "schedule", EXPLAIN_NO, STR("the job has no schedule: it starts by hand only"),
+             command(t, "run"));
         return;
     }
     if (instant_is_never(t->e->at)) {
@@ -81,8 +83,9 @@ static void ask_misfire(struct tracing *t)
     char due[INSTANT_TEXT_MAX];
     if (t->plan->next_fire.us > t->now.us) {
         if (t->e->at.us < t->now.us)
-            step(t, "misfire", EXPLAIN_NO, STR("that instant is past and was decided: its run, or the decision not to run, "
-                                               "is in the list of runs"),
+            step(t, "misfire", EXPLAIN_NO,
+                 STR("that instant is past and was decided: its run, or the decision not to run, "
+                     "is in the list of runs"),
                  arena_fmt(t->a, "chronos run list --job %.*s", STR_ARG(t->j->name)));
         return;
     }
@@ -108,15 +111,17 @@ static void ask_running(struct tracing *t, const struct run *r)
         break;
     case CONCURRENCY_QUEUE:
         step(t, "concurrency", EXPLAIN_NOTE,
-             arena_fmt(t->a, "%.*s, and the policy QUEUE lets the next one wait for its end", STR_ARG(since)), end);
+             arena_fmt(t->a, "%.*s, and the policy QUEUE lets the next one wait for its end", STR_ARG(since)),
+             end);
         break;
     case CONCURRENCY_REPLACE:
         step(t, "concurrency", EXPLAIN_NOTE,
-             arena_fmt(t->a, "%.*s, and the policy REPLACE ends it for the next one", STR_ARG(since)), STR_NONE);
+             arena_fmt(t->a, "%.*s, and the policy REPLACE ends it for the next one", STR_ARG(since)),
+             STR_NONE);
         break;
     default:
-        step(t, "concurrency", EXPLAIN_NOTE, arena_fmt(t->a, "%.*s; the policy ALLOW starts others beside it",
-                                                       STR_ARG(since)), STR_NONE);
+        step(t, "concurrency", EXPLAIN_NOTE,
+             arena_fmt(t->a, "%.*s; the policy ALLOW starts others beside it", STR_ARG(since)), STR_NONE);
     }
 }
 
@@ -160,7 +165,8 @@ static bool ask_breakers(struct tracing *t, struct err *err)
             continue;
         open++;
         step(t, "breaker", EXPLAIN_NO,
-             arena_fmt(t->a, "calls to %.*s are held back until %s, after %lld failures in a row: a run would fail",
+             arena_fmt(t->a,
+                       "calls to %.*s are held back until %s, after %lld failures in a row: a run would fail",
                        STR_ARG(v[i].target), instant_format(v[i].until, until), (long long)v[i].failures),
              arena_fmt(t->a, "chronos breaker reset %s", ulid_format(v[i].id, id)));
     }
@@ -177,8 +183,8 @@ static bool ask_node(struct tracing *t, struct err *err)
     struct instant now;
     struct view view = {.n = 0};
     if (!t->app->cluster.cluster) {
-        step(t, "node", EXPLAIN_YES, arena_fmt(t->a, "this server (%.*s) decides", STR_ARG(t->app->cluster.node_name)),
-             STR_NONE);
+        step(t, "node", EXPLAIN_YES,
+             arena_fmt(t->a, "this server (%.*s) decides", STR_ARG(t->app->cluster.node_name)), STR_NONE);
         return true;
     }
     if (!t->app->store->ops->nodes_list(t->app->store, &v, &n, &now, t->a, err))
@@ -192,12 +198,13 @@ static bool ask_node(struct tracing *t, struct err *err)
             step(t, "node", EXPLAIN_YES, arena_fmt(t->a, "node %.*s decides", STR_ARG(v[i].name)), STR_NONE);
             return true;
         }
-    step(t, "node", EXPLAIN_NO, STR("no living node takes jobs: all are draining or gone"), STR("chronos node list"));
+    step(t, "node", EXPLAIN_NO, STR("no living node takes jobs: all are draining or gone"),
+         STR("chronos node list"));
     return true;
 }
 
-bool app_job_explain(struct app *app, const struct caller *c, struct ulid id, struct instant at, struct explain *ret,
-                     struct arena *a, struct err *err)
+bool app_job_explain(struct app *app, const struct caller *c, struct ulid id, struct instant at,
+                     struct explain *ret, struct arena *a, struct err *err)
 {
     struct job j;
     struct plan *plan;

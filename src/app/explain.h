@@ -23,7 +23,8 @@ struct explain {
     size_t n;
 };
 // at INSTANT_NEVER: the next fire. As things are now: what will be then nobody knows.
-bool app_job_explain(struct app *app, const struct caller *c, struct ulid id, struct instant at, struct explain *ret,
-                     struct arena *a, struct err *err) __attribute__((warn_unused_result));
+bool app_job_explain(struct app *app, const struct caller *c, struct ulid id, struct instant at,
+                     struct explain *ret, struct arena *a, struct err *err)
+    __attribute__((warn_unused_result));
 
 #endif

@@ -23,7 +23,8 @@ static void put_part(struct sbuf *out, struct str s)
     sbuf_put(out, s);
 }
 
-static bool hashes(const struct caller *c, const struct once_request *r, struct once_claim *ret, struct arena *a)
+static bool hashes(const struct caller *c, const struct once_request *r, struct once_claim *ret,
+                   struct arena *a)
 {
     struct sbuf key, print;
     uint8_t body[SECRET_TOKEN_HASH_BYTES];
@@ -49,10 +50,12 @@ static void trim_sometimes(struct app *app)
     struct err err = {0};
     if (atomic_fetch_add_explicit(&claims, 1, memory_order_relaxed) % TRIM_EVERY == 0 &&
         !app->store->ops->once->trim(app->store, duration_s(ONCE_KEEP_S), TRIM_ROWS, &err))
-        LOG_WARN("old idempotency keys were not removed; the next request tries again", LOG_ERROR_FIELD(&err));
+        LOG_WARN("old idempotency keys were not removed; the next request tries again",
+                 LOG_ERROR_FIELD(&err));
 }
 
-static bool verdict(const struct once_found *f, enum once_verdict *ret, struct duration *ret_wait, struct err *err)
+static bool verdict(const struct once_found *f, enum once_verdict *ret, struct duration *ret_wait,
+                    struct err *err)
 {
     if (!f->mine && !f->same)
         return ERR(err, ERR_UNPROCESSABLE,
@@ -61,9 +64,7 @@ static bool verdict(const struct once_found *f, enum once_verdict *ret, struct d
         *ret_wait = duration_s(WAIT_S);
         return ERR(err, ERR_CONFLICT, "the same request is being carried out; ask again for its answer");
     }
-    *ret = f->mine                                                 ? ONCE_GO
-           : f->state == ONCE_ANSWERED && f->answer.status != 0 ? ONCE_REPEAT
-                                                                : ONCE_LOST;
+    *ret = f->mine ? ONCE_GO : f->state == ONCE_ANSWERED && f->answer.status != 0 ? ONCE_REPEAT : ONCE_LOST;
     return true;
 }
 
@@ -72,10 +73,11 @@ bool app_once_begin(struct app *app, const struct caller *c, const struct once_r
                     struct arena *a, struct err *err)
 {
     struct once_found found;
-    *ret = (struct once){.claim = {.claim = app_id(app), .lease = duration_s(ONCE_LEASE_S),
-                                   .keep = duration_s(ONCE_KEEP_S)}};
+    *ret = (struct once){
+        .claim = {.claim = app_id(app), .lease = duration_s(ONCE_LEASE_S), .keep = duration_s(ONCE_KEEP_S)}};
     if (!key_good(r->key))
-        return ERR(err, ERR_INVALID, "Idempotency-Key must be 1 to %d printable characters, such as a UUID", ONCE_KEY_MAX);
+        return ERR(err, ERR_INVALID, "Idempotency-Key must be 1 to %d printable characters, such as a UUID",
+                   ONCE_KEY_MAX);
     if (!hashes(c, r, &ret->claim, a))
         return ERR(err, ERR_TOO_LARGE, "the request needs more memory than one request may have");
     trim_sometimes(app);

@@ -25,13 +25,17 @@ int job_explain_show(struct cli *c, struct client *cl, struct str id)
     }
     size_t i;
     json_t *s;
-    json_array_foreach(json_object_get(r.json, "steps"), i, s) {
-        struct str verdict = json_str(json_object_get(s, "verdict")), remedy = json_str(json_object_get(s, "remedy"));
-        fprintf(c->out.out, "%-4.*s %-12.*s %.*s\n", STR_ARG(verdict), STR_ARG(json_str(json_object_get(s, "step"))),
+    json_array_foreach(json_object_get(r.json, "steps"), i, s)
+    {
+        struct str verdict = json_str(json_object_get(s, "verdict")),
+                   remedy = json_str(json_object_get(s, "remedy"));
+        fprintf(c->out.out, "%-4.*s %-12.*s %.*s\n", STR_ARG(verdict),
+                STR_ARG(json_str(json_object_get(s, "step"))),
                 STR_ARG(text_printable(json_str(json_object_get(s, "detail")), &c->arena)));
         if (remedy.n > 0)
             fprintf(c->out.out, "%18s→ %.*s\n", "", STR_ARG(text_printable(remedy, &c->arena)));
     }
-    fprintf(c->out.out, "%.*s\n", STR_ARG(text_printable(json_str(json_object_get(r.json, "summary")), &c->arena)));
+    fprintf(c->out.out, "%.*s\n",
+            STR_ARG(text_printable(json_str(json_object_get(r.json, "summary")), &c->arena)));
     return CLI_OK;
 }

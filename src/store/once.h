@@ -2,9 +2,10 @@
 // Requests that are carried out once (Idempotency-Key): a part of the store (store/store.h), with its rules;
 // tests/store/once_cases.c holds every implementation to it.
 //
-// A request is claimed first. Its first write marks the claim as carried out in its own transaction, and fails when the
-// claim is not its own any more: so of several who claimed one after the other, one has an effect. The answer is put
-// last. A claim whose owner died before the first write is free again after its lease.
+// A request is claimed first. Its first write marks the claim as carried out in its own transaction, and
+// fails when the claim is not its own any more: so of several who claimed one after the other, one has an
+// effect. The answer is put last. A claim whose owner died before the first write is free again after its
+// lease.
 #ifndef STORE_ONCE_H
 #define STORE_ONCE_H
 
@@ -30,18 +31,19 @@ struct once_answer {
     struct str headers, body; // may be absent
 };
 struct once_found {
-    bool mine;    // claimed; the rest says nothing then
-    bool same;    // it is the same request
-    bool leased;  // somebody is at it
-    int state;    // enum once_state
+    bool mine;   // claimed; the rest says nothing then
+    bool same;   // it is the same request
+    bool leased; // somebody is at it
+    int state;   // enum once_state
     struct ulid claim;
     struct once_answer answer; // of ONCE_ANSWERED
 };
 
 struct once_ops {
-    // Claims what nobody has, what is older than `keep`, and what is the same request but was not carried out within its
-    // lease. Else tells what there is.
-    bool (*claim)(struct store *s, const struct once_claim *c, struct once_found *ret, struct arena *a, struct err *err);
+    // Claims what nobody has, what is older than `keep`, and what is the same request but was not carried out
+    // within its lease. Else tells what there is.
+    bool (*claim)(struct store *s, const struct once_claim *c, struct once_found *ret, struct arena *a,
+                  struct err *err);
     // Keeps the answer of one's own claim; NULL: gives it up, if it is not carried out or `always`.
     bool (*end)(struct store *s, const struct once_claim *c, const struct once_answer *answer, bool always,
                 struct err *err);

@@ -128,7 +128,8 @@ static bool member_fits(struct check *c, const json_t *schema, const json_t *v, 
 
 static bool object_fits(struct check *c, const json_t *schema, const json_t *v)
 {
-    const json_t *properties = json_object_get(schema, "properties"), *required = json_object_get(schema, "required");
+    const json_t *properties = json_object_get(schema, "properties"),
+                 *required = json_object_get(schema, "required");
     const json_t *more = json_object_get(schema, "additionalProperties");
     for (size_t i = 0; i < json_array_size(required); i++)
         if (!json_object_get(v, json_string_value(json_array_get(required, i)))) {
@@ -140,7 +141,8 @@ static bool object_fits(struct check *c, const json_t *schema, const json_t *v)
         return bad(c, "has another number of members");
     const char *key;
     json_t *one;
-    json_object_foreach((json_t *)v, key, one) {
+    json_object_foreach((json_t *)v, key, one)
+    {
         const json_t *s = json_object_get(properties, key);
         if (!s && json_is_false(more)) {
             char what[TEXT_MAX];
@@ -229,8 +231,8 @@ static bool media_is(const char *got, const char *want)
 
 static bool wrong(const struct exchange *x, const char *what)
 {
-    fprintf(stderr, "the contract of %.*s %.*s, answered %d: %s\n", STR_ARG(x->req.method), STR_ARG(x->req.path),
-            x->resp.status, what);
+    fprintf(stderr, "the contract of %.*s %.*s, answered %d: %s\n", STR_ARG(x->req.method),
+            STR_ARG(x->req.path), x->resp.status, what);
     return false;
 }
 
@@ -240,7 +242,8 @@ bool contract_holds(const struct exchange *x)
     const json_t *operation = contract_operation(x->req.method, x->req.path);
     if (!operation) // no route: a problem
         return x->resp.status >= 400 &&
-               (contract_fits(follow("#/components/schemas/Problem"), x->json, why, sizeof why) || wrong(x, why));
+               (contract_fits(follow("#/components/schemas/Problem"), x->json, why, sizeof why) ||
+                wrong(x, why));
     (void)snprintf(status, sizeof status, "%d", x->resp.status);
     const json_t *answer = contract_schema(json_object_get(json_object_get(operation, "responses"), status));
     if (!answer)
@@ -257,8 +260,10 @@ bool contract_holds(const struct exchange *x)
         return wrong(x, "the content type is not documented");
     if (!strstr(media, "json"))
         return true;
-    const json_t *schema = json_object_get(json_object_iter_value(json_object_iter((json_t *)content)), "schema");
+    const json_t *schema =
+        json_object_get(json_object_iter_value(json_object_iter((json_t *)content)), "schema");
     if (json_object_size(schema) == 0)
         return wrong(x, "the body is not described");
-    return x->json ? contract_fits(schema, x->json, why, sizeof why) || wrong(x, why) : wrong(x, "it is no JSON");
+    return x->json ? contract_fits(schema, x->json, why, sizeof why) || wrong(x, why)
+                   : wrong(x, "it is no JSON");
 }

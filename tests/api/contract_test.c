@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The OpenAPI document against the server: bodies made from its schemas are taken or refused as it says, and both base
-// paths are the same. The other direction, that every answer is as documented, is held by the API scripts (script.c).
+// The OpenAPI document against the server: bodies made from its schemas are taken or refused as it says, and
+// both base paths are the same. The other direction, that every answer is as documented, is held by the API
+// scripts (script.c).
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -40,7 +41,8 @@ static json_t *make_text(const json_t *schema)
 static json_t *make_object(const json_t *schema, bool all, int depth)
 {
     json_t *v = json_object();
-    const json_t *required = json_object_get(schema, "required"), *properties = json_object_get(schema, "properties");
+    const json_t *required = json_object_get(schema, "required"),
+                 *properties = json_object_get(schema, "properties");
     for (size_t i = 0; i < json_array_size(required); i++) {
         const char *name = json_string_value(json_array_get(required, i));
         json_object_set_new(v, name, make(json_object_get(properties, name), all, depth + 1));
@@ -48,9 +50,8 @@ static json_t *make_object(const json_t *schema, bool all, int depth)
     const char *key;
     json_t *property;
     if (all && depth < DEPTH_MAX)
-        json_object_foreach((json_t *)properties, key, property)
-            if (!json_object_get(v, key))
-                json_object_set_new(v, key, make(property, false, depth + 1));
+        json_object_foreach((json_t *)properties, key, property) if (!json_object_get(v, key))
+            json_object_set_new(v, key, make(property, false, depth + 1));
     return v;
 }
 
@@ -84,13 +85,15 @@ static json_t *make(const json_t *schema, bool all, int depth)
     return json_integer(json_integer_value(json_object_get(schema, "minimum")));
 }
 
-// A value of a type that the schema does not allow; NULL: it allows several, and the rules of the type decide.
+// A value of a type that the schema does not allow; NULL: it allows several, and the rules of the type
+// decide.
 static json_t *make_wrong(const json_t *schema)
 {
     schema = contract_schema(schema);
     json_t *tries[] = {json_object(), json_integer(7), json_string("no such word"), json_array()};
     json_t *wrong = NULL;
-    bool told = json_is_string(json_object_get(schema, "type")) || json_object_get(schema, "oneOf") || json_object_get(schema, "anyOf");
+    bool told = json_is_string(json_object_get(schema, "type")) || json_object_get(schema, "oneOf") ||
+                json_object_get(schema, "anyOf");
     for (size_t i = 0; i < sizeof tries / sizeof tries[0]; i++) {
         if (!wrong && told && !contract_fits(schema, tries[i], NULL, 0))
             wrong = json_incref(tries[i]);
@@ -115,7 +118,8 @@ static void target_make(struct asked *q, const char *job)
             q->target[n++] = *p;
             continue;
         }
-        n += (size_t)snprintf(q->target + n, sizeof q->target - n, "%s", strncmp(p, "{name}", 6) == 0 ? "name" : job);
+        n += (size_t)snprintf(q->target + n, sizeof q->target - n, "%s",
+                              strncmp(p, "{name}", 6) == 0 ? "name" : job);
         p = strchr(p, '}');
     }
     q->target[n] = '\0';
@@ -152,7 +156,8 @@ static void expect_fault(struct asked *q, const json_t *body, const char *pointe
     struct exchange x;
     ask(q, body, &x);
     // Of what is looked for first there is only a job.
-    bool absent = x.resp.status == 404 && strchr(q->r->path, '{') && (strncmp(q->r->path, "/jobs/{id}", 10) != 0 || strchr(q->r->path + 10, '{'));
+    bool absent = x.resp.status == 404 && strchr(q->r->path, '{') &&
+                  (strncmp(q->r->path, "/jobs/{id}", 10) != 0 || strchr(q->r->path + 10, '{'));
     if (!absent && (x.resp.status != 400 || !faulted_at(&x, pointer)))
         fail_msg("%s %s with %s %s answered %d %.*s", q->r->method, q->r->path, pointer, what, x.resp.status,
                  STR_ARG(sbuf_str(&x.resp.body)));
@@ -161,8 +166,9 @@ static void expect_fault(struct asked *q, const json_t *body, const char *pointe
 
 static void expect_shape(struct asked *q, const json_t *body)
 {
-    static const char *const words[] = {"is not a known field", "must be a string", "must be an object", "must be an int",
-                                        "must be true or false", "must be a list", "is read-only", "must be one of"};
+    static const char *const words[] = {"is not a known field", "must be a string",      "must be an object",
+                                        "must be an int",       "must be true or false", "must be a list",
+                                        "is read-only",         "must be one of"};
     struct exchange x;
     ask(q, body, &x);
     const json_t *errors = json_object_get(x.json, "errors");
@@ -184,9 +190,11 @@ static void try_members(struct asked *q, const json_t *schema, json_t *body, jso
     json_t *property;
     void *next;
     json_t *properties = json_object_get(schema, "properties");
-    json_object_foreach_safe(properties, next, key, property) {
+    json_object_foreach_safe(properties, next, key, property)
+    {
         char here[WHY_MAX];
-        json_t *name = json_string(key), *was = json_incref(json_object_get(at, key)), *wrong = make_wrong(property);
+        json_t *name = json_string(key), *was = json_incref(json_object_get(at, key)),
+               *wrong = make_wrong(property);
         (void)snprintf(here, sizeof here, "%s/%s", pointer, key);
         bool needed = false;
         for (size_t i = 0; i < json_array_size(required); i++)
@@ -223,7 +231,8 @@ static void try_body(struct asked *q, const json_t *schema)
     try_members(q, schema, least, least, "");
     const char *key;
     json_t *property;
-    json_object_foreach(json_object_get(schema, "properties"), key, property) {
+    json_object_foreach(json_object_get(schema, "properties"), key, property)
+    {
         const json_t *inner = contract_schema(property);
         json_t *body = json_deep_copy(least), *at = json_deep_copy(json_object_get(most, key));
         char pointer[WHY_MAX];
@@ -241,8 +250,12 @@ static void try_body(struct asked *q, const json_t *schema)
 static void job_make(struct world *w, char id[static ID_MAX])
 {
     struct exchange x;
-    world_send(w, &(struct request){"POST", "/api/v1/jobs", "admin",
-        STR("{\"name\":\"mine\",\"type\":\"DUMMY\",\"schedule\":{\"scheduleType\":\"MANUAL\"}}"), NULL}, &x);
+    world_send(w,
+               &(struct request){
+                   "POST", "/api/v1/jobs", "admin",
+                   STR("{\"name\":\"mine\",\"type\":\"DUMMY\",\"schedule\":{\"scheduleType\":\"MANUAL\"}}"),
+                   NULL},
+               &x);
     assert_int_equal(x.resp.status, 201);
     (void)snprintf(id, ID_MAX, "%s", json_string_value(json_object_get(x.json, "id")));
     exchange_release(&x);
@@ -371,7 +384,8 @@ static void operations_have_names_of_their_own_and_described_answers(void **stat
             fail_msg("two operations are called %s", text);
         json_object_set_new(names, text, json_true());
         if (routes[i].answer == ANSWER_OTHER && !routes[i].out)
-            fail_msg("%s %s: name a shape of its answer (.out, api/shapes.c)", routes[i].method, routes[i].path);
+            fail_msg("%s %s: name a shape of its answer (.out, api/shapes.c)", routes[i].method,
+                     routes[i].path);
         if (routes[i].out)
             assert_non_null(shape_find(routes[i].out));
     }

@@ -38,7 +38,8 @@ static bool effect_there(struct world *w, const char *name)
 static void the_first_answer_is_kept_for_who_asks_again(void **state)
 {
     struct world *w = *state;
-    struct once_claim first = claim_make(w, "k", "request", LEASE_S), second = claim_make(w, "k", "request", LEASE_S);
+    struct once_claim first = claim_make(w, "k", "request", LEASE_S),
+                      second = claim_make(w, "k", "request", LEASE_S);
     assert_true(claim(w, &first).mine);
     struct once_found f = claim(w, &second);
     assert_false(f.mine);
@@ -92,7 +93,8 @@ static void what_was_carried_out_is_never_taken_over(void **state)
 static void a_failed_effect_leaves_the_claim_and_giving_up_frees_it(void **state)
 {
     struct world *w = *state;
-    struct once_claim c = claim_make(w, "k", "request", LEASE_S), next = claim_make(w, "k", "another", LEASE_S);
+    struct once_claim c = claim_make(w, "k", "request", LEASE_S),
+                      next = claim_make(w, "k", "another", LEASE_S);
     struct once_mark m = {.claim = &c};
     assert_true(claim(w, &c).mine);
     once_mark_set(&m);
@@ -157,7 +159,8 @@ static void of_many_at_once_one_has_an_effect(void **state)
     pthread_t threads[RACERS];
     int done = 0, there = 0;
     for (int i = 0; i < RACERS; i++) {
-        v[i] = (struct racer){.w = w, .claim = claim_make(w, "k", "request", 0)}; // each may take over from each
+        v[i] =
+            (struct racer){.w = w, .claim = claim_make(w, "k", "request", 0)}; // each may take over from each
         (void)snprintf(v[i].name, sizeof v[i].name, "effect.%d", i);
         threads[i] = thread_start("racer", race, &v[i]);
     }

@@ -39,8 +39,8 @@ static void claim(struct mem *m, const struct once_claim *c, struct once_found *
     bool same = row && memcmp(row->print, c->print, ONCE_HASH_BYTES) == 0;
     bool leased = row && row->lease_until.us > now.us;
     if (row && !is_old(row, c->keep, now) && !(row->state == ONCE_CLAIMED && !leased && same)) {
-        *ret = (struct once_found){.same = same, .leased = leased, .state = row->state, .claim = row->claim,
-                                   .answer = row->answer};
+        *ret = (struct once_found){
+            .same = same, .leased = leased, .state = row->state, .claim = row->claim, .answer = row->answer};
         return;
     }
     m->once.size = sizeof *row;
@@ -53,7 +53,7 @@ static void claim(struct mem *m, const struct once_claim *c, struct once_found *
 }
 
 static bool once_claim(struct store *s, const struct once_claim *c, struct once_found *ret, struct arena *a,
-                    struct err *err)
+                       struct err *err)
 {
     (void)a; // texts of this store never change
     struct mem_call call;
@@ -67,8 +67,8 @@ static bool once_claim(struct store *s, const struct once_claim *c, struct once_
     return true;
 }
 
-static bool once_end(struct store *s, const struct once_claim *c, const struct once_answer *answer, bool always,
-                  struct err *err)
+static bool once_end(struct store *s, const struct once_claim *c, const struct once_answer *answer,
+                     bool always, struct err *err)
 {
     struct mem_call call;
     if (!call_begin(&call, s, "once_end", true, err))

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Requests that are carried out once. The row count of the statement that marks a claim decides, in the transaction of
-// the effect.
+// Requests that are carried out once. The row count of the statement that marks a claim decides, in the
+// transaction of the effect.
 #include "store/sql/once.h"
 
 #include "store/sql/sql.h"
@@ -59,14 +59,15 @@ static bool row_read(struct db_stmt *s, struct once_found *ret, struct arena *a,
         v.answer.headers = arena_str(a, db_bytes(s, COL_HEADERS));
     if (!db_is_null(s, COL_BODY))
         v.answer.body = arena_str(a, db_bytes(s, COL_BODY));
-    if ((!v.answer.headers.p && !db_is_null(s, COL_HEADERS)) || (!v.answer.body.p && !db_is_null(s, COL_BODY)))
+    if ((!v.answer.headers.p && !db_is_null(s, COL_HEADERS)) ||
+        (!v.answer.body.p && !db_is_null(s, COL_BODY)))
         return sql_no_memory(err);
     *ret = v;
     return true;
 }
 
 static bool once_claim(struct store *s, const struct once_claim *c, struct once_found *ret, struct arena *a,
-                    struct err *err)
+                       struct err *err)
 {
     struct claiming w = {.c = c};
     struct sql_read r;
@@ -114,8 +115,8 @@ static bool end_write(struct db *d, void *arg, struct err *err)
     return db_run(s, err);
 }
 
-static bool once_end(struct store *s, const struct once_claim *c, const struct once_answer *answer, bool always,
-                  struct err *err)
+static bool once_end(struct store *s, const struct once_claim *c, const struct once_answer *answer,
+                     bool always, struct err *err)
 {
     struct ending w = {c, answer, always};
     return sql_write(s, end_write, &w, 1, err);
@@ -166,7 +167,8 @@ static bool marked_write(struct db *d, void *arg, struct err *err)
     return db_changes(d) == 1 ? w->fn(d, w->arg, err) : once_taken_over(err);
 }
 
-bool once_write_in(struct store *s, enum sql_lane lane, group_fn fn, void *arg, size_t weight, struct err *err)
+bool once_write_in(struct store *s, enum sql_lane lane, group_fn fn, void *arg, size_t weight,
+                   struct err *err)
 {
     struct once_mark *m = once_mark_wanted();
     if (!m)
