@@ -117,6 +117,9 @@ static bool check_channel(struct app *app, struct subscription *s, bool sealed, 
 static bool check(struct app *app, struct subscription *s, bool sealed, struct faults *f, struct arena *a,
                   struct err *err)
 {
+    static struct str usual[] = {STR_INIT("failed"), STR_INIT("recovered")};
+    if (s->events.n == 0)
+        s->events = (struct strs){usual, sizeof usual / sizeof usual[0]};
     subscription_check(s, f);
     check_zone(app, &s->quiet_hours, f);
     check_templates(app, &s->templates, f);

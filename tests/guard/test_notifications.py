@@ -6,12 +6,15 @@ After a first try that failed the next one comes after 5 s; everything slower is
 """
 import contextlib
 import json
+import os
 import threading
 
 import pytest
-from chronos import Server, wait_until
+from chronos import SLOW, Server, wait_until
+from cluster import Cluster, database, lease_settings
 from receiver import Receiver
 
+ROUNDS = int(os.environ.get("CHRONOS_ROUNDS", "1"))
 SECRET = "whsec_c2VjcmV0IHNlY3JldCBzZWNyZXQgc2VjcmV0"
 HOOK, BAD, GOOD = "/hook", (500, {}, b"broken"), (200, {}, b"ok")
 
@@ -77,6 +80,10 @@ def told(receiver, path=HOOK):
 
 def events(receiver, path=HOOK):
     return [body["type"] for _, body in told(receiver, path)]
+
+
+def events_of(receiver, made):
+    return [body["type"] for _, body in told(receiver) if body["data"]["job"]["id"] == made["id"]]
 
 
 def deliveries(server, query=""):
@@ -215,6 +222,50 @@ def test_secrets_of_a_channel_never_come_out(server, receiver):
     run(server, made)
     wait_until(lambda: told(receiver), what="a message, signed after the change")
     assert told(receiver)[0][0]["webhook-signature"].startswith("v1,")
+
+
+def test_a_pause_is_told(server, receiver):
+    made = create_job(server, receiver)
+    subscribe(server, receiver, made, events=["paused"])
+    assert server.call("POST", f"/jobs/{made['id']}:pause").status == 200
+    wait_events(receiver, ["job.paused"])
+
+
+@pytest.mark.skipif(ROUNDS < 2, reason="waits for a look at running jobs, every 15 s: CHRONOS_ROUNDS=2 runs it")
+def test_a_slow_run_is_told_while_it_runs(server, receiver):
+    made = create_job(server, receiver, expectedSeconds=1)
+    subscribe(server, receiver, made, events=["slow"])
+    with receiver.answers.held("/job") as arrived:
+        assert server.call("POST", f"/jobs/{made['id']}:run-now", {}).status == 202
+        assert arrived.wait(20)
+        wait_events(receiver, ["run.slow"], seconds=40)
+
+
+def test_two_nodes(tmp_path, receiver):
+    """Whichever node owns a job and whichever was told of the subscription: one message each, and the duty moves."""
+    receiver.answers["/job"] = (404, {}, b"no")  # which opens no circuit
+    with database("postgres") as store:
+        two = Cluster(tmp_path, 2, store.env()["CHRONOS_TEST_DB_URL"], **lease_settings(8 * SLOW, SLOW))
+        try:
+            two.start()
+            a, b = two.nodes
+            jobs = [create_job(a, receiver, name=f"job-{i}") for i in range(6)]
+            subscribe(b, receiver, all=True)
+
+            for i, made in enumerate(jobs):  # again until its node has heard of the subscription: told once all the same
+                wait_until(lambda i=i, made=made: run(two.nodes[i % 2], made) and events_of(receiver, made), what="a message")
+            what = [(body["data"]["job"]["id"], body["data"]["run"]["errorClass"]) for _, body in told(receiver)]
+            assert len(what) == len(set(what)), what
+            assert {body["data"]["job"]["id"] for _, body in told(receiver)} == {made["id"] for made in jobs}
+            receiver.answers["/job"] = GOOD
+            a.stop()
+            for made in jobs:
+                assert run(b, made)["status"] == "SUCCEEDED"
+            wait_until(lambda: events(receiver).count("run.recovered") >= len(jobs), 60,
+                       "the recoveries, told by the node that is left")
+            assert all(events_of(receiver, made).count("run.recovered") == 1 for made in jobs)
+        finally:
+            two.close()
 
 
 def test_bad_requests_name_the_field(server, receiver):
