@@ -73,6 +73,54 @@ static int provider_run(struct cli *c)
     return code == CLI_OK ? login_keep(c, &cl, &r, STR("")) : code;
 }
 
+// Whether the server wants another password, because an administrator gave this one.
+static bool wants_new_password(const struct reply *r)
+{
+    const json_t *fault = json_array_get(json_object_get(r->json, "errors"), 0);
+    return r->status == 403 && str_is(json_str(json_object_get(fault, "pointer")), "/newPassword");
+}
+
+// A password for a sign-in that changes it: from a file, or asked for twice.
+static bool new_password(struct cli *c, struct str *ret, struct err *err)
+{
+    struct str file = flag_str(c, "new-password-file"), again;
+    if (file.p) {
+        if (!cli_read(c, file, LOGIN_BODY_MAX / 2, ret, err))
+            return false;
+        if (ret->n > 0 && ret->p[ret->n - 1] == '\n')
+            ret->n--;
+        return true;
+    }
+    if (!isatty(STDIN_FILENO))
+        return ERR(err, ERR_DENIED, "this password was given by an administrator and must be changed: give the new one "
+                                    "in --new-password-file");
+    fputs("This password was given by an administrator and must be changed now.\n", c->out.err);
+    if (!cli_hidden(c, "New password: ", ret, err) || !cli_hidden(c, "Again: ", &again, err))
+        return false;
+    return str_eq(*ret, again) || ERR(err, ERR_INVALID, "the two passwords differ");
+}
+
+static int changing_run(struct client *cl, struct str email, struct str password)
+{
+    struct cli *c = cl->cli;
+    struct str next;
+    struct err err;
+    struct sbuf body;
+    CLEANUP_REPLY struct reply r = {0};
+    if (!new_password(c, &next, &err))
+        return cli_fail(c, &err);
+    sbuf_init(&body, &c->arena, LOGIN_BODY_MAX);
+    struct str pair = pair_json(&c->arena, "email", email, "password", password);
+    sbuf_put(&body, (struct str){pair.p, pair.n - 1});
+    sbuf_puts(&body, ",\"newPassword\":");
+    sbuf_json(&body, next);
+    sbuf_putc(&body, '}');
+    const struct call call = {.method = "POST", .path = STR(API_BASE "/auth/login"), .anonymous = true,
+                              .body = sbuf_str(&body)};
+    int code = client_call(cl, &call, &r);
+    return code == CLI_OK ? login_keep(c, cl, &r, email) : code;
+}
+
 static int password_run(struct cli *c)
 {
     struct client cl;
@@ -83,8 +131,16 @@ static int password_run(struct cli *c)
         return cli_fail(c, &err);
     const struct call call = {.method = "POST", .path = STR(API_BASE "/auth/login"), .anonymous = true,
                               .body = pair_json(&c->arena, "email", email, "password", password)};
-    int code = client_call(&cl, &call, &r);
-    return code == CLI_OK ? login_keep(c, &cl, &r, email) : code;
+    int code = client_try(&cl, &call, &r);
+    if (code != CLI_OK)
+        return code;
+    if (wants_new_password(&r))
+        return changing_run(&cl, email, password);
+    if (r.status / 100 != 2) {
+        problem_print(c, r.status, r.body);
+        return problem_exit(r.status);
+    }
+    return login_keep(c, &cl, &r, email);
 }
 
 static int login_run(struct cli *c) { return flag_on(c, "oidc") ? provider_run(c) : password_run(c); }
@@ -136,6 +192,7 @@ const struct cli_command command_login = {
          .flags = (const struct cli_flag[]){
              {"email", 'e', "EMAIL", "Who signs in (default: prompt)"},
              {"password-file", 0, "FILE", "Read the password from a file (default: prompt, or standard input)"},
+             {"new-password-file", 0, "FILE", "The password from now on, when the present one must be changed"},
              {"oidc", 0, NULL, "With the server's OpenID provider: open an address, copy a code"},
              {NULL, 0, NULL, NULL}},
          .examples = "chronos login\n"
