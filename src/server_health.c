@@ -43,8 +43,8 @@ struct probe *server_health_new(const struct server_parts *parts, struct app *ap
     return p;
 }
 
-bool server_spans_open(const struct config *c, struct job_env *env, const struct clock *clock, const char *store,
-                       struct exporter **ret, struct err *err)
+bool server_spans_open(const struct config *c, struct job_env *env, const struct clock *clock,
+                       const char *store, struct exporter **ret, struct err *err)
 {
     if (!c->otel_endpoint.p)
         return true;

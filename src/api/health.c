@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Health and figures, for load balancers, orchestrators and Prometheus. Anybody learns what is up and what is down;
-// why, and the figures, are for those who may read metrics.
+// Health and figures, for load balancers, orchestrators and Prometheus. Anybody learns what is up and what is
+// down; why, and the figures, are for those who may read metrics.
 #include "app/health.h"
 
 #include "api/handlers.h"
@@ -93,11 +93,14 @@ bool api_job_stats(struct call *c, struct err *err)
     if (!app_job_totals(c->app, &c->caller, &t, err))
         return false;
     struct sbuf *out = call_out(c);
-    sbuf_fmt(out, "{\"scheduledJobs\":%lld,\"ready\":%lld,\"running\":%lld,\"queued\":%lld,\"since\":\"%s\",\"byStatus\":{",
+    sbuf_fmt(out,
+             "{\"scheduledJobs\":%lld,\"ready\":%lld,\"running\":%lld,\"queued\":%lld,\"since\":\"%s\","
+             "\"byStatus\":{",
              (long long)t.plans, (long long)t.ready, (long long)t.running, (long long)t.queued,
              instant_format(t.since, since));
     for (int s = RUN_SUCCEEDED; s <= RUN_MISSED; s++)
-        sbuf_fmt(out, "%s\"%s\":%lld", s > RUN_SUCCEEDED ? "," : "", run_status_names[s], (long long)t.by_status[s]);
+        sbuf_fmt(out, "%s\"%s\":%lld", s > RUN_SUCCEEDED ? "," : "", run_status_names[s],
+                 (long long)t.by_status[s]);
     sbuf_puts(out, "},\"byType\":{");
     for (size_t i = 0; i < t.n; i++) {
         sbuf_fmt(out, "%s\"%s\":{", i ? "," : "", t.types[i].name);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A series for each route and class of status that has been answered at least once: the table of routes bounds them,
-// whatever is asked for.
+// A series for each route and class of status that has been answered at least once: the table of routes
+// bounds them, whatever is asked for.
 #include "api/meters.h"
 
 #include "base/metrics.h"

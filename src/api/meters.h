@@ -6,7 +6,8 @@
 #include "api/call.h"
 
 void meters_prepare(const struct app *app); // once before the first request
-// route NULL: nothing is at that path, or the request was refused before anybody looked. All those share one series.
+// route NULL: nothing is at that path, or the request was refused before anybody looked. All those share one
+// series.
 void meter_request(const struct route *route, int status, struct duration took);
 
 #endif

@@ -16,15 +16,17 @@ enum { CHANNELS_MAX = 16, OUTCOMES = FIGURE_FAILED + 1, LABELS_MAX = 64, STAT_BY
 
 static struct metric dead_letters =
     METRIC_GAUGE_INIT("chronos_dead_letters", "", "Dead letters that nobody has resolved, at most 100,000.");
-static struct metric outbox = METRIC_GAUGE_INIT("chronos_outbox_depth", "", "Events not passed on yet, at most 100,000.");
+static struct metric outbox =
+    METRIC_GAUGE_INIT("chronos_outbox_depth", "", "Events not passed on yet, at most 100,000.");
 static struct metric unsealed =
     METRIC_GAUGE_INIT("chronos_audit_unsealed", "", "Audit records not in the chain yet, at most 100,000.");
 static struct metric disk_free =
     METRIC_GAUGE_INIT("chronos_disk_free_bytes", "", "Room in the file system of the data folder.");
 static struct metric disk_size =
     METRIC_GAUGE_INIT("chronos_disk_size_bytes", "", "Size of the file system of the data folder.");
-static struct metric clock_offset = METRIC_SECONDS_INIT(METRIC_GAUGE, "chronos_clock_offset_seconds", "",
-                                                        "This node's clock against the store's; positive: ahead.");
+static struct metric clock_offset =
+    METRIC_SECONDS_INIT(METRIC_GAUGE, "chronos_clock_offset_seconds", "",
+                        "This node's clock against the store's; positive: ahead.");
 static struct metric node_leased =
     METRIC_GAUGE_INIT("chronos_node_leased", "", "Whether this node's lease in the cluster holds: 1 or 0.");
 static struct metric node_slots =
@@ -35,7 +37,8 @@ static struct metric cpu = METRIC_SECONDS_INIT(METRIC_COUNTER, "process_cpu_seco
 static struct metric resident = METRIC_GAUGE_INIT("process_resident_memory_bytes", "", "Memory in RAM.");
 static struct metric virtual_memory = METRIC_GAUGE_INIT("process_virtual_memory_bytes", "", "Address space.");
 static struct metric open_fds = METRIC_GAUGE_INIT("process_open_fds", "", "Open file descriptors.");
-static struct metric max_fds = METRIC_GAUGE_INIT("process_max_fds", "", "Most file descriptors that may be open.");
+static struct metric max_fds =
+    METRIC_GAUGE_INIT("process_max_fds", "", "Most file descriptors that may be open.");
 static struct metric start_time = METRIC_SECONDS_INIT(METRIC_GAUGE, "process_start_time_seconds", "",
                                                       "When the process started (Unix time).");
 
@@ -48,10 +51,11 @@ static void register_notifications(void)
     for (size_t i = 0; channels[i]; i++)
         for (int k = 0; k < OUTCOMES; k++) {
             must(i < CHANNELS_MAX);
-            (void)snprintf(notification_labels[i][k], LABELS_MAX, "channel=\"%s\",outcome=\"%s\"", channels[i]->name,
-                           words[k]);
-            notifications[i][k] = (struct metric)METRIC_COUNTER_INIT(
-                "chronos_notifications_total", notification_labels[i][k], "Tries to tell somebody, by what came of it.");
+            (void)snprintf(notification_labels[i][k], LABELS_MAX, "channel=\"%s\",outcome=\"%s\"",
+                           channels[i]->name, words[k]);
+            notifications[i][k] =
+                (struct metric)METRIC_COUNTER_INIT("chronos_notifications_total", notification_labels[i][k],
+                                                   "Tries to tell somebody, by what came of it.");
             metric_register(&notifications[i][k]);
         }
 }
@@ -59,8 +63,8 @@ static void register_notifications(void)
 void figures_register(void)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
-    struct metric *all[] = {&dead_letters, &outbox, &unsealed, &disk_free, &disk_size, &clock_offset, &cpu,
-                            &resident, &virtual_memory, &open_fds, &max_fds, &start_time};
+    struct metric *all[] = {&dead_letters, &outbox,   &unsealed,       &disk_free, &disk_size, &clock_offset,
+                            &cpu,          &resident, &virtual_memory, &open_fds,  &max_fds,   &start_time};
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
         metric_register(all[i]);
     (void)pthread_once(&once, register_notifications);
@@ -117,7 +121,8 @@ static void set_process(const struct app *app)
     struct err ignored;
     arena_init(&a, 4 * STAT_BYTES);
     if (getrusage(RUSAGE_SELF, &u) == 0)
-        metric_set(&cpu, (u.ru_utime.tv_sec + u.ru_stime.tv_sec) * US_PER_S + u.ru_utime.tv_usec + u.ru_stime.tv_usec);
+        metric_set(&cpu, (u.ru_utime.tv_sec + u.ru_stime.tv_sec) * US_PER_S + u.ru_utime.tv_usec +
+                             u.ru_stime.tv_usec);
     if (file_read("/proc/self/stat", STAT_BYTES, &stat, &a, &ignored)) {
         metric_set(&virtual_memory, number(stat_field(stat, VSIZE)));
         metric_set(&resident, number(stat_field(stat, RSS)) * sysconf(_SC_PAGESIZE));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Health: a component for each thing that can fail, and what they mean together. The store and the scheduler decide
-// whether the server is down; anything else that is not up makes it degraded, because work goes on.
+// Health: a component for each thing that can fail, and what they mean together. The store and the scheduler
+// decide whether the server is down; anything else that is not up makes it degraded, because work goes on.
 #include "app/health.h"
 
 #include "engine/cluster.h"
@@ -21,7 +21,8 @@ static void facts_of(struct app *app, struct probe_facts *ret)
         probe_facts(app->probe, ret);
         return;
     }
-    *ret = (struct probe_facts){.asked = true, .at = clock_mono(app->clock), .disk_free = -1, .disk_size = -1};
+    *ret =
+        (struct probe_facts){.asked = true, .at = clock_mono(app->clock), .disk_free = -1, .disk_size = -1};
     if (!app->store->ops->check(app->store, &err))
         probe_says(&ret->store, PROBE_DOWN, "%s", err.text);
     ret->backlog_known = app->store->ops->backlog(app->store, &ret->backlog, &err);
@@ -78,7 +79,8 @@ static void add_cluster(struct health *h, struct app *app)
     int64_t off = s.offset.us / US_PER_MS;
     probe_figure(clock, "offsetMs", off);
     if (s.clock_refused)
-        probe_says(clock, PROBE_DOWN, "differs from the store's by %lld ms: nothing is started here", (long long)off);
+        probe_says(clock, PROBE_DOWN, "differs from the store's by %lld ms: nothing is started here",
+                   (long long)off);
     else if (off > CLOCK_OFF_MS || off < -CLOCK_OFF_MS)
         probe_says(clock, PROBE_DEGRADED, "differs from the store's by %lld ms: look at NTP", (long long)off);
     probe_figure(w, "nodes", s.nodes);

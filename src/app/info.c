@@ -9,7 +9,8 @@
 static const struct field rows[] = {
     FIELD_STR(T, version, "version", ANSWER, .doc = "Version of the program."),
     FIELD_STR(T, compiler, "compiler", ANSWER, .doc = "What it was built with."),
-    FIELD_STR(T, profile, "profile", ANSWER, .doc = "What the server is for: development, staging, production."),
+    FIELD_STR(T, profile, "profile", ANSWER,
+              .doc = "What the server is for: development, staging, production."),
     FIELD_STR(T, store, "store", ANSWER, .doc = "Kind of store."),
     FIELD_STR(T, node, "node", ANSWER, .doc = "Name of this node."),
     FIELD_INSTANT(T, started, "startedAt", ANSWER, .doc = "When it was started."),
@@ -26,7 +27,8 @@ static bool can_run(const struct app *app, const struct job_type *t)
     return !t->available || (app->job_env && t->available(app->job_env, &ignored));
 }
 
-bool app_info(struct app *app, const struct caller *c, struct server_info *ret, struct arena *a, struct err *err)
+bool app_info(struct app *app, const struct caller *c, struct server_info *ret, struct arena *a,
+              struct err *err)
 {
     enum reach reach;
     if (!app_authorize(c, ACTION_FEATURE_READ, &reach, err))

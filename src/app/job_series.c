@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A look reads the list of jobs page by page; the runs of a job are read only when it has a new one, from the newest
-// back to the last success known or BACK_MAX runs.
+// A look reads the list of jobs page by page; the runs of a job are read only when it has a new one, from the
+// newest back to the last success known or BACK_MAX runs.
 #include "app/job_series.h"
 
 #include "base/mem.h"
@@ -9,8 +9,8 @@
 enum { BACK_MAX = 20, LOOK_ARENA = 32 << 20, NAME_BYTES = 256 };
 
 struct series {
-    struct ulid job, ended;    // the newest run that had ended when it was looked at
-    char name[NAME_BYTES];     // cut between characters
+    struct ulid job, ended;                 // the newest run that had ended when it was looked at
+    char name[NAME_BYTES];                  // cut between characters
     struct instant next_fire, last_success; // INSTANT_NEVER: none known
 };
 
@@ -137,8 +137,8 @@ static void write_family(struct job_series *s, struct sbuf *out, enum metrics_fo
 void job_series_write(struct job_series *s, struct sbuf *out, enum metrics_format f)
 {
     WITH_LOCK(&s->lock);
-    write_family(s, out, f, "chronos_job_last_success_timestamp_seconds", "End of the last successful run (Unix time).",
-                 true);
-    write_family(s, out, f, "chronos_job_next_fire_timestamp_seconds", "Oldest occurrence not decided yet (Unix time).",
-                 false);
+    write_family(s, out, f, "chronos_job_last_success_timestamp_seconds",
+                 "End of the last successful run (Unix time).", true);
+    write_family(s, out, f, "chronos_job_next_fire_timestamp_seconds",
+                 "Oldest occurrence not decided yet (Unix time).", false);
 }

@@ -15,24 +15,31 @@ static const double slowing = 1.5; // newer over older half
 #define T      struct job_stats
 static const struct field rows[] = {
     FIELD_ID(T, job_id, "jobId", ANSWER, .doc = "Job."),
-    FIELD_I64(T, runs, "runs", ANSWER, .max = INT64_MAX, .doc = "How many of the newest runs were looked at."),
+    FIELD_I64(T, runs, "runs", ANSWER, .max = INT64_MAX,
+              .doc = "How many of the newest runs were looked at."),
     FIELD_INSTANT(T, since, "since", MAYBE, .doc = "Scheduled time of the oldest of them."),
     FIELD_I64(T, succeeded, "succeeded", ANSWER, .max = INT64_MAX, .doc = "Attempts that succeeded."),
-    FIELD_I64(T, failed, "failed", ANSWER, .max = INT64_MAX, .doc = "Attempts that failed, timed out or were lost."),
+    FIELD_I64(T, failed, "failed", ANSWER, .max = INT64_MAX,
+              .doc = "Attempts that failed, timed out or were lost."),
     FIELD_I64(T, cancelled, "cancelled", ANSWER, .max = INT64_MAX, .doc = "Attempts that were cancelled."),
-    FIELD_I64(T, skipped, "skipped", ANSWER, .max = INT64_MAX, .doc = "Occurrences skipped by the overlap rule."),
+    FIELD_I64(T, skipped, "skipped", ANSWER, .max = INT64_MAX,
+              .doc = "Occurrences skipped by the overlap rule."),
     FIELD_I64(T, missed, "missed", ANSWER, .max = INT64_MAX, .doc = "Occurrences for which it was too late."),
-    FIELD_F64(T, success_rate, "successRate", MAYBE, .doc = "Share of successes among attempts that ended, 0 to 1."),
+    FIELD_F64(T, success_rate, "successRate", MAYBE,
+              .doc = "Share of successes among attempts that ended, 0 to 1."),
     FIELD_I64(T, duration_p50_ms, "durationP50Ms", MAYBE, .doc = "Median time from start to end."),
-    FIELD_I64(T, duration_p95_ms, "durationP95Ms", MAYBE, .doc = "Time that 95 % of the attempts stay within."),
+    FIELD_I64(T, duration_p95_ms, "durationP95Ms", MAYBE,
+              .doc = "Time that 95 % of the attempts stay within."),
     FIELD_I64(T, duration_max_ms, "durationMaxMs", MAYBE, .doc = "Longest."),
     FIELD_I64(T, duration_last_ms, "durationLastMs", MAYBE, .doc = "Of the newest attempt that ended."),
     FIELD_I64(T, delay_p50_ms, "startDelayP50Ms", MAYBE, .doc = "Median time from due to start."),
-    FIELD_I64(T, delay_p95_ms, "startDelayP95Ms", MAYBE, .doc = "Time from due to start that 95 % stay within."),
+    FIELD_I64(T, delay_p95_ms, "startDelayP95Ms", MAYBE,
+              .doc = "Time from due to start that 95 % stay within."),
     FIELD_I64(T, delay_last_ms, "startDelayLastMs", MAYBE, .doc = "Of the newest attempt that started."),
     FIELD_F64(T, duration_trend, "durationTrend", MAYBE,
               .doc = "Median duration of the newer half over that of the older half; 1: as before."),
-    FIELD_I64(T, expected_interval_ms, "expectedIntervalMs", MAYBE, .doc = "Median time between occurrences."),
+    FIELD_I64(T, expected_interval_ms, "expectedIntervalMs", MAYBE,
+              .doc = "Median time between occurrences."),
     FIELD_I64(T, actual_interval_ms, "actualIntervalMs", MAYBE, .doc = "Median time between their starts."),
     FIELD_I64(T, cadence_drift_ms, "cadenceDriftMs", MAYBE,
               .doc = "By how much the two differ from one run to the next, for 95 % of them at most."),
@@ -41,8 +48,10 @@ static const struct field rows[] = {
     FIELD_I64(T, failures_in_a_row, "failuresInARow", ANSWER, .max = INT64_MAX,
               .doc = "Attempts that failed since the last success."),
     FIELD_STRS(T, drift, "drift", ANSWER,
-               .doc = "SLOW (the last run took more than twice the p95 of those before), SLOWING (durations grow), LATE "
-                      "(it started later than usual), OFF_BEAT (starts do not keep the rhythm), OVERDUE, NEVER_STARTED, "
+               .doc = "SLOW (the last run took more than twice the p95 of those before), SLOWING (durations "
+                      "grow), LATE "
+                      "(it started later than usual), OFF_BEAT (starts do not keep the rhythm), OVERDUE, "
+                      "NEVER_STARTED, "
                       "FAILING (three or more in a row)."),
 };
 #undef T
@@ -86,7 +95,8 @@ static double trend(const struct series *s)
     if (s->n < 2 * JOB_STATS_LEAST)
         return NAN;
     int64_t newer = percentile(s, 0, s->n / 2, MEDIAN), older = percentile(s, s->n / 2, s->n, MEDIAN);
-    return (double)(newer + 1) / (double)(older + 1); // a millisecond more, so that nothing is divided by none
+    return (double)(newer + 1) /
+           (double)(older + 1); // a millisecond more, so that nothing is divided by none
 }
 
 // ---- runs --------------------------------------------------------------------------------------
@@ -159,7 +169,8 @@ static void judge(const struct job *j, const struct gathered *g, struct job_stat
     say(s, stands_out(&g->durations, JOB_STATS_MARGIN_MS), "SLOW");
     say(s, s->duration_trend > slowing && s->duration_p50_ms > JOB_STATS_MARGIN_MS, "SLOWING");
     say(s, stands_out(&g->delays, JOB_STATS_LATE_MS), "LATE");
-    say(s, beats && s->cadence_drift_ms > JOB_STATS_LATE_MS && s->cadence_drift_ms > s->expected_interval_ms / 2,
+    say(s,
+        beats && s->cadence_drift_ms > JOB_STATS_LATE_MS && s->cadence_drift_ms > s->expected_interval_ms / 2,
         "OFF_BEAT");
     bool overdue = s->overdue_ms > JOB_STATS_OVERDUE_S * INT64_C(1000);
     say(s, overdue, "OVERDUE");
@@ -167,8 +178,8 @@ static void judge(const struct job *j, const struct gathered *g, struct job_stat
     say(s, s->failures_in_a_row >= FAILING_RUNS, "FAILING");
 }
 
-void job_stats_of(const struct job *j, const struct run *v, size_t n, struct instant now, struct job_stats *ret,
-                  struct arena *a)
+void job_stats_of(const struct job *j, const struct run *v, size_t n, struct instant now,
+                  struct job_stats *ret, struct arena *a)
 {
     struct gathered g = {0};
     struct job_stats s = {.job_id = j->id,
@@ -189,15 +200,16 @@ void job_stats_of(const struct job *j, const struct run *v, size_t n, struct ins
     s.expected_interval_ms = percentile(&g.expected, 0, g.expected.n, MEDIAN);
     s.actual_interval_ms = percentile(&g.actual, 0, g.actual.n, MEDIAN);
     s.cadence_drift_ms = percentile(&g.beats, 0, g.beats.n, P95);
-    bool waits = !instant_is_never(s.next_fire) && j->enabled && j->status != JOB_PAUSED && j->status != JOB_CANCELLED;
+    bool waits =
+        !instant_is_never(s.next_fire) && j->enabled && j->status != JOB_PAUSED && j->status != JOB_CANCELLED;
     if (waits && now.us > s.next_fire.us)
         s.overdue_ms = instant_since(now, s.next_fire).us / US_PER_MS;
     judge(j, &g, &s, a);
     *ret = s;
 }
 
-bool app_job_stats(struct app *app, const struct caller *c, struct ulid id, int64_t last, struct job_stats *ret,
-                   struct arena *a, struct err *err)
+bool app_job_stats(struct app *app, const struct caller *c, struct ulid id, int64_t last,
+                   struct job_stats *ret, struct arena *a, struct err *err)
 {
     enum reach reach;
     struct job j;
@@ -206,7 +218,8 @@ bool app_job_stats(struct app *app, const struct caller *c, struct ulid id, int6
     struct run_filter f = {.job_id = id, .status = -1};
     struct page p = {.size = last < JOB_STATS_RUNS_MAX ? last : JOB_STATS_RUNS_MAX};
     struct page_result r = {0};
-    if (!app_authorize(c, ACTION_RUN_READ, &reach, err) || !app_job_get(app, c, ACTION_JOB_READ, id, &j, a, err) ||
+    if (!app_authorize(c, ACTION_RUN_READ, &reach, err) ||
+        !app_job_get(app, c, ACTION_JOB_READ, id, &j, a, err) ||
         !app->store->ops->runs_list(app->store, &f, &p, &v, &n, &r, a, err))
         return false;
     job_stats_of(&j, v, n, clock_now(app->clock), ret, a);

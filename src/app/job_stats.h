@@ -21,13 +21,14 @@ struct job_stats {
     struct ulid job_id;
     int64_t runs;              // looked at, newest first
     struct instant since;      // scheduled instant of the oldest of them; INSTANT_NEVER: there are none
-    int64_t succeeded, failed, cancelled, skipped, missed; // attempts, and occurrences for the last two
+    int64_t succeeded, failed, cancelled; // attempts
+    int64_t skipped, missed;              // occurrences
     double success_rate;       // of the attempts that ended by themselves; NaN: none did
     int64_t duration_p50_ms, duration_p95_ms, duration_max_ms, duration_last_ms; // FIELD_ABSENT: none ended
     int64_t delay_p50_ms, delay_p95_ms, delay_last_ms;
     double duration_trend;     // median of the newer half of the runs over that of the older half; NaN: too few
-    // Rhythm, of first attempts that the schedule started: between occurrences, between their starts, and the p95 of how
-    // far the two differ.
+    // Rhythm, of first attempts that the schedule started: between occurrences, between their starts, and the p95 of
+    // how far the two differ.
     int64_t expected_interval_ms, actual_interval_ms, cadence_drift_ms;
     struct instant next_fire;
     int64_t overdue_ms;        // beyond next_fire; 0: not

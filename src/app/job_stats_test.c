@@ -28,13 +28,20 @@ static struct history *history_new(struct arena *a)
     struct instant last = instant_s(1800000000);
     arena_init(&h->a, ARENA);
     h->now = instant_add(last, duration_s(2));
-    h->j = (struct job){.enabled = true, .status = JOB_SCHEDULED, .next_fire_time = instant_add(last, duration_s(EVERY_S)),
+    h->j = (struct job){.enabled = true,
+                        .status = JOB_SCHEDULED,
+                        .next_fire_time = instant_add(last, duration_s(EVERY_S)),
                         .run_count = RUNS};
     for (int i = 0; i < RUNS; i++) {
         struct instant at = instant_add(last, duration_s(-i * EVERY_S));
-        h->v[i] = (struct run){.scheduled = at, .due = at, .start = instant_add(at, duration_ms(5)),
-                               .end = instant_add(at, duration_ms(1005)), .attempt = 1, .occurrences = 1,
-                               .status = RUN_SUCCEEDED, .trigger = TRIGGER_SCHEDULE};
+        h->v[i] = (struct run){.scheduled = at,
+                               .due = at,
+                               .start = instant_add(at, duration_ms(5)),
+                               .end = instant_add(at, duration_ms(1005)),
+                               .attempt = 1,
+                               .occurrences = 1,
+                               .status = RUN_SUCCEEDED,
+                               .trigger = TRIGGER_SCHEDULE};
     }
     return h;
 }
@@ -115,7 +122,8 @@ static void failures_are_counted_back_to_the_last_success(void **state)
     for (int i = 0; i < 3; i++)
         h->v[i].status = RUN_FAILED;
     h->v[5].status = RUN_TIMED_OUT;
-    h->v[6] = (struct run){.status = RUN_MISSED, .occurrences = 4, .start = INSTANT_NEVER, .end = INSTANT_NEVER};
+    h->v[6] =
+        (struct run){.status = RUN_MISSED, .occurrences = 4, .start = INSTANT_NEVER, .end = INSTANT_NEVER};
     struct job_stats s = stats(h);
     assert_int_equal(s.failures_in_a_row, 3);
     assert_int_equal(s.failed, 4);

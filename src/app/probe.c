@@ -11,8 +11,8 @@
 #include "base/sync.h"
 
 enum {
-    DISK_LOW_SHARE = 20,           // less than 1/20 free
-    DISK_LOW_BYTES = 512 << 20,    // and less than this
+    DISK_LOW_SHARE = 20,        // less than 1/20 free
+    DISK_LOW_BYTES = 512 << 20, // and less than this
     DISK_FULL_BYTES = 32 << 20,
     OUTBOX_OLD_S = 300,
     PATH_BYTES = 4096,

@@ -10,16 +10,18 @@
 enum { FIRST_BOUND_US = 50 };
 
 // Steps that people think in, finer where the objectives are.
-const struct metric_bounds metric_bounds_delays = {
-    19, {1000,    2500,    5000,     10000,    25000,    50000,     100000,    250000,     500000,    1000000,
-         2500000, 5000000, 10000000, 30000000, 60000000, 300000000, 600000000, 1800000000, 3600000000}};
+const struct metric_bounds metric_bounds_delays = {19,
+                                                   {1000, 2500, 5000, 10000, 25000, 50000, 100000, 250000,
+                                                    500000, 1000000, 2500000, 5000000, 10000000, 30000000,
+                                                    60000000, 300000000, 600000000, 1800000000, 3600000000}};
 const struct metric_bounds metric_bounds_runs = {
-    22, {5000,      10000,     25000,      50000,      100000,     250000,      500000,     1000000,
-         2500000,   5000000,   10000000,   30000000,   60000000,   120000000,   300000000,  600000000,
+    22, {5000,       10000,      25000,      50000,       100000,      250000,     500000,    1000000,
+         2500000,    5000000,    10000000,   30000000,    60000000,    120000000,  300000000, 600000000,
          1800000000, 3600000000, 7200000000, 21600000000, 43200000000, 86400000000}};
-const struct metric_bounds metric_bounds_requests = {
-    15, {500,    1000,   2500,    5000,    10000,   25000,    50000,   100000,
-         250000, 500000, 1000000, 2500000, 5000000, 10000000, 30000000}};
+const struct metric_bounds metric_bounds_requests = {15,
+                                                     {500, 1000, 2500, 5000, 10000, 25000, 50000, 100000,
+                                                      250000, 500000, 1000000, 2500000, 5000000, 10000000,
+                                                      30000000}};
 
 static struct metric *_Atomic registry; // newest first
 
@@ -168,7 +170,8 @@ static void write_escaped(struct sbuf *out, struct str text, bool quotes)
     }
 }
 
-void metrics_head(struct sbuf *out, enum metrics_format f, const char *name, enum metric_kind kind, const char *help)
+void metrics_head(struct sbuf *out, enum metrics_format f, const char *name, enum metric_kind kind,
+                  const char *help)
 {
     static const char *const kinds[] = {
         [METRIC_COUNTER] = "counter",
@@ -183,7 +186,8 @@ void metrics_head(struct sbuf *out, enum metrics_format f, const char *name, enu
     sbuf_fmt(out, "\n# TYPE %.*s %s\n", STR_ARG(family), word);
 }
 
-void metrics_sample(struct sbuf *out, const char *name, const struct metric_label *labels, size_t n, int64_t us)
+void metrics_sample(struct sbuf *out, const char *name, const struct metric_label *labels, size_t n,
+                    int64_t us)
 {
     char text[INSTANT_TEXT_MAX];
     sbuf_puts(out, name);

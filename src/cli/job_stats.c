@@ -30,8 +30,8 @@ static const struct column columns[] = {{"runs", "runs", COLUMN_TEXT},
                                         {"drift", "drift", COLUMN_LIST},
                                         {NULL, NULL, COLUMN_TEXT}};
 
-const struct cli_flag job_stats_flags[] = {{"last", 'n', "NUMBER", "Look at so many of the newest runs (100, at most 200)"},
-                                           {NULL, 0, NULL, NULL}};
+const struct cli_flag job_stats_flags[] = {
+    {"last", 'n', "NUMBER", "Look at so many of the newest runs (100, at most 200)"}, {NULL, 0, NULL, NULL}};
 
 int job_stats_run(struct cli *c)
 {
@@ -46,7 +46,8 @@ int job_stats_run(struct cli *c)
     int code = job_resolve(&cl, line_arg(c, 0), &id);
     (void)snprintf(tail, sizeof tail, "/stats?last=%lld", (long long)last);
     if (code == CLI_OK)
-        code = client_call(&cl, &(struct call){.method = "GET", .path = client_path(&c->arena, "jobs", id, tail)}, &r);
+        code = client_call(
+            &cl, &(struct call){.method = "GET", .path = client_path(&c->arena, "jobs", id, tail)}, &r);
     if (code == CLI_OK)
         output_object(&c->out, columns, "jobId", r.json, r.body, &c->arena);
     return code;

@@ -9,31 +9,33 @@
 
 enum { TYPE_OTHER = 0, TYPES_MAX = 64, STATUSES = RUN_MISSED + 1, LABELS_LEN_MAX = 64 };
 
-// By type (job_types[i] is i + 1) and status. Most types there may ever be: the table is static, so that counting is
-// one atomic add.
+// By type (job_types[i] is i + 1) and status. Most types there may ever be: the table is static, so that
+// counting is one atomic add.
 static struct metric runs[TYPES_MAX][STATUSES];
 static char runs_labels[TYPES_MAX][STATUSES][LABELS_LEN_MAX];
 static struct metric durations[TYPES_MAX];
 static char duration_labels[TYPES_MAX][LABELS_LEN_MAX];
 static struct metric start_delay =
-    METRIC_BOUNDED_INIT("chronos_start_delay_seconds", "", "From due instant to start, of attempts that ended.",
-                        &metric_bounds_delays);
+    METRIC_BOUNDED_INIT("chronos_start_delay_seconds", "",
+                        "From due instant to start, of attempts that ended.", &metric_bounds_delays);
 static struct metric flush_seconds =
     METRIC_HISTOGRAM_INIT("chronos_flush_seconds", "", "Time of one transaction of the engine.");
-static struct metric missed =
-    METRIC_COUNTER_INIT("chronos_fires_missed_total", "", "Occurrences that were not run because it was too late.");
+static struct metric missed = METRIC_COUNTER_INIT("chronos_fires_missed_total", "",
+                                                  "Occurrences that were not run because it was too late.");
 static struct metric retries = METRIC_COUNTER_INIT("chronos_retries_total", "", "Further attempts planned.");
 static struct metric dead_letters =
     METRIC_COUNTER_INIT("chronos_dead_lettered_total", "", "Occurrences that used up their attempts.");
 static struct metric stale_finishes = METRIC_COUNTER_INIT(
     "chronos_stale_results_total", "", "Results refused because the run had another owner or had ended.");
-static struct metric given_up = METRIC_COUNTER_INIT(
-    "chronos_attempts_given_up_total", "", "Attempts that did not end within timeout and grace.");
+static struct metric given_up = METRIC_COUNTER_INIT("chronos_attempts_given_up_total", "",
+                                                    "Attempts that did not end within timeout and grace.");
 static struct metric bad_plans =
     METRIC_COUNTER_INIT("chronos_plans_unreadable_total", "", "Plans that could not be loaded.");
 static struct metric active = METRIC_GAUGE_INIT("chronos_runs_active", "", "Attempts in flight.");
-static struct metric depth = METRIC_GAUGE_INIT("chronos_queue_depth", "queue=\"due\"", "Work that waits, by what for."),
-                     waiting = METRIC_GAUGE_INIT("chronos_queue_depth", "queue=\"later\"", "Work that waits, by what for.");
+static struct metric depth = METRIC_GAUGE_INIT("chronos_queue_depth", "queue=\"due\"",
+                                               "Work that waits, by what for."),
+                     waiting = METRIC_GAUGE_INIT("chronos_queue_depth", "queue=\"later\"",
+                                                 "Work that waits, by what for.");
 static struct metric plans = METRIC_GAUGE_INIT("chronos_plans", "", "Plans held in memory.");
 static struct metric last_tick =
     METRIC_SECONDS_INIT(METRIC_GAUGE, "chronos_scheduler_last_tick_timestamp_seconds", "",
@@ -50,9 +52,9 @@ static void register_type(size_t type, const char *name)
         metric_register(m);
     }
     (void)snprintf(duration_labels[type], LABELS_LEN_MAX, "type=\"%s\"", name);
-    durations[type] = (struct metric)METRIC_BOUNDED_INIT("chronos_run_duration_seconds", duration_labels[type],
-                                                         "From start to end of an attempt, by job type.",
-                                                         &metric_bounds_runs);
+    durations[type] = (struct metric)METRIC_BOUNDED_INIT(
+        "chronos_run_duration_seconds", duration_labels[type],
+        "From start to end of an attempt, by job type.", &metric_bounds_runs);
     metric_register(&durations[type]);
 }
 
@@ -75,8 +77,9 @@ void meters_register(void)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     (void)pthread_once(&once, register_types);
-    struct metric *all[] = {&start_delay, &flush_seconds, &missed, &retries, &dead_letters, &stale_finishes, &given_up,
-                            &bad_plans,   &active,        &depth,  &waiting, &plans,        &last_tick};
+    struct metric *all[] = {&start_delay,    &flush_seconds, &missed,    &retries, &dead_letters,
+                            &stale_finishes, &given_up,      &bad_plans, &active,  &depth,
+                            &waiting,        &plans,         &last_tick};
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
         metric_register(all[i]);
 }

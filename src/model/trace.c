@@ -23,10 +23,7 @@ enum {
 
 // ---- the headers -------------------------------------------------------------------------------
 
-static int digit(char c)
-{
-    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
+static int digit(char c) { return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1; }
 
 static bool read_hex(const char *p, size_t n, uint8_t *ret)
 {
@@ -59,8 +56,8 @@ bool trace_parse(struct str header, struct trace *ret)
         return false;
     if (header.p[TRACE_AT - 1] != '-' || header.p[SPAN_AT - 1] != '-' || header.p[FLAGS_AT - 1] != '-')
         return false;
-    if (!read_hex(header.p + TRACE_AT, TRACE_BYTES, t.trace) || !read_hex(header.p + SPAN_AT, SPAN_BYTES, t.span) ||
-        !read_hex(header.p + FLAGS_AT, 1, &flags))
+    if (!read_hex(header.p + TRACE_AT, TRACE_BYTES, t.trace) ||
+        !read_hex(header.p + SPAN_AT, SPAN_BYTES, t.span) || !read_hex(header.p + FLAGS_AT, 1, &flags))
         return false;
     if (all_zero(t.trace, TRACE_BYTES) || all_zero(t.span, SPAN_BYTES))
         return false;
@@ -123,9 +120,13 @@ void trace_format(const struct trace *t, char buf[static TRACE_TEXT_MAX])
 
 // ---- runs --------------------------------------------------------------------------------------
 
-static bool mentions(struct str inputs) { return inputs.n > 0 && str_contains(inputs, STR("\"" PARENT_MEMBER "\"")); }
+static bool mentions(struct str inputs)
+{
+    return inputs.n > 0 && str_contains(inputs, STR("\"" PARENT_MEMBER "\""));
+}
 
-void trace_of_run(struct str inputs, struct ulid run_key, struct ulid run_id, struct run_trace *ret, struct arena *a)
+void trace_of_run(struct str inputs, struct ulid run_key, struct ulid run_id, struct run_trace *ret,
+                  struct arena *a)
 {
     // Constant: every node must give an attempt the same span.
     static const uint8_t key[16] = "span-of-attempt";
@@ -138,7 +139,8 @@ void trace_of_run(struct str inputs, struct ulid run_key, struct ulid run_id, st
     memcpy(ret->own.span, &span, sizeof span);
     if (!mentions(inputs) || !json_parse(inputs, &v, &ignored))
         return;
-    struct str given = json_str(json_object_get(v, PARENT_MEMBER)), state = json_str(json_object_get(v, STATE_MEMBER));
+    struct str given = json_str(json_object_get(v, PARENT_MEMBER)),
+               state = json_str(json_object_get(v, STATE_MEMBER));
     if (!given.p)
         given = json_str(json_object_get(json_object_get(v, CAUSE_MEMBER), PARENT_MEMBER));
     if (!trace_parse(given, &parent))

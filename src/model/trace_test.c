@@ -21,7 +21,8 @@ static void headers_of_the_standard_are_read(void **state)
     assert_true(trace_parse(STR(GOOD), &t) && t.sampled);
     trace_format(&t, text);
     assert_string_equal(text, GOOD);
-    assert_true(trace_parse(STR("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00"), &t) && !t.sampled);
+    assert_true(trace_parse(STR("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00"), &t) &&
+                !t.sampled);
     assert_true(trace_parse(STR("cc-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01-what-comes"), &t));
     assert_true(trace_parse(STR("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-ff"), &t) && t.sampled);
 }
@@ -30,16 +31,19 @@ static void anything_else_is_no_context(void **state)
 {
     (void)state;
     struct trace t;
-    static const char *const bad[] = {
-        "", "00", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-0",
-        "00-0AF7651916CD43DD8448EB211C80319C-b7ad6b7169203331-01",
-        "00-00000000000000000000000000000000-b7ad6b7169203331-01",
-        "00-0af7651916cd43dd8448eb211c80319c-0000000000000000-01",
-        "ff-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", GOOD "-more", GOOD " ",
-        "cc-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01.what",
-        "00_0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
-        "00-0af7651916cd43dd8448eb211c80319c-b7ad6b716920333g-01",
-        "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-0x"};
+    static const char *const bad[] = {"",
+                                      "00",
+                                      "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-0",
+                                      "00-0AF7651916CD43DD8448EB211C80319C-b7ad6b7169203331-01",
+                                      "00-00000000000000000000000000000000-b7ad6b7169203331-01",
+                                      "00-0af7651916cd43dd8448eb211c80319c-0000000000000000-01",
+                                      "ff-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+                                      GOOD "-more",
+                                      GOOD " ",
+                                      "cc-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01.what",
+                                      "00_0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+                                      "00-0af7651916cd43dd8448eb211c80319c-b7ad6b716920333g-01",
+                                      "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-0x"};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
         if (trace_parse(str_of(bad[i]), &t))
             fail_msg("\"%s\" was taken", bad[i]);
@@ -102,8 +106,8 @@ static void the_run_that_caused_it_is_a_parent_too(void **state)
     struct arena a CLEANUP(arena_release);
     struct run_trace t;
     arena_init(&a, 1 << 16);
-    trace_of_run(STR("{\"cause\":{\"runId\":\"x\",\"traceparent\":\"" GOOD "\"}}"), (struct ulid){{1}}, (struct ulid){{2}},
-                 &t, &a);
+    trace_of_run(STR("{\"cause\":{\"runId\":\"x\",\"traceparent\":\"" GOOD "\"}}"), (struct ulid){{1}},
+                 (struct ulid){{2}}, &t, &a);
     assert_true(t.has_parent && t.own.trace[0] == 0x0a);
     trace_of_run(STR("{\"traceparent\":7}"), (struct ulid){{1}}, (struct ulid){{2}}, &t, &a);
     assert_true(!t.has_parent && t.own.trace[0] == 1);

@@ -24,10 +24,11 @@ enum {
 
 static struct metric exported =
     METRIC_COUNTER_INIT("chronos_spans_exported_total", "", "Spans that the collector took.");
-static struct metric dropped_full = METRIC_COUNTER_INIT("chronos_spans_dropped_total", "reason=\"queue_full\"",
-                                                        "Spans that nobody will see."),
-                     dropped_refused = METRIC_COUNTER_INIT("chronos_spans_dropped_total", "reason=\"refused\"",
-                                                           "Spans that nobody will see."),
+static struct metric dropped_full =
+                         METRIC_COUNTER_INIT("chronos_spans_dropped_total", "reason=\"queue_full\"",
+                                             "Spans that nobody will see."),
+                     dropped_refused = METRIC_COUNTER_INIT(
+                         "chronos_spans_dropped_total", "reason=\"refused\"", "Spans that nobody will see."),
                      dropped_failed = METRIC_COUNTER_INIT("chronos_spans_dropped_total", "reason=\"failed\"",
                                                           "Spans that nobody will see.");
 
@@ -37,9 +38,9 @@ struct exporter {
     struct arena a;        // URL and headers
     struct str url, shown; // shown: without user and password
     struct str_map headers;
-    uint64_t threshold;    // of the last 8 bytes of a trace; 0: none is sent
+    uint64_t threshold; // of the last 8 bytes of a trace; 0: none is sent
     bool all;
-    struct span *batch;    // of the thread alone
+    struct span *batch; // of the thread alone
     struct mutex lock;
     struct span *queue; // under lock, as is all to the blank line: a ring
     size_t first, n;
@@ -101,14 +102,23 @@ static int64_t rejected_in(struct str body)
     return n > 0 ? n : 0;
 }
 
-static enum sent send_text(struct exporter *x, struct str text, size_t n, struct duration timeout, char why[static ERR_TEXT_MAX])
+static enum sent send_text(struct exporter *x, struct str text, size_t n, struct duration timeout,
+                           char why[static ERR_TEXT_MAX])
 {
-    enum { OK_FROM = 200, OK_TO = 299, TOO_MANY = 429, BAD_GATEWAY = 502, UNAVAILABLE = 503, GATEWAY_TIMEOUT = 504 };
+    enum {
+        OK_FROM = 200,
+        OK_TO = 299,
+        TOO_MANY = 429,
+        BAD_GATEWAY = 502,
+        UNAVAILABLE = 503,
+        GATEWAY_TIMEOUT = 504
+    };
     struct arena a CLEANUP(arena_release);
     struct http_response r;
     struct err err = {0};
     arena_init(&a, ANSWER_ARENA);
-    struct http_request q = {.method = STR("POST"), .url = x->url, .headers = x->headers, .body = text, .timeout = timeout};
+    struct http_request q = {
+        .method = STR("POST"), .url = x->url, .headers = x->headers, .body = text, .timeout = timeout};
     if (!http_call(&q, &r, &a, &err)) {
         (void)snprintf(why, ERR_TEXT_MAX, "%s", err.text);
         return SENT_AGAIN;
@@ -125,7 +135,8 @@ static enum sent send_text(struct exporter *x, struct str text, size_t n, struct
         return SENT_DONE;
     }
     (void)snprintf(why, ERR_TEXT_MAX, "the collector answered %d", r.status);
-    bool later = r.status == TOO_MANY || r.status == BAD_GATEWAY || r.status == UNAVAILABLE || r.status == GATEWAY_TIMEOUT;
+    bool later = r.status == TOO_MANY || r.status == BAD_GATEWAY || r.status == UNAVAILABLE ||
+                 r.status == GATEWAY_TIMEOUT;
     return later ? SENT_AGAIN : SENT_REFUSED;
 }
 
@@ -188,7 +199,8 @@ static void *exporter_main(void *arg)
     for (;;) {
         bool last = x->stop;
         size_t n;
-        while ((n = take_batch(x)) > 0 && !(last && x->failing)) // a collector that is away is asked once at the end
+        while ((n = take_batch(x)) > 0 &&
+               !(last && x->failing)) // a collector that is away is asked once at the end
             send_batch(x, n);
         metric_add(&dropped_failed, (int64_t)n);
         if (last)
@@ -207,7 +219,8 @@ static bool read_ratio(struct exporter *x, struct err *err)
     (void)snprintf(text, sizeof text, "%.*s", STR_ARG(s));
     double ratio = strtod(text, &end);
     if (s.n == 0 || s.n >= sizeof text || *end != '\0' || !(ratio >= 0 && ratio <= 1))
-        return ERR(err, ERR_CONFIG, "otel.sampleRatio \"%.*s\" must be a number from 0 to 1, such as 0.1", STR_ARG(s));
+        return ERR(err, ERR_CONFIG, "otel.sampleRatio \"%.*s\" must be a number from 0 to 1, such as 0.1",
+                   STR_ARG(s));
     x->all = ratio == 1;
     x->threshold = x->all ? UINT64_MAX : (uint64_t)ldexp(ratio, 64);
     return true;
@@ -226,8 +239,8 @@ static bool read_headers(struct exporter *x, struct err *err)
         if (x->headers.n > EXPORT_HEADERS_MAX)
             return ERR(err, ERR_CONFIG, "otel.headers has more than %d headers", EXPORT_HEADERS_MAX);
         if (!value.p || !http_header_check(name, value, err)) // the text may hold a secret: it is not shown
-            return ERR(err, ERR_CONFIG, "otel.headers must read \"name=value,name=value\"; entry %zu does not",
-                       x->headers.n);
+            return ERR(err, ERR_CONFIG,
+                       "otel.headers must read \"name=value,name=value\"; entry %zu does not", x->headers.n);
         x->headers.v[x->headers.n++] = (struct str_pair){name, value};
     }
     return true;

@@ -49,9 +49,9 @@ static const json_t *attribute(const json_t *of, const char *key)
 {
     size_t i;
     json_t *v;
-    json_array_foreach(json_object_get(of, "attributes"), i, v)
-        if (str_is(json_str(json_object_get(v, "key")), key))
-            return json_object_get(v, "value");
+    json_array_foreach(
+        json_object_get(of, "attributes"), i,
+        v) if (str_is(json_str(json_object_get(v, "key")), key)) return json_object_get(v, "value");
     return NULL;
 }
 

@@ -30,7 +30,8 @@ static void open_dead_letters_wait_and_resolved_ones_do_not(void **state)
     g.dead = &e;
     assert_true(finish(w, &f) && finish(w, &g));
     assert_int_equal(backlog(w).dead_letters, 2);
-    assert_ok(w, w->s->ops->dlq_resolve(w->s, d.id, STR("me"), STR("done"), NULL, STR_NONE, at_s(600), &w->err));
+    assert_ok(w,
+              w->s->ops->dlq_resolve(w->s, d.id, STR("me"), STR("done"), NULL, STR_NONE, at_s(600), &w->err));
     assert_int_equal(backlog(w).dead_letters, 1);
 }
 

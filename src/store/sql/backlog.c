@@ -13,7 +13,8 @@ bool sql_backlog(struct store *st, struct store_backlog *ret, struct err *err)
     if (ok && row)
         *ret = (struct store_backlog){.dead_letters = db_i64(r.s, 0),
                                       .outbox = db_i64(r.s, 1),
-                                      .outbox_oldest = db_is_null(r.s, 2) ? INSTANT_NEVER : (struct instant){db_i64(r.s, 2)},
+                                      .outbox_oldest = db_is_null(r.s, 2) ? INSTANT_NEVER
+                                                                          : (struct instant){db_i64(r.s, 2)},
                                       .audit_unsealed = db_i64(r.s, 3)};
     sql_read_end(&r);
     if (!ok && err->code == ERR_IO)

@@ -7,8 +7,8 @@
 
 enum { DUTIES_MAX = 8, DUTY_LABEL_MAX = 64 };
 
-#define COMMIT(op)                                                                                             \
-    METRIC_HISTOGRAM_INIT("chronos_db_query_duration_seconds", "op=\"" op "\"",                                \
+#define COMMIT(op)                                                                                           \
+    METRIC_HISTOGRAM_INIT("chronos_db_query_duration_seconds", "op=\"" op "\"",                              \
                           "Time of transactions, by lane, and of reads.")
 static struct metric lanes[LANES] = {
     [LANE_ENGINE] = COMMIT("commit_engine"), [LANE_ENDS] = COMMIT("commit_ends"),
@@ -47,8 +47,9 @@ static struct metric *duty_of(struct str name)
         return NULL;
     struct metric *m = &duties[duties_n];
     memcpy(duty_labels[duties_n], label, sizeof label);
-    *m = (struct metric)METRIC_GAUGE_INIT("chronos_leader", duty_labels[duties_n],
-                                          "Whether this node has a duty that only one node may have: 1 or 0.");
+    *m =
+        (struct metric)METRIC_GAUGE_INIT("chronos_leader", duty_labels[duties_n],
+                                         "Whether this node has a duty that only one node may have: 1 or 0.");
     duties_n++;
     return m;
 }
