@@ -18,6 +18,8 @@ HANDLER(api_job_delete);
 HANDLER(api_job_pause);
 HANDLER(api_job_resume);
 HANDLER(api_job_cancel);
+// bulk.c
+HANDLER(api_jobs_bulk);
 // explain.c
 HANDLER(api_job_explain);
 // job_type.c

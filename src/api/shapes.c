@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Bodies that no field table describes alone, as JSON Schemas, and examples of requests. tests/api/contract_test.c holds
-// every answer to them.
+// Bodies that no field table describes alone, as JSON Schemas, and examples of requests. tests/api/contract_test.c
+// holds every answer to them.
 #include "api/handlers.h"
 #include "api/openapi.h"
 

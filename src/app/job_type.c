@@ -18,7 +18,8 @@ static const struct field info_rows[] = {
     FIELD_STRS(T, failure_classes, "failureClasses", ANSWER,
                .doc = "Classes its failures can have, for retryPolicy.retryOn."),
     FIELD_JSON(T, examples, "examples", FIELD_IS_LIST, ANSWER, .doc = "Payloads that work."),
-    FIELD_JSON(T, payload_schema, "payloadSchema", FIELD_IS_OBJECT, ANSWER, .doc = "JSON Schema (2020-12) of its payload."),
+    FIELD_JSON(T, payload_schema, "payloadSchema", FIELD_IS_OBJECT, ANSWER,
+               .doc = "JSON Schema (2020-12) of its payload."),
 };
 #undef T
 const struct fields job_type_info_fields =
