@@ -84,7 +84,7 @@ static void each_kind_has_its_schema(void **state)
         {"name", "{\"type\":\"string\",\"minLength\":1,\"maxLength\":200,"
                  "\"description\":\"Its \\\"name\\\".\"}"},
         {"raw", "{\"description\":\"\"}"},
-        {"secret", "{\"type\":\"string\",\"maxLength\":65536,\"format\":\"password\",\"description\":\"\"}"},
+        {"secret", "{\"type\":\"string\",\"format\":\"password\",\"description\":\"\"}"},
         {"internal", "null"},
         {"flag", "{\"type\":\"boolean\",\"default\":true,\"description\":\"\"}"},
         {"count", "{\"type\":\"integer\",\"minimum\":5,\"description\":\"\"}"},

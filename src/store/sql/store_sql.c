@@ -155,10 +155,13 @@ static bool sql_check(struct store *s, struct err *err)
     .dlq_get = again_dlq_get, .dlq_list = again_dlq_list, .dlq_resolve = sql_dlq_resolve,                    \
     .user_insert = sql_user_insert, .user_insert_first_admin = sql_user_insert_first_admin,                  \
     .user_get = again_user_get, .user_by_email = again_user_by_email, .user_update = sql_user_update,        \
-    .admin_exists = again_admin_exists, .accounts = &sql_account_ops, .session_insert = sql_session_insert,                                \
+    .admin_exists = again_admin_exists, .accounts = &sql_account_ops,                                        \
+    .session_insert = sql_session_insert,                                                                    \
     .session_rotate = sql_session_rotate, .session_end = sql_session_end,                                    \
-    .sessions_end_all = sql_sessions_end_all, .sign_on = &sql_sign_on_ops, .setting_get = again_setting_get,                              \
-    .once = &sql_once_ops, .setting_put = sql_setting_put, .setting_insert = sql_setting_insert,                                    \
+    .sessions_end_all = sql_sessions_end_all, .sign_on = &sql_sign_on_ops,                                   \
+    .setting_get = again_setting_get,                                                                        \
+    .once = &sql_once_ops, .memo_set = sql_memo_set, .setting_put = sql_setting_put,                         \
+    .setting_insert = sql_setting_insert,                                                                    \
     .secret_put = sql_secret_put, .secret_get = again_secret_get, .secrets_page = again_secrets_page,        \
     .secret_reseal = sql_secret_reseal, .secret_delete = sql_secret_delete, .memo_get = again_memo_get,      \
     .memo_put = sql_memo_put, .breaker_put = sql_breaker_put, .breakers_list = again_breakers_list,          \
