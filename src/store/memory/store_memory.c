@@ -169,7 +169,8 @@ static void mem_store_free(struct store *s)
         map_release(maps[i]);
     for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++)
         mem_free(lists[i]->v);
-    struct mem_rows *rows[] = {&m->nodes, &m->changes, &m->duties, &m->outbox, &m->breakers, &m->subscriptions, &m->notices, &m->marks,
+    struct mem_rows *rows[] = {&m->nodes, &m->changes, &m->duties, &m->outbox, &m->breakers,
+                                &m->subscriptions, &m->notices, &m->marks,
                                &m->deliveries, &m->once, &m->audit_marks,
                                &m->memberships};
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
