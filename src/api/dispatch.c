@@ -11,6 +11,7 @@
 #include "api/problem.h"
 #include "api/sign_in.h"
 #include "api/trace.h"
+#include "app/audit.h"
 #include "base/log.h"
 #include "base/mem.h"
 
@@ -98,6 +99,7 @@ static bool body_is_json(const struct call *c)
 
 static bool answer(struct call *c, struct err *err)
 {
+    audit_begin(c->app);
     bool in = call_sign_in(c, err);
     struct err why = {0};
     if (!edge_limit(c, &why)) { // whoever he is: a flood of bad tokens is one, too
@@ -139,6 +141,8 @@ static void no_route(struct call *c, const char *allow)
     problem_answer(c, &p);
 }
 
+static struct str route_text(const struct route *r, struct arena *a) { return arena_fmt(a, "%s %s", r->method, r->path); }
+
 void api_dispatch(struct api *api, const struct httpd_request *req, struct httpd_response *resp)
 {
     struct mono begin = clock_mono(api->app->clock);
@@ -160,6 +164,8 @@ void api_dispatch(struct api *api, const struct httpd_request *req, struct httpd
     } else if (!answer(&c, &err)) {
         struct problem p = problem_of(&err, &c.faults);
         problem_answer(&c, &p);
+        if (p.status == 401 || p.status == 403)
+            audit_refusal(c.app, &c.caller, route_text(c.route, c.a), p.detail, c.a);
         if (p.status >= 500)
             LOG_WARN("request failed", LOG_CSTR("trace", c.trace_id), LOG_CSTR("route", c.route->path),
                      LOG_ERROR_FIELD(&err));

@@ -54,7 +54,7 @@ bool api_refresh(struct call *c, struct err *err)
 {
     struct refresh_request r;
     struct session_answer s;
-    if (!call_decode(c, &r, err) || !app_refresh(c->app, r.refresh_token, &s, c->a, err))
+    if (!call_decode(c, &r, err) || !app_refresh(c->app, &c->caller, r.refresh_token, &s, c->a, err))
         return false;
     session_write(c, &s);
     return true;

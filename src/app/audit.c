@@ -10,6 +10,9 @@
 
 static const struct str replacement = STR_INIT("\xEF\xBF\xBD"); // U+FFFD
 
+// Whether the request of this thread has a record that says why it ended.
+static _Thread_local bool told;
+
 static bool is_clean(struct str s)
 {
     return memchr(s.p, '\0', s.n) == NULL && str_utf8_valid(s);
@@ -124,6 +127,12 @@ void audit_drop(struct app *app)
         app->store->ops->audit_drop(app->store);
 }
 
+void audit_begin(struct app *app)
+{
+    told = false;
+    audit_drop(app);
+}
+
 void audit_alone(struct app *app, const struct caller *c, const struct audit_note *note, struct arena *a)
 {
     struct audit_record r;
@@ -134,6 +143,7 @@ void audit_alone(struct app *app, const struct caller *c, const struct audit_not
     sbuf_init(&changes, NULL, CHANGES_ROOM);
     record_make(app, c, note, &changes, &r, a);
     sign(app, &r);
+    told = true;
     if (!app->store->ops->audit_append(app->store, &r, 1, &err))
         LOG_ERROR("an audit record is lost", LOG_STR("action", r.action), LOG_STR("actor", r.actor),
                   LOG_STR("entity", r.entity_id), LOG_ERROR_FIELD(&err));
@@ -160,7 +170,7 @@ void audit_refusal(struct app *app, const struct caller *c, struct str what, str
                               .entity_name = what,
                               .outcome = AUDIT_REFUSED,
                               .detail = why};
-    if (!app->audit)
+    if (!app->audit || told)
         return;
     sbuf_init(&unused, NULL, CHANGES_ROOM);
     record_make(app, c, &note, &unused, &r, a);

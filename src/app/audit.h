@@ -33,7 +33,10 @@ void audit_system(struct app *app, const char *way, const struct audit_note *not
 void audit_alone(struct app *app, const struct caller *c, const struct audit_note *note, struct arena *a);
 // Written soon by another thread, for what nobody waits for: a run used a secret. Bounded.
 void audit_soon(struct app *app, const struct caller *c, const struct audit_note *note, struct arena *a);
-// A request that was refused (401, 403). Many from one address within a second become one record with their number.
+// A request begins on this thread: what an earlier one left behind is forgotten.
+void audit_begin(struct app *app);
+// A request that was refused (401, 403). Many from one address within a second become one record with their number. None
+// when the request has told why by a record of its own.
 void audit_refusal(struct app *app, const struct caller *c, struct str what, struct str why, struct arena *a);
 
 #endif

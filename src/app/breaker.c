@@ -2,6 +2,7 @@
 // Circuit breakers: list, reset, share. Rules: app/breaker.h.
 #include "app/breaker.h"
 
+#include "app/audit.h"
 #include "base/log.h"
 
 static bool share_put(void *ctx, const struct breaker_row *row, int64_t expect, struct duration wait,
@@ -52,6 +53,11 @@ bool app_breaker_reset(struct app *app, const struct caller *c, struct ulid id, 
     for (size_t i = 0; i < n; i++)
         if (ulid_eq(v[i].id, id)) {
             LOG_INFO("circuit reset", LOG_STR("target", v[i].target), LOG_STR("by", c->email));
+            struct audit_note note = {.action = "breaker.reset",
+                                      .entity_type = "breaker",
+                                      .entity_id = id,
+                                      .entity_name = v[i].target};
+            audit_alone(app, c, &note, a); // the reset itself is shared by a thread, later
             app_wake_others(app);
             *ret = v[i];
             return true;

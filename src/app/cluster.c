@@ -3,6 +3,7 @@
 // themselves do (engine/cluster.h), so that the figures add up to what really happens.
 #include "app/cluster.h"
 
+#include "app/audit.h"
 #include "engine/cluster.h"
 #include "engine/slots.h"
 
@@ -200,6 +201,10 @@ bool app_cluster_want(struct app *app, const struct caller *c, struct str name, 
         return ERR(err, ERR_CONFLICT,
                    "this server is the only one on its store and there is none to take its jobs; "
                    "pause the jobs, or stop the server, which finishes what runs");
+    struct audit_note note = {.action = drain ? "node.drain" : "node.resume",
+                              .entity_type = "node",
+                              .entity_name = name};
+    audit_with(app, c, &note, a);
     if (!app->store->ops->node_want(app->store, name, drain, err))
         return false;
     app_wake_others(app);

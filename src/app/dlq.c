@@ -3,6 +3,7 @@
 #include "app/dlq.h"
 
 #include "app/feature.h"
+#include "app/audit.h"
 #include "app/job.h"
 #include "app/payload.h"
 #include "app/run.h"
@@ -177,6 +178,17 @@ static bool replay_job(struct app *app, const struct caller *c, const struct dea
     return false;
 }
 
+static void letter_noted(struct app *app, const struct caller *c, const char *action, const struct dead_letter *d,
+                         struct str detail, struct arena *a)
+{
+    struct audit_note note = {.action = action,
+                              .entity_type = "dead_letter",
+                              .entity_id = d->id,
+                              .entity_name = d->job_name,
+                              .detail = detail};
+    audit_with(app, c, &note, a);
+}
+
 static bool replay(struct app *app, const struct caller *c, const struct dead_letter *d, const struct dlq_replay *how,
                    struct run *ret, struct arena *a, struct err *err)
 {
@@ -194,6 +206,7 @@ static bool replay(struct app *app, const struct caller *c, const struct dead_le
     if (text.p && how->version == REPLAY_RECORDED)
         r.job_version = d->job_version;
     struct str done = text.p && how->payload.p ? STR("replayed with edits") : STR("replayed");
+    letter_noted(app, c, "dlq.replay", d, done, a);
     if (!app->store->ops->dlq_resolve(app->store, d->id, c->email, done, &r, text, at, err))
         return false;
     app_poke_run(app, r.id);
@@ -220,6 +233,7 @@ bool app_dlq_resolve(struct app *app, const struct caller *c, struct ulid id, st
                   DLQ_RESOLUTION_MAX);
         return err_at(err, "/reason");
     }
+    letter_noted(app, c, "dlq.resolve", &d, reason, a);
     if (!app->store->ops->dlq_resolve(app->store, id, c->email, reason, NULL, STR_NONE, clock_now(app->clock), err))
         return false;
     return dlq_read(app, c, ACTION_DLQ_READ, id, ret, a, err);

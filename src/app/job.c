@@ -375,6 +375,8 @@ static bool replace_once(struct app *app, const struct caller *c, const struct j
     d->plan.run_count = plan.run_count;
     if (e->dry_run)
         return true;
+    old.status = j->status; // it follows from the runs, not from the edit
+    job_noted(app, c, "job.update", &old, j, a);
     return ulid_eq(j->owner_id, old.owner_id)
                ? app->store->ops->job_update(app->store, j, &d->plan, old.version, err)
                : cached_job_give(app, j, &d->plan, old.version, err);
@@ -413,6 +415,7 @@ bool app_job_delete(struct app *app, const struct caller *c, struct ulid id, int
             return ERR(err, ERR_STALE, "the job has version %lld by now, not %lld; read it again",
                        (long long)j.version, (long long)if_version);
         struct err why = {0};
+        job_noted(app, c, "job.delete", &j, NULL, a);
         if (cached_job_delete(app, id, j.version, &why))
             break;
         if (why.code != ERR_STALE || if_version || tries >= STALE_RETRIES_MAX) {

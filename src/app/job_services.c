@@ -2,18 +2,55 @@
 // Services of running jobs. A job may do what its owner may do, as the owner's rights are now.
 #include "app/job_services.h"
 
+#include "app/audit.h"
 #include "app/job.h"
 #include "app/owner.h"
 #include "app/run.h"
 #include "app/secret.h"
 #include "base/sync.h"
 
-enum { ARENA_BUDGET = 1024 * 1024 };
+enum { ARENA_BUDGET = 1024 * 1024, USES_REMEMBERED = 32 };
 
-static bool service_secret(void *ctx, struct str name, const struct job *j, struct str *ret, struct arena *a,
+// Whether this thread's current run has used this secret before. A run fills its fields in on one thread.
+static bool used_before(struct ulid run_id, struct str name)
+{
+    static _Thread_local struct ulid run;
+    static _Thread_local uint64_t names[USES_REMEMBERED];
+    static _Thread_local size_t n;
+    static const uint8_t salt[16] = "chronos uses ...";
+    uint64_t hash = hash_bytes(salt, name.p, name.n);
+    if (!ulid_eq(run, run_id))
+        n = 0;
+    run = run_id;
+    for (size_t i = 0; i < n && i < USES_REMEMBERED; i++)
+        if (names[i] == hash)
+            return true;
+    names[n++ % USES_REMEMBERED] = hash;
+    return false;
+}
+
+static void use_noted(struct app *app, struct str name, const struct attempt *by)
+{
+    struct arena a CLEANUP(arena_release);
+    char run[ULID_TEXT_MAX], job[ULID_TEXT_MAX];
+    if (used_before(by->run_id, name))
+        return;
+    arena_init(&a, ARENA_BUDGET);
+    struct audit_note note = {.action = "secret.use",
+                              .entity_type = "secret",
+                              .entity_name = name,
+                              .detail = arena_fmt(&a, "by run %s of job %s", ulid_format(by->run_id, run),
+                                                  ulid_format(by->job_id, job))};
+    audit_soon(app, NULL, &note, &a);
+}
+
+static bool service_secret(void *ctx, struct str name, const struct attempt *by, struct str *ret, struct arena *a,
                            struct err *err)
 {
-    return secret_value(ctx, j->owner_id, name, ret, a, err);
+    if (!secret_value(ctx, by->job.owner_id, name, ret, a, err))
+        return false;
+    use_noted(ctx, name, by);
+    return true;
 }
 
 // ---- starting jobs -----------------------------------------------------------------------------

@@ -295,5 +295,6 @@ bool app_oidc_redeem(struct app *app, const struct oidc_code *r, struct session_
     if (!challenge.p)
         return no_memory(err);
     code_hash(r->code, challenge, hash);
-    return session_continue(app, hash, ret, a, err);
+    static const struct caller nobody; // he proves himself by the code alone
+    return session_continue(app, &nobody, hash, ret, a, err);
 }

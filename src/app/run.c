@@ -3,6 +3,7 @@
 #include "app/run.h"
 
 #include "app/feature.h"
+#include "app/audit.h"
 #include "app/job.h"
 #include "app/limits.h"
 #include "model/parameter.h"
@@ -32,6 +33,15 @@ void run_make(struct app *app, const struct job *j, int trigger, struct instant 
         .run_key = key,
     };
     run_derive(ret);
+}
+
+// A run that somebody starts, starts again or cancels; its job's name is what people know it by.
+static void run_noted(struct app *app, const struct caller *c, const char *action, const struct run *r, struct str name,
+                      struct str detail, struct arena *a)
+{
+    struct audit_note note = {
+        .action = action, .entity_type = "run", .entity_id = r->id, .entity_name = name, .detail = detail};
+    audit_with(app, c, &note, a);
 }
 
 // After the commit: the engine takes it up, streams learn of it.
@@ -91,6 +101,7 @@ bool app_run_start(struct app *app, const struct caller *c, const struct run_sta
     run_make(app, &j, s->trigger, at, trace_inputs(inputs, c->trace_parent, c->trace_state, a), &r);
     if (!ulid_is_zero(s->id))
         r.id = r.run_key = s->id;
+    run_noted(app, c, "run.start", &r, j.name, STR_NONE, a);
     if (!run_queue(app, &r, err))
         return false;
     *ret = r;
@@ -132,6 +143,12 @@ bool app_run_get(struct app *app, const struct caller *c, struct ulid id, struct
     return run_read(app, c, ACTION_RUN_READ, id, job_id, ret, a, err);
 }
 
+static struct str again_of(const struct run *old, struct arena *a)
+{
+    char text[ULID_TEXT_MAX];
+    return arena_fmt(a, "again what was run %s", ulid_format(old->id, text));
+}
+
 bool app_run_retry(struct app *app, const struct caller *c, struct ulid id, struct run *ret, struct arena *a,
                    struct err *err)
 {
@@ -152,6 +169,7 @@ bool app_run_retry(struct app *app, const struct caller *c, struct ulid id, stru
         return false;
     struct str inputs = trace_inputs(old.inputs, c->trace_parent, c->trace_state, a);
     run_make(app, &j, TRIGGER_REPLAY, clock_now(app->clock), inputs, &r);
+    run_noted(app, c, "run.retry", &r, j.name, again_of(&old, a), a);
     if (!run_queue(app, &r, err))
         return false;
     *ret = r;
@@ -205,6 +223,7 @@ bool app_run_cancel(struct app *app, const struct caller *c, struct ulid id, str
     if (!run_read(app, c, ACTION_RUN_CANCEL, id, ULID_ZERO, &r, a, err))
         return false;
     enum run_cancel_result result;
+    run_noted(app, c, "run.cancel", &r, r.job_name, STR_NONE, a);
     if (!run_cancel_one(app, &r, &result, err))
         return false;
     if (result == CANCEL_NO_SUCH_RUN)

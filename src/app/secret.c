@@ -2,6 +2,7 @@
 // Secrets: putting, listing, deleting, sealing again, use. Rules: app/secret.h.
 #include "app/secret.h"
 
+#include "app/audit.h"
 #include "app/owner.h"
 #include "base/log.h"
 #include "base/sync.h"
@@ -38,11 +39,19 @@ static bool no_such_secret(struct str name, struct err *err)
     return ERR(err, ERR_NOT_FOUND, "secret \"%.*s\" does not exist", STR_ARG(name));
 }
 
-static void told(const struct caller *c, const char *what, const struct secret *v)
+// Secrets have no identifier: their owner is part of what is said.
+static struct str whose(const struct secret *v, struct arena *a)
 {
-    LOG_INFO("audit", LOG_CSTR("action", what), LOG_STR("secret", v->name),
-             LOG_CSTR("shared", ulid_is_zero(v->scope) ? "true" : "false"), LOG_STR("by", c->email),
-             LOG_ID("user", c->user_id), LOG_STR("from", c->remote));
+    char text[ULID_TEXT_MAX];
+    return ulid_is_zero(v->scope) ? STR("shared with every job")
+                                  : arena_fmt(a, "of %s", ulid_format(v->scope, text));
+}
+
+static void noted(struct app *app, const struct caller *c, const char *what, const struct secret *v, struct arena *a)
+{
+    struct audit_note note = {
+        .action = what, .entity_type = "secret", .entity_name = v->name, .detail = whose(v, a)};
+    audit_with(app, c, &note, a);
 }
 
 // ---- put ---------------------------------------------------------------------------------------
@@ -123,9 +132,9 @@ bool app_secret_put(struct app *app, const struct caller *c, const struct secret
     v.sealed = vault_seal(app->vault, v.scope, v.name, p->value, a);
     if (!v.sealed.p)
         return ERR(err, ERR_TOO_LARGE, "the secret needs more memory than one request may have");
+    noted(app, c, "secret.put", &v, a);
     if (!app->store->ops->secret_put(app->store, &v, err))
         return false;
-    told(c, "secret.put", &v);
     v.sealed = STR_NONE;
     *ret = v;
     return true;
@@ -219,19 +228,16 @@ bool app_secrets_list(struct app *app, const struct caller *c, const struct secr
 // ---- delete ------------------------------------------------------------------------------------
 
 static bool delete_in(struct app *app, const struct caller *c, struct ulid scope, struct str name,
-                      struct err *err)
+                      struct arena *a, struct err *err)
 {
     struct secret v = {.scope = scope, .name = name};
-    if (!app->store->ops->secret_delete(app->store, scope, name, err))
-        return false;
-    told(c, "secret.delete", &v);
-    return true;
+    noted(app, c, "secret.delete", &v, a);
+    return app->store->ops->secret_delete(app->store, scope, name, err);
 }
 
 bool app_secret_delete(struct app *app, const struct caller *c, struct str name, bool shared,
                        struct ulid owner, struct arena *a, struct err *err)
 {
-    (void)a;
     enum reach reach;
     struct err why = {0};
     if (!app_authorize(c, ACTION_SECRET_WRITE, &reach, err))
@@ -240,10 +246,10 @@ bool app_secret_delete(struct app *app, const struct caller *c, struct str name,
     if (!secret_name_ok(name) || ((shared || (others && !caller_in_team(c, owner))) && reach != REACH_ALL))
         return no_such_secret((struct str){name.p, str_utf8_cut(name, SECRET_NAME_MAX)}, err);
     struct ulid scope = shared ? ULID_ZERO : others ? owner : c->user_id;
-    if (delete_in(app, c, scope, name, &why))
+    if (delete_in(app, c, scope, name, a, &why))
         return true;
     if (why.code == ERR_NOT_FOUND && ulid_is_zero(owner) && !shared && reach == REACH_ALL)
-        return delete_in(app, c, ULID_ZERO, name, err);
+        return delete_in(app, c, ULID_ZERO, name, a, err);
     *err = why;
     return false;
 }
@@ -287,12 +293,33 @@ static bool page_rotate(struct app *app, const struct secret *v, size_t n, struc
     return true;
 }
 
-static bool proof_renew(struct app *app, struct err *err)
+static struct audit_note rotation_note(const struct secret_rotation *r, struct arena *a)
+{
+    return (struct audit_note){.action = "secret.rotate",
+                               .entity_type = "secret",
+                               .entity_name = STR("*"),
+                               .outcome = r->failed ? AUDIT_FAILED : AUDIT_DONE,
+                               .detail = arena_fmt(a, "%lld sealed again, %lld could not be opened",
+                                                   (long long)r->resealed, (long long)r->failed)};
+}
+
+static bool proof_renew(struct app *app, const struct caller *c, const struct secret_rotation *r, struct err *err)
 {
     struct arena a CLEANUP(arena_release);
     arena_init(&a, PROOF_BUDGET);
+    struct audit_note note = rotation_note(r, &a);
+    audit_with(app, c, &note, &a);
     return app->store->ops->setting_put(app->store, secret_proof_setting, secret_proof_new(app->vault, &a),
                                         err);
+}
+
+// A step that leaves some to do, or could not open all, has no write that ends it.
+static void step_told(struct app *app, const struct caller *c, const struct secret_rotation *r)
+{
+    struct arena a CLEANUP(arena_release);
+    arena_init(&a, PROOF_BUDGET);
+    struct audit_note note = rotation_note(r, &a);
+    audit_alone(app, c, &note, &a);
 }
 
 bool app_secrets_rotate(struct app *app, const struct caller *c, struct secret_rotation *ret, struct err *err)
@@ -316,11 +343,10 @@ bool app_secrets_rotate(struct app *app, const struct caller *c, struct secret_r
             memcpy(name, v[n - 1].name.p, last.name.n);
         }
     }
-    if (!r.more && r.failed == 0 && !proof_renew(app, err))
+    if (!r.more && r.failed == 0 && !proof_renew(app, c, &r, err))
         return false;
-    LOG_INFO("audit", LOG_CSTR("action", "secret.rotate"), LOG_INT("resealed", r.resealed),
-             LOG_INT("failed", r.failed), LOG_STR("by", c->email), LOG_ID("user", c->user_id),
-             LOG_STR("from", c->remote));
+    if (r.more || r.failed > 0)
+        step_told(app, c, &r);
     *ret = r;
     return true;
 }

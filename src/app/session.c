@@ -2,6 +2,7 @@
 // Accounts and sessions. Rules: app/session.h. The order throttle → password → store is what keeps guessing slow.
 #include "app/session.h"
 
+#include "app/audit.h"
 #include "app/browser.h"
 #include "app/cached.h"
 #include "app/feature.h"
@@ -112,6 +113,23 @@ static void answer_fill(struct app *app, const struct user *u, struct str access
     };
 }
 
+// About an account. Who has not signed in yet is the account itself, once its password was right.
+static struct audit_note note_of(const char *action, const char *type, const struct user *u)
+{
+    return (struct audit_note){
+        .action = action, .entity_type = type, .entity_id = u->id, .entity_name = u->email};
+}
+
+static struct caller as_user(const struct caller *c, const struct user *u)
+{
+    struct caller who = *c;
+    if (!c->signed_in) {
+        who.user_id = u->id;
+        who.email = u->email;
+    }
+    return who;
+}
+
 bool session_open(struct app *app, const struct user *u, struct session_answer *ret, struct arena *a, struct err *err)
 {
     struct instant now = clock_now(app->clock);
@@ -185,6 +203,11 @@ bool app_register(struct app *app, const struct caller *c, const struct registra
     if (!user_make(app, r->email, r->password, roles, &u, faults, a, err))
         return false;
     struct err why = {0};
+    struct caller who = as_user(c, &u);
+    struct audit_note note = note_of("user.register", "user", &u);
+    note.fields = &user_fields;
+    note.after = &u;
+    audit_with(app, &who, &note, a);
     if (!app->store->ops->user_insert(app->store, &u, &why)) {
         if (why.code == ERR_CONFLICT)
             return ERR(err, ERR_CONFLICT, "an account with this e-mail address exists already; sign in instead");
@@ -241,16 +264,37 @@ static bool revoke_all(struct app *app, struct user *u, struct err *err)
 }
 
 // A new password and its consequences: every token of before is revoked.
-static bool password_set(struct app *app, struct user *u, struct str password, struct arena *a, struct err *err)
+static bool password_set(struct app *app, const struct caller *c, struct user *u, struct str password, struct arena *a,
+                         struct err *err)
 {
     if (!password_check(password, u->email, err))
         return err_at(err, "/newPassword");
     u->one_time_until = (struct instant){0};
-    return password_hash(password, &u->password_hash, a, err) && revoke_all(app, u, err);
+    if (!password_hash(password, &u->password_hash, a, err))
+        return false;
+    struct caller who = as_user(c, u);
+    struct audit_note note = note_of("user.password", "user", u);
+    audit_with(app, &who, &note, a);
+    return revoke_all(app, u, err);
+}
+
+// A password that was wrong: a record of its own, durable before the answer. Too many tries are counted together.
+static void try_told(struct app *app, const struct caller *c, const char *action, struct str email, const struct err *why,
+                     struct arena *a)
+{
+    struct audit_note note = {.action = action,
+                              .entity_type = "user",
+                              .entity_name = email,
+                              .outcome = AUDIT_REFUSED,
+                              .detail = str_of(why->text)};
+    if (why->code == ERR_UNAUTHENTICATED)
+        audit_alone(app, c, &note, a);
+    else if (why->code == ERR_THROTTLED)
+        audit_refusal(app, c, str_of(action), str_of(why->text), a);
 }
 
 // Who signs in with a password that an administrator gave changes it; others may.
-static bool password_settle(struct app *app, struct user *u, struct str password, struct str new_password,
+static bool password_settle(struct app *app, const struct caller *c, struct user *u, struct str password, struct str new_password,
                             struct arena *a, struct err *err)
 {
     if (!new_password.p && !u->must_change)
@@ -264,7 +308,7 @@ static bool password_settle(struct app *app, struct user *u, struct str password
         (void)ERR(err, ERR_INVALID, "must be another one than the password until now");
         return err_at(err, "/newPassword");
     }
-    return password_set(app, u, new_password, a, err);
+    return password_set(app, c, u, new_password, a, err);
 }
 
 bool app_login(struct app *app, const struct caller *c, const struct credentials *w, struct session_answer *ret,
@@ -274,12 +318,32 @@ bool app_login(struct app *app, const struct caller *c, const struct credentials
     struct user u;
     if (!email.p)
         return no_memory(err);
-    return password_try(app, email, c->remote, w->password, &u, ret_wait, a, err) &&
-           password_settle(app, &u, w->password, w->new_password, a, err) &&
-           (w->cookie ? browser_open(app, &u, ret, a, err) : session_open(app, &u, ret, a, err));
+    if (!password_try(app, email, c->remote, w->password, &u, ret_wait, a, err)) {
+        try_told(app, c, "session.login", email, err, a);
+        return false;
+    }
+    if (!password_settle(app, c, &u, w->password, w->new_password, a, err))
+        return false;
+    struct caller who = as_user(c, &u);
+    struct audit_note note = note_of("session.login", "user", &u);
+    audit_with(app, &who, &note, a);
+    bool ok = w->cookie ? browser_open(app, &u, ret, a, err) : session_open(app, &u, ret, a, err);
+    audit_drop(app);
+    return ok;
 }
 
-bool session_continue(struct app *app, const uint8_t old_hash[static SECRET_TOKEN_HASH_BYTES],
+// A refresh token that was used before: stolen, or sent twice. Its session has ended for everybody.
+static void reuse_told(struct app *app, const struct caller *c, struct ulid user_id, struct arena *a)
+{
+    struct audit_note note = {.action = "session.reuse",
+                              .entity_type = "user",
+                              .entity_id = user_id,
+                              .outcome = AUDIT_REFUSED,
+                              .detail = STR("a refresh token was used twice; its session has ended")};
+    audit_alone(app, c, &note, a);
+}
+
+bool session_continue(struct app *app, const struct caller *c, const uint8_t old_hash[static SECRET_TOKEN_HASH_BYTES],
                       struct session_answer *ret, struct arena *a, struct err *err)
 {
     uint8_t new_hash[SECRET_TOKEN_HASH_BYTES];
@@ -289,7 +353,7 @@ bool session_continue(struct app *app, const uint8_t old_hash[static SECRET_TOKE
         return no_memory(err);
     secret_token_hash(refresh, new_hash);
     struct instant now = clock_now(app->clock);
-    struct ulid user_id;
+    struct ulid user_id = ULID_ZERO;
     struct user u;
     struct str access;
     struct err why = {0};
@@ -300,6 +364,8 @@ bool session_continue(struct app *app, const uint8_t old_hash[static SECRET_TOKE
         *err = why;
         return false;
     }
+    if (!ok && why.code == ERR_UNAUTHENTICATED && !ulid_is_zero(user_id))
+        reuse_told(app, c, user_id, a);
     if (!ok || !u.enabled)
         return ERR(err, ERR_UNAUTHENTICATED, "the refresh token is unknown, used or expired; sign in again");
     if (!access_token(app, &u, ULID_ZERO, &access, a, err))
@@ -308,12 +374,12 @@ bool session_continue(struct app *app, const uint8_t old_hash[static SECRET_TOKE
     return true;
 }
 
-bool app_refresh(struct app *app, struct str refresh_token, struct session_answer *ret, struct arena *a,
-                 struct err *err)
+bool app_refresh(struct app *app, const struct caller *c, struct str refresh_token, struct session_answer *ret,
+                 struct arena *a, struct err *err)
 {
     uint8_t hash[SECRET_TOKEN_HASH_BYTES];
     secret_token_hash(refresh_token, hash);
-    return session_continue(app, hash, ret, a, err);
+    return session_continue(app, c, hash, ret, a, err);
 }
 
 bool app_logout(struct app *app, const struct caller *c, struct str refresh_token, struct arena *a, struct err *err)
@@ -322,6 +388,9 @@ bool app_logout(struct app *app, const struct caller *c, struct str refresh_toke
     enum reach reach;
     if (!app_authorize(c, ACTION_ACCOUNT_WRITE, &reach, err) || !app_me(app, c, &u, a, err))
         return false;
+    struct audit_note note = note_of("session.logout", "user", &u);
+    note.detail = refresh_token.p ? STR("this session") : STR("every session of the account");
+    audit_with(app, c, &note, a);
     if (!refresh_token.p)
         return revoke_all(app, &u, err);
     uint8_t hash[SECRET_TOKEN_HASH_BYTES];
@@ -345,6 +414,7 @@ bool app_password_change(struct app *app, const struct caller *c, const struct p
     if (!app_authorize(c, ACTION_ACCOUNT_WRITE, &reach, err))
         return false;
     if (!password_try(app, c->email, c->remote, p->current_password, &u, ret_wait, a, &why)) {
+        try_told(app, c, "user.password", c->email, &why, a);
         if (why.code == ERR_UNAUTHENTICATED) {
             (void)ERR(err, ERR_DENIED, "the current password is wrong");
             return err_at(err, "/currentPassword");
@@ -352,7 +422,7 @@ bool app_password_change(struct app *app, const struct caller *c, const struct p
         *err = why;
         return false;
     }
-    if (!password_set(app, &u, p->new_password, a, err))
+    if (!password_set(app, c, &u, p->new_password, a, err))
         return false;
     // The sessions of browsers have ended, too: this one goes on in a new one.
     return c->way == WAY_COOKIE ? browser_open(app, &u, ret, a, err) : session_open(app, &u, ret, a, err);

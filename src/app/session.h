@@ -40,8 +40,8 @@ extern const struct fields credentials_fields;
 // ERR_UNAUTHENTICATED, or ERR_THROTTLED with *ret_wait.
 bool app_login(struct app *app, const struct caller *c, const struct credentials *w, struct session_answer *ret,
                struct duration *ret_wait, struct arena *a, struct err *err) __attribute__((warn_unused_result));
-bool app_refresh(struct app *app, struct str refresh_token, struct session_answer *ret, struct arena *a,
-                 struct err *err) __attribute__((warn_unused_result));
+bool app_refresh(struct app *app, const struct caller *c, struct str refresh_token, struct session_answer *ret,
+                 struct arena *a, struct err *err) __attribute__((warn_unused_result));
 // Ends the session of the refresh token; without one, every session of the caller, access tokens included.
 bool app_logout(struct app *app, const struct caller *c, struct str refresh_token, struct arena *a, struct err *err)
     __attribute__((warn_unused_result));
@@ -64,7 +64,7 @@ bool user_make(struct app *app, struct str email, struct str password, struct st
 // Faults under /roles for words that are none. True: no fault.
 bool roles_check(const struct strs *roles, struct faults *f);
 // A new pair of tokens for a secret of this hash, which is used up; used again, its whole family ends.
-bool session_continue(struct app *app, const uint8_t old_hash[static SECRET_TOKEN_HASH_BYTES],
+bool session_continue(struct app *app, const struct caller *c, const uint8_t old_hash[static SECRET_TOKEN_HASH_BYTES],
                       struct session_answer *ret, struct arena *a, struct err *err) __attribute__((warn_unused_result));
 // Opens a new session family.
 bool session_open(struct app *app, const struct user *u, struct session_answer *ret, struct arena *a, struct err *err)

@@ -3,6 +3,8 @@
 // The setting "setup.token" holds "<expiry in µs> <hex of the token's hash>".
 #include "app/setup.h"
 
+#include "app/audit.h"
+
 #define T struct setup_request
 static const struct field setup_rows[] = {
     FIELD_STR(T, token, "token", .flags = FIELD_REQUIRED | FIELD_SECRET, .min = 1, .max = SECRET_TOKEN_MAX,
@@ -66,8 +68,9 @@ bool app_setup_issue(struct app *app, struct str *ret_token, struct arena *a, st
     return true;
 }
 
-static bool first_admin(struct app *app, struct str email, struct str password, struct user *ret,
-                        struct faults *faults, struct arena *a, struct err *err)
+// c: NULL without a server.
+static bool first_admin(struct app *app, const struct caller *c, struct str email, struct str password,
+                        struct user *ret, struct faults *faults, struct arena *a, struct err *err)
 {
     struct str *role = arena_new(a, struct str);
     if (!role)
@@ -76,6 +79,19 @@ static bool first_admin(struct app *app, struct str email, struct str password, 
     if (!user_make(app, email, password, (struct strs){role, 1}, ret, faults, a, err))
         return false;
     struct err why = {0};
+    struct caller who = c ? *c : (struct caller){0};
+    struct audit_note note = {.action = "user.first-admin",
+                              .entity_type = "user",
+                              .entity_id = ret->id,
+                              .entity_name = ret->email,
+                              .fields = &user_fields,
+                              .after = ret};
+    who.user_id = ret->id;
+    who.email = ret->email;
+    if (c)
+        audit_with(app, &who, &note, a);
+    else
+        audit_system(app, "CLI", &note, a);
     if (app->store->ops->user_insert_first_admin(app->store, ret, &why))
         return true;
     if (why.code == ERR_CONFLICT)
@@ -94,7 +110,7 @@ bool app_setup_admin(struct app *app, struct str email, struct str password, str
         return false;
     if (!open)
         return ERR(err, ERR_CONFLICT, "an administrator exists already");
-    if (first_admin(app, email, password, &u, &faults, a, err))
+    if (first_admin(app, NULL, email, password, &u, &faults, a, err))
         return true;
     if (faults_any(&faults))
         (void)ERR(err, ERR_CONFIG, "first administrator: %.*s %.*s", STR_ARG(faults.v[0].pointer),
@@ -133,8 +149,20 @@ static bool token_matches(struct app *app, struct str token, struct arena *a, st
                "the set-up token is wrong or older than one hour; restart the server to get a new link");
 }
 
-bool app_setup_finish(struct app *app, const struct setup_request *r, struct session_answer *ret,
-                      struct faults *faults, struct duration *ret_wait, struct arena *a, struct err *err)
+static void wrong_token_told(struct app *app, const struct caller *c, const struct err *why, struct arena *a)
+{
+    struct audit_note note = {.action = "setup.finish",
+                              .entity_type = "setup",
+                              .entity_name = STR("link"),
+                              .outcome = AUDIT_REFUSED,
+                              .detail = str_of(why->text)};
+    if (why->code == ERR_UNAUTHENTICATED)
+        audit_alone(app, c, &note, a);
+}
+
+bool app_setup_finish(struct app *app, const struct caller *c, const struct setup_request *r,
+                      struct session_answer *ret, struct faults *faults, struct duration *ret_wait, struct arena *a,
+                      struct err *err)
 {
     bool open;
     struct user u;
@@ -144,7 +172,11 @@ bool app_setup_finish(struct app *app, const struct setup_request *r, struct ses
         return ERR(err, ERR_CONFLICT, "set-up is done: an administrator exists; sign in instead");
     if (!take_try(app, ret_wait))
         return ERR(err, ERR_THROTTLED, "too many tries; wait %lld s", (long long)(ret_wait->us / US_PER_S));
-    if (!token_matches(app, r->token, a, err) || !first_admin(app, r->email, r->password, &u, faults, a, err))
+    if (!token_matches(app, r->token, a, err)) {
+        wrong_token_told(app, c, err, a);
+        return false;
+    }
+    if (!first_admin(app, c, r->email, r->password, &u, faults, a, err))
         return false;
     struct err ignored = {0};
     // The token is worthless once an administrator exists; the next start removes it if this does not.

@@ -58,7 +58,8 @@ static bool finish(struct fixture *f, struct str token, const char *password)
     struct setup_request r = {token, STR("Root@example.org"), str_of(password)};
     f->err = (struct err){0};
     faults_init(&f->faults, &f->a);
-    return app_setup_finish(&f->app, &r, &f->answer, &f->faults, &f->wait, &f->a, &f->err);
+    static const struct caller nobody;
+    return app_setup_finish(&f->app, &nobody, &r, &f->answer, &f->faults, &f->wait, &f->a, &f->err);
 }
 
 static void the_token_makes_the_first_administrator_once(void **state)

@@ -157,11 +157,11 @@ static void bad_definitions_are_not_kept(void **state)
     definitions_free(d);
 }
 
-static bool counted_secret(void *ctx, struct str name, const struct job *j, struct str *ret, struct arena *a,
+static bool counted_secret(void *ctx, struct str name, const struct attempt *by, struct str *ret, struct arena *a,
                            struct err *err)
 {
     int *asked = ctx;
-    assert_true(str_is(j->name, "j"));
+    assert_true(str_is(by->job.name, "j"));
     if (str_is(name, "gone"))
         return ERR(err, ERR_NOT_FOUND, "secret \"gone\" does not exist");
     *ret = arena_fmt(a, "value-%d", ++*asked);

@@ -14,7 +14,7 @@ static bool secret_get(void *ctx, struct str name, struct str *ret, struct arena
     a->secret_missing = true;
     if (!s || !s->secret)
         return ERR(err, ERR_UNAVAILABLE, "secret \"%.*s\": there are no secrets on this server", STR_ARG(name));
-    if (!s->secret(s->ctx, name, &a->job, ret, arena, err))
+    if (!s->secret(s->ctx, name, a, ret, arena, err))
         return false;
     if (!a->mask)
         a->mask = mask_new();

@@ -13,8 +13,9 @@ struct report_sink;
 
 struct job_services {
     void *ctx;
-    // The value of a secret that the owner of this job may use, in the arena. ERR_NOT_FOUND, ERR_FORBIDDEN.
-    bool (*secret)(void *ctx, struct str name, const struct job *j, struct str *ret, struct arena *a, struct err *err);
+    // The value of a secret that the owner of the attempt's job may use, in the arena. ERR_NOT_FOUND, ERR_FORBIDDEN.
+    bool (*secret)(void *ctx, struct str name, const struct attempt *by, struct str *ret, struct arena *a,
+                   struct err *err);
     // Starts another job with these parameters (a JSON object). Of several calls with one key one starts it, the
     // others do nothing; the owner of `by` must be allowed to run it. ERR_NOT_FOUND, ERR_FORBIDDEN.
     bool (*start_job)(void *ctx, const struct attempt *by, struct ulid job_id, struct str inputs, struct str key,
