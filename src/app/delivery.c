@@ -3,21 +3,14 @@
 #include "app/delivery.h"
 
 #include "app/audit.h"
+#include "app/figures.h"
 #include "base/json.h"
 #include "base/log.h"
-#include "base/metrics.h"
 #include "notify/template.h"
 
 enum { LOG_PAGE = 500, LOG_PAGES_MAX = 40, LOG_TAIL_MAX = 8 * 1024, DIGEST_MAX = 16 * 1024, OFF_REASON_MAX = 400 };
 
 static const struct str config_name = STR_INIT("notification");
-
-static struct metric sent = METRIC_COUNTER_INIT("chronos_notifications_total", "outcome=\"sent\"",
-                                                "Tries to hand a message over, by what came of them."),
-                     again = METRIC_COUNTER_INIT("chronos_notifications_total", "outcome=\"again\"",
-                                                 "Tries to hand a message over, by what came of them."),
-                     refused = METRIC_COUNTER_INIT("chronos_notifications_total", "outcome=\"refused\"",
-                                                   "Tries to hand a message over, by what came of them.");
 
 bool subscription_config_open(struct app *app, const struct subscription *s, struct str *ret, struct arena *a,
                               struct err *err)
@@ -290,7 +283,9 @@ static void record(const struct channel_result *r, struct instant now, double ji
         if (d->state == DELIVERY_PENDING)
             d->ended_at = INSTANT_NEVER;
     }
-    metric_add(d->state == DELIVERY_SENT ? &sent : r->verdict == CHANNEL_AGAIN ? &again : &refused, 1);
+    figure_notification(d->channel, d->state == DELIVERY_SENT      ? FIGURE_SENT
+                                    : d->state == DELIVERY_PENDING ? FIGURE_RETRIED
+                                                                   : FIGURE_FAILED);
     if (d->state == DELIVERY_REFUSED || d->state == DELIVERY_GIVEN_UP)
         LOG_WARN("a message could not be delivered", LOG_ID("delivery", d->id), LOG_STR("channel", d->channel),
                  LOG_STR("answer", d->sentence));
@@ -304,9 +299,6 @@ bool delivery_try(struct app *app, const struct notify_env *env, const struct de
     struct channel_result r = {.code = FIELD_ABSENT};
     struct err why = {0};
     struct mono begun = clock_mono(app->clock);
-    metric_register(&sent);
-    metric_register(&again);
-    metric_register(&refused);
     if (!app->store->ops->subscription_get(app->store, d.subscription_id, &s, a, &why)) {
         *err = why;
         return why.code == ERR_NOT_FOUND; // its messages went with it

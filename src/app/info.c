@@ -2,6 +2,7 @@
 // Sums over the engine's counters, and what was fixed when the program was built and started.
 #include "app/info.h"
 
+#include "app/feature.h"
 #include "engine/meters.h"
 
 #define ANSWER .flags = FIELD_READ_ONLY
@@ -16,6 +17,7 @@ static const struct field rows[] = {
     FIELD_INSTANT(T, started, "startedAt", ANSWER, .doc = "When it was started."),
     FIELD_I64(T, uptime_s, "uptimeSeconds", ANSWER, .max = INT64_MAX, .doc = "For how long it runs."),
     FIELD_STRS(T, job_types, "jobTypes", ANSWER, .doc = "Job types that can run here."),
+    FIELD_STRS(T, features, "features", ANSWER, .doc = "Feature flags that are on."),
 };
 #undef T
 const struct fields server_info_fields =
@@ -25,6 +27,21 @@ static bool can_run(const struct app *app, const struct job_type *t)
 {
     struct err ignored;
     return !t->available || (app->job_env && t->available(app->job_env, &ignored));
+}
+
+static bool features_fill(struct app *app, const struct caller *c, struct server_info *ret, struct arena *a,
+                          struct err *err)
+{
+    struct feature_view all[FEATURES];
+    if (!app->features)
+        return true;
+    if (!app_features_list(app, c, all, err))
+        return false;
+    ret->features.v = arena_new_array(a, struct str, FEATURES);
+    for (size_t i = 0; ret->features.v && i < FEATURES; i++)
+        if (all[i].enabled)
+            ret->features.v[ret->features.n++] = all[i].name;
+    return ret->features.v || ERR(err, ERR_TOO_LARGE, "the request needs more memory than one request may have");
 }
 
 bool app_info(struct app *app, const struct caller *c, struct server_info *ret, struct arena *a,
@@ -51,7 +68,7 @@ bool app_info(struct app *app, const struct caller *c, struct server_info *ret, 
     for (size_t i = 0; i < n; i++)
         if (can_run(app, job_types[i]))
             ret->job_types.v[ret->job_types.n++] = str_of(job_types[i]->name);
-    return true;
+    return features_fill(app, c, ret, a, err);
 }
 
 static void add_type(struct job_totals *t, size_t type, const char *name)

@@ -10,6 +10,7 @@ struct server_info {
     struct instant started;
     int64_t uptime_s;
     struct strs job_types; // that can run here
+    struct strs features;  // that are on
 };
 extern const struct fields server_info_fields;
 bool app_info(struct app *app, const struct caller *c, struct server_info *ret, struct arena *a, struct err *err)

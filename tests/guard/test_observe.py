@@ -107,7 +107,7 @@ def test_health_tells_strangers_only_what_is_up(server):
     for path in ("/livez", "/actuator/health/liveness", "/readyz", "/actuator/health/readiness"):
         assert server.call("GET", path, base="", auth=False).status == 200
     info = server.call("GET", "/actuator/info", base="").json
-    assert info["profile"] == "development" and "HTTP" in info["jobTypes"] and info["store"] == "sqlite"
+    assert info["profile"] == "development" and "HTTP" in info["jobTypes"] and info["store"] == "sqlite" and info["features"]
     assert server.call("GET", "/actuator/info", base="", auth=False).status == 401
 
 
