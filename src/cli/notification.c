@@ -214,7 +214,11 @@ static const struct cli_flag deliveries_flags[] = {
     LIST_FLAGS,
     NO_FLAG};
 
-#define VERB(n, f, d, e) {.name = (n), .args = "ID…", .args_min = 1, .args_max = CLI_ARGS_ANY, .run = (f), .doc = (d), .examples = (e)}
+#define VERB(n, f, d, e)                                                                                     \
+    {                                                                                                        \
+        .name = (n), .args = "ID…", .args_min = 1, .args_max = CLI_ARGS_ANY, .run = (f), .doc = (d),         \
+        .examples = (e)                                                                                      \
+    }
 const struct cli_command command_notification = {
     "notification", "notifications", "Notifications: who is told when jobs fail, recover or are late",
     (const struct cli_verb[]){

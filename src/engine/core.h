@@ -16,7 +16,6 @@
 #include "engine/batch.h"
 #include "engine/ends.h"
 #include "engine/engine.h"
-#include "engine/notice.h"
 #include "engine/rezone.h"
 #include "engine/share.h"
 
@@ -34,7 +33,6 @@ struct engine {
         struct engine *engine;
     } sink;
     struct zones *own_zones; // when the configuration gave none
-
     struct rng rng;
     int64_t token; // fences this engine from all others, former selves included
     struct entries entries;
