@@ -3,11 +3,14 @@
 
 CHRONOS_ROUNDS=10 asks for 10,000 bad paths and jobs instead of 1,000."""
 import os
+import pathlib
 import re
 import secrets
+import signal
+import time
 
 import pytest
-from chronos import ROOT, Nginx, Server, wait_until
+from chronos import ROOT, SLOW, Nginx, Server, wait_until
 from observe import Collector, openmetrics, promtool, scrape
 
 ROUNDS = int(os.environ.get("CHRONOS_ROUNDS", "1"))
@@ -241,3 +244,36 @@ def test_how_a_job_fares(server):
     assert "interval expected" in server.cli("job", "stats", "steady", check=0).stdout
     assert server.call("GET", f"/jobs/{job['id']}/stats?last=201").status == 400
     assert server.call("GET", "/jobs/01KA3V5J8M2C0000000000000X/stats").status == 404
+
+
+def processes_of(pid):
+    """A server and what it started."""
+    children = pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [pid] + [p for child in children for p in processes_of(int(child))]
+
+
+def test_a_store_that_hangs_delays_no_health(tmp_path):
+    import postgres
+    with postgres.Server() as database:
+        server = Server(tmp_path / "server", CHRONOS_DB_URL=database.url()).start()
+        stopped = processes_of(database.process.pid)
+
+        def ask(path):
+            begun = time.monotonic()
+            answer = server.call("GET", path, base="", auth=False)
+            assert time.monotonic() - begun < 2 * SLOW, path
+            return answer
+        try:
+            for pid in stopped:
+                os.kill(pid, signal.SIGSTOP)
+            down = wait_until(lambda: (a := ask("/actuator/health")).status == 503 and a, 30, "the end of health")
+            assert down.json["components"]["store"]["status"] == "DOWN" and down.json["ageMs"] > 0
+            assert ask("/livez").status == 200 and ask("/readyz").status == 503
+            assert ask("/metrics").status == 200
+        finally:
+            for pid in stopped:
+                os.kill(pid, signal.SIGCONT)
+        try:
+            wait_until(lambda: ask("/readyz").status == 200, 60, "health again")
+        finally:
+            server.stop()
