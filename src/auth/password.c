@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <sodium.h>
 
+#include "auth/common.h"
 #include "base/sync.h"
 #include "model/user.h"
 
@@ -98,6 +99,8 @@ bool password_check(struct str password, struct str email, struct err *err)
         ok = ERR(err, ERR_INVALID, "password holds a control character or is not UTF-8; use printable text");
     else if (str_eq_nocase(password, email))
         ok = ERR(err, ERR_INVALID, "password equals the e-mail address; choose another one");
+    else if (password_common(password))
+        ok = ERR(err, ERR_INVALID, "password is among those that everybody tries first; use several unrelated words");
     return ok ? true : err_at(err, "/password");
 }
 
