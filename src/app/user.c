@@ -17,7 +17,7 @@ enum { STALE_RETRIES_MAX = 3, ROLES_MAX = 8, ONE_TIME_CHARS = 20, GIVE_PAGE = 10
 static const struct field request_rows[] = {
     FIELD_STR(struct user_request, email, "email", .flags = FIELD_REQUIRED, .min = 1, .max = EMAIL_MAX,
               .doc = "Address to sign in with."),
-    PASSWORD_ROW(struct user_request, "At least 12 characters; absent: one is made, shown once and good for one sign-in."),
+    PASSWORD_ROW(struct user_request, "At least 12 characters; absent: one is made, good for one sign-in."),
     FIELD_STRS(struct user_request, roles, "roles", .max = ROLES_MAX, .doc = "ADMIN, OPERATOR, USER, VIEWER, AUDITOR."),
     FIELD_BOOL(struct user_request, enabled, "enabled", FIELD_DEFAULT(true), .doc = "Whether the user may sign in."),
 };
@@ -35,7 +35,7 @@ static const struct field reset_rows[] = {
     PASSWORD_ROW(struct user_reset, "The password for the next sign-in; absent: one is made and shown once."),
 };
 const struct fields user_reset_fields =
-    FIELDS("PasswordReset", struct user_reset, reset_rows, .doc = "A password that must be changed at the next sign-in.");
+    FIELDS("PasswordReset", struct user_reset, reset_rows, .doc = "A password for one sign-in, which changes it.");
 
 #define T struct user_made
 static const struct field made_rows[] = {
@@ -47,7 +47,7 @@ static const struct field made_rows[] = {
                .doc = "Whether the password is to be changed at the next sign-in."),
     FIELD_INSTANT(T, user.created_at, "createdAt", .flags = FIELD_READ_ONLY, .doc = "When the account was made."),
     FIELD_STR(T, one_time_password, "oneTimePassword", .flags = FIELD_READ_ONLY,
-              .doc = "The password that was made: good for 72 hours and one sign-in, which changes it. Not shown again."),
+              .doc = "The password that was made: for 72 hours and one sign-in, which changes it. Shown once."),
 };
 #undef T
 const struct fields user_made_fields =

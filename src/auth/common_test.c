@@ -12,7 +12,8 @@
 static void known_ones_are_found(void **state)
 {
     (void)state;
-    static const char *const bad[] = {"password1234", "PASSWORD!!!!", "Passw0rd2027!", "passwordpassword", "123456789012",
+    static const char *const bad[] = {"password1234", "PASSWORD!!!!", "Passw0rd2027!", "passwordpassword",
+                                      "123456789012",
                                       "qwertyuiop123", "aaaaaaaaaaaa", "abababababab", "Welcome2027!!", "210987654321",
                                       "1q2w3e4r5t6y", "iloveyou12345", "!!letmein!!!!", "098765432109"};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)

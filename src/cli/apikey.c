@@ -8,7 +8,8 @@ enum { QUERY_MAX = 1024, DAYS_MAX = 3650, HOURS_PER_DAY = 24 };
 
 static const struct column columns[] = {
     {"ID", "id", COLUMN_TEXT},          {"NAME", "name", COLUMN_TEXT},         {"SCOPES", "scopes", COLUMN_LIST},
-    {"CREATED", "createdAt", COLUMN_TIME}, {"EXPIRES", "expiresAt", COLUMN_TIME}, {"LAST USED", "lastUsedAt", COLUMN_TIME},
+    {"CREATED", "createdAt", COLUMN_TIME}, {"EXPIRES", "expiresAt", COLUMN_TIME},
+    {"LAST USED", "lastUsedAt", COLUMN_TIME},
     {NULL, NULL, COLUMN_TEXT}};
 
 static bool expiry_put(struct cli *c, json_t *body, struct err *err)
@@ -36,7 +37,7 @@ static int create_run(struct cli *c)
     if (json_object_set_new(body, "name", json_stringn(name.p, name.n)) != 0 || !words_put(c, body, "scopes", "scope"))
         return cli_usage(c, "the name or a scope is not UTF-8");
     if (!json_object_get(body, "scopes"))
-        return cli_usage(c, "what may the key do? Give --scope, such as --scope job.read --scope job.run, or --scope '*'");
+        return cli_usage(c, "what may the key do? Give --scope, such as --scope job.read, or --scope '*'");
     const struct call call = {.method = "POST", .path = STR(API_BASE "/api-keys"), .body = body_of(c, body)};
     int code = client_call(&cl, &call, &r);
     if (code != CLI_OK)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Accounts, for administrators: make, list, change, disable, delete, reset the password. Never a password on the command
-// line.
+// Accounts, for administrators: make, list, change, disable, delete, reset the password. Never a password on the
+// command line.
 #include "cli/account.h"
 #include "cli/commands.h"
 #include "cli/list.h"

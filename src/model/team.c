@@ -10,7 +10,8 @@ static const struct field rows[] = {
     FIELD_STR(T, name, "name", .flags = FIELD_REQUIRED, .min = 1, .max = TEAM_NAME_MAX,
               .doc = "What people call the team; no two have the same name."),
     FIELD_STR(T, description, "description", .max = TEAM_DESCRIPTION_MAX, .doc = "Free text for people."),
-    FIELD_I64(T, members, "memberCount", .flags = FIELD_READ_ONLY, .max = INT64_MAX, .doc = "How many people are in it."),
+    FIELD_I64(T, members, "memberCount", .flags = FIELD_READ_ONLY, .max = INT64_MAX,
+              .doc = "How many people are in it."),
     FIELD_INSTANT(T, created_at, "createdAt", .flags = FIELD_READ_ONLY, .doc = "When it was made."),
 };
 #undef T

@@ -23,7 +23,7 @@ struct user {
     bool enabled;
     int64_t session_epoch; // counted up to revoke every token at once
     struct instant created_at;
-    // The password was given by an administrator: good until then, for a sign-in that changes it. 0: it is the user's own.
+    // The password was given by an administrator: good until then, for a sign-in that changes it. 0: one's own.
     struct instant one_time_until;
     bool must_change; // derived: one_time_until is not 0
     // Not written by user_insert and user_update:

@@ -22,8 +22,8 @@ struct account_ops {
     // In the order of ids.
     bool (*users_list)(struct store *s, const struct user_filter *f, const struct page *p, struct user **ret,
                        size_t *ret_n, struct page_result *ret_page, struct arena *a, struct err *err);
-    // With sessions, keys, memberships and secrets. ERR_CONFLICT for the last enabled ADMIN, and while jobs that are not
-    // deleted belong to the user.
+    // With sessions, keys, memberships and secrets. ERR_CONFLICT for the last enabled ADMIN, and while jobs that are
+    // not deleted belong to the user.
     bool (*user_delete)(struct store *s, struct ulid id, struct err *err);
     // Jobs that are not deleted.
     bool (*jobs_owned)(struct store *s, struct ulid owner, int64_t *ret, struct err *err);

@@ -127,7 +127,8 @@ static void of_two_who_demote_each_other_one_stays(void **state)
         }
         if (!ulid_is_zero(survivor))
             assert_ok(w, w->s->ops->accounts->user_delete(w->s, survivor, &w->err));
-        struct demotion d[2] = {{.s = w->s, .u = user_get(w, u[0].id)}, {.s = world_other(w), .u = user_get(w, u[1].id)}};
+        struct demotion d[2] = {{.s = w->s, .u = user_get(w, u[0].id)},
+                                {.s = world_other(w), .u = user_get(w, u[1].id)}};
         pthread_t t[2];
         for (int k = 0; k < 2; k++)
             t[k] = thread_start("demote", demote, &d[k]);
