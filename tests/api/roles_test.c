@@ -17,7 +17,7 @@ enum { TARGET_MAX = 256 };
 struct objects {
     char job[ULID_TEXT_MAX], run[ULID_TEXT_MAX], letter[ULID_TEXT_MAX], breaker[ULID_TEXT_MAX], node[16];
     char user[ULID_TEXT_MAX], key[ULID_TEXT_MAX], team[ULID_TEXT_MAX], subscription[ULID_TEXT_MAX];
-    char feature[16];
+    char feature[16], delivery[ULID_TEXT_MAX];
 };
 
 static void remember(char text[static ULID_TEXT_MAX], const struct exchange *x)
@@ -57,6 +57,12 @@ static void make_accounts(struct world *w, struct objects *o)
     (void)snprintf(target, sizeof target, "/api/v1/jobs/%s/notifications", o->job);
     make(w, target, "ada", STR("{\"channel\":\"WEBHOOK\",\"config\":{\"url\":\"http://t.example/\",\"secrets\":"
                                "[\"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\"]}}"), o->subscription);
+    struct exchange x;
+    (void)snprintf(target, sizeof target, "/api/v1/notifications/%s:test", o->subscription);
+    world_send(w, &(struct request){"POST", target, "ada", STR_NONE, NULL}, &x);
+    assert_int_equal(x.resp.status, 202);
+    remember(o->delivery, &x);
+    exchange_release(&x);
 }
 
 // A job of ada's with a failed run and its dead letter.
@@ -109,6 +115,7 @@ static void make_target(const struct route *r, const struct objects *o, char tar
                          : strncmp(p, "{type}", 6) == 0     ? "DUMMY"
                          : strncmp(p, "{userId}", 8) == 0   ? o->user
                          : strncmp(p, "{keyId}", 7) == 0    ? o->key
+                         : strncmp(r->path, "/notifications/deliveries/", 26) == 0 ? o->delivery
                          : strncmp(p, "{notificationId}", 16) == 0 || strncmp(r->path, "/notifications/{", 16) == 0
                              ? o->subscription
                          : strncmp(p, "{teamId}", 8) == 0   ? o->team
