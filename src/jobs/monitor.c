@@ -35,7 +35,8 @@ static const struct field monitor_rows[] = {
 };
 #undef T
 static const struct fields monitor_fields =
-    FIELDS("MonitorPayload", struct monitor_payload, monitor_rows, .doc = "Waits for pings of work that runs elsewhere.");
+    FIELDS("MonitorPayload", struct monitor_payload, monitor_rows,
+           .doc = "Waits for pings of work that runs elsewhere.");
 
 struct ping {
     struct instant at; // INSTANT_NEVER: there was none

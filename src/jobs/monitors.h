@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Runs of MONITOR that wait for a ping, by job. Whoever stores a ping wakes them; they read for themselves what it says.
+// Runs of MONITOR that wait for a ping, by job. Whoever stores a ping wakes them; they read for themselves what it
+// says.
 #ifndef JOBS_MONITORS_H
 #define JOBS_MONITORS_H
 

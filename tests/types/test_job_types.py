@@ -26,7 +26,8 @@ def types(server):
 
 def schema_check(schema, path):
     """JSON Schema 2020-12 as far as the tables write it: known types, documented properties, required ones present."""
-    assert schema.get("type") in TYPES | {None} or set(schema["type"]) <= TYPES | {"null"}, path
+    words = schema.get("type", [])
+    assert set([words] if isinstance(words, str) else words) <= TYPES | {"null"}, path
     for name in schema.get("required", []):
         assert name in schema["properties"], (path, name)
     for name, field in schema.get("properties", {}).items():

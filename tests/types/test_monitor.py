@@ -136,7 +136,8 @@ def test_any_body_is_taken_and_its_end_is_kept(server):
                              capture_output=True)
         assert out.stdout == b"OK\n", out
         run = ended_run(server, run_id)
-        assert run["status"] == "SUCCEEDED" and sum(len(line["message"].encode()) for line in run["lines"]) <= 10 * 1024 + 100
+        assert run["status"] == "SUCCEEDED", (body[:10], run)
+        assert sum(len(line["message"].encode()) for line in run["lines"]) <= 10 * 1024 + 100
         server.call("PATCH", f"/jobs/{job_id}", {"payload": {"graceSeconds": GRACE, "earlySeconds": 0}})
 
 
