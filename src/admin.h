@@ -17,6 +17,8 @@ bool admin_forget_secrets(const struct config *c, struct sbuf *out, struct err *
 bool admin_rotate_key(const struct config *c, bool revoke, struct sbuf *out, struct err *err);
 // auth.key is lost: gives up the root of all keys.
 bool admin_forget_key(const struct config *c, struct sbuf *out, struct err *err);
+// Walks the whole audit trail; ERR_CORRUPT names the place where it breaks.
+bool admin_audit_verify(const struct config *c, struct sbuf *out, struct err *err);
 // A new one-time link to make the first administrator.
 bool admin_setup_link(const struct config *c, struct sbuf *out, struct err *err);
 bool admin_db_migrate(const struct config *c, struct sbuf *out, struct err *err);

@@ -57,7 +57,7 @@ struct setting {
     const char *doc;          // sentences without a full stop at the end
 };
 
-enum { CONFIG_SETTINGS = 89 };
+enum { CONFIG_SETTINGS = 90 };
 extern const struct setting config_settings[CONFIG_SETTINGS];
 
 struct config {
@@ -78,6 +78,7 @@ struct config {
     struct str node_address; // for people; from http_listen when not given
     int64_t cluster_lease_s, cluster_heartbeat_s;
     int64_t history_keep_days; // 0 = for ever
+    int64_t audit_keep_days;   // 0 = for ever
     int db_durability;  // enum config_durability
     bool db_strict, keys_required;
     int auth_registration; // enum config_registration

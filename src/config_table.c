@@ -130,6 +130,9 @@ const struct setting config_settings[CONFIG_SETTINGS] = {
     ROW("history.keepDays", CONFIG_I64, history_keep_days, "90", 0, 36500,
         "Runs, their logs and resolved dead letters older than this are removed, a little at a time; the last run of "
         "a job stays. 0 keeps everything"),
+    ROW("audit.keepDays", CONFIG_I64, audit_keep_days, "400", 0, 36500,
+        "Audit records older than this are removed, up to a checkpoint, so that the rest can still be proved. 0 keeps "
+        "everything"),
     ROW("auth.registration", CONFIG_ENUM, auth_registration, NULL, 0, 0,
         "Whether anybody may register. Default: by profile",
         .names = registration_words),

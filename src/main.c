@@ -11,6 +11,7 @@ static const struct cli_hooks hooks = {
     .admin_reset_password = admin_reset_password,
     .forget_secrets = admin_forget_secrets,
     .rotate_key = admin_rotate_key,
+    .audit_verify = admin_audit_verify,
     .forget_key = admin_forget_key,
     .db_migrate = admin_db_migrate,
     .db_check = admin_db_check,

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 
 #include "api/api.h"
+#include "app/audit_keeper.h"
 #include "app/breaker.h"
 #include "app/cluster.h"
 #include "app/feature.h"
@@ -89,6 +90,7 @@ struct server {
     bool engine_runs;
     struct cluster *cluster; // NULL: nobody else can use the store
     struct retention *retention;
+    struct audit_keeper *audit;
     struct notifier *notifier;
     sigset_t signals;        // that end the server
     struct api *api;
@@ -307,6 +309,17 @@ static void open_retention(struct server *s)
     retention_start(s->retention);
 }
 
+static void open_audit(struct server *s)
+{
+    struct str file = arena_fmt(&s->a, "%.*s/" AUDIT_CHECKPOINTS_FILE, STR_ARG(s->config->data_dir));
+    struct audit_keeper_config c = {
+        .keep_days = s->config->audit_keep_days, .file = file.p, .cluster = s->cluster};
+    if (!s->app.audit)
+        return;
+    s->audit = audit_keeper_new(&c, &s->app);
+    audit_keeper_start(s->audit);
+}
+
 static void on_heard(void *cluster) { cluster_wake(cluster); }
 
 static void on_scripts_held(void *env, bool held) { atomic_store(&((struct job_env *)env)->scripts_held, held); }
@@ -338,6 +351,7 @@ static bool open_engine(struct server *s, struct err *err)
     if (s->cluster && s->redis)
         redis_listen(s->redis, on_heard, s->cluster);
     open_retention(s);
+    open_audit(s);
     return true;
 }
 
@@ -402,6 +416,7 @@ static void server_close(struct server *s)
     stream_close(s->stream);
     retention_free(s->retention);
     notifier_stop(s->notifier);
+    audit_keeper_free(s->audit); // while the lease lasts; what comes later is sealed at the next start
     if (s->cluster) { // the heartbeats stop last
         cluster_stop(s->cluster);
         cluster_leave(s->cluster);

@@ -101,6 +101,11 @@ HANDLER(api_ping);
 HANDLER(api_ping_word);
 HANDLER(api_ping_address);
 // breaker.c
+HANDLER(api_audit_list);
+HANDLER(api_audit_entity);
+HANDLER(api_audit_action);
+HANDLER(api_audit_user);
+HANDLER(api_audit_verify);
 HANDLER(api_breakers_list);
 HANDLER(api_breaker_reset);
 // notification.c

@@ -3,6 +3,7 @@
 // new endpoint is a handler and a row here. Paths are below /api/v1 and /api, ROUTE_ROOT apart.
 #include "api/handlers.h"
 #include "app/api_key.h"
+#include "app/audit_verify.h"
 #include "app/breaker.h"
 #include "app/bulk.h"
 #include "app/cluster.h"
@@ -31,6 +32,17 @@ static const struct query_param oidc_callback_params[] = {
     {"error", QUERY_STR, "Why there is no code.", NULL},
     {"error_description", QUERY_STR, "The same for people; not shown.", NULL},
     {0}};
+#define AUDIT_FILTERS                                                                                              \
+    {"outcome", QUERY_ENUM, "How it ended.", audit_outcome_names}, {"actor", QUERY_STR, "E-mail address.", NULL},  \
+        {"from", QUERY_INSTANT, "Not before this instant.", NULL},                                                 \
+    {"to", QUERY_INSTANT, "Before this instant.", NULL}
+static const struct query_param audit_of_params[] = {QUERY_PAGE, AUDIT_FILTERS, {0}};
+static const struct query_param audit_params[] = {QUERY_PAGE, AUDIT_FILTERS,
+                                                  {"entityType", QUERY_STR, "Kind of what it was done to.", NULL},
+                                                  {"entityId", QUERY_STR, "Its identifier.", NULL},
+                                                  {"action", QUERY_STR, "What was done.", NULL},
+                                                  {"actorId", QUERY_ID, "User who did it.", NULL},
+                                                  {0}};
 static const struct query_param dry_run[] = {
     {"dryRun", QUERY_BOOL, "Check and show what would be stored, store nothing.", NULL}, {0}};
 static const struct query_param batch_params[] = {
@@ -254,6 +266,17 @@ const struct route routes[] = {
     {"POST", "/users/{userId}:reset-password", ACTION_USER_ADMIN, 200, api_user_reset_password, ANSWER_ONE,
      .request = &user_reset_fields, .response = &user_made_fields, .flags = ROUTE_BODY_OPTIONAL,
      .doc = "Gives a password that must be changed at the next sign-in, and ends every session."},
+
+    {"GET", "/audit", ACTION_AUDIT_READ, 200, api_audit_list, ANSWER_LIST, .response = &audit_record_fields,
+     .query = audit_params, .doc = "Lists the audit trail, newest first."},
+    {"GET", "/audit:verify", ACTION_AUDIT_READ, 200, api_audit_verify, ANSWER_ONE, .response = &audit_verdict_fields,
+     .doc = "Verifies the whole audit trail and says where it breaks."},
+    {"GET", "/audit/entity/{entityType}/{entityId}", ACTION_AUDIT_READ, 200, api_audit_entity, ANSWER_LIST,
+     .response = &audit_record_fields, .query = audit_of_params, .doc = "Lists what was done to one thing."},
+    {"GET", "/audit/action/{action}", ACTION_AUDIT_READ, 200, api_audit_action, ANSWER_LIST,
+     .response = &audit_record_fields, .query = audit_of_params, .doc = "Lists who did one kind of thing."},
+    {"GET", "/audit/user/{userId}", ACTION_AUDIT_READ, 200, api_audit_user, ANSWER_LIST,
+     .response = &audit_record_fields, .query = audit_of_params, .doc = "Lists what one user did."},
 
     {"POST", "/api-keys", ACTION_API_KEY_WRITE, 201, api_key_create, ANSWER_ONE, .request = &api_key_request_fields,
      .response = &api_key_made_fields, .flags = ROUTE_IDEMPOTENT | ROUTE_SHOWN_ONCE,

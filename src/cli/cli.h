@@ -39,6 +39,7 @@ struct cli_hooks {
     bool (*admin_reset_password)(const struct config *c, struct str email, struct str password, struct sbuf *out,
                                  struct err *err);
     bool (*forget_secrets)(const struct config *c, struct sbuf *out, struct err *err);
+    bool (*audit_verify)(const struct config *c, struct sbuf *out, struct err *err);
     bool (*rotate_key)(const struct config *c, bool revoke, struct sbuf *out, struct err *err);
     bool (*forget_key)(const struct config *c, struct sbuf *out, struct err *err);
     bool (*db_migrate)(const struct config *c, struct sbuf *out, struct err *err);

@@ -55,6 +55,8 @@ static const struct table tables[STORE_COPY_TABLES] = {
     TABLE("secrets", SECRETS, "btbtii", 2),
     TABLE("memos", MEMOS, "btt", 2),
     TABLE("requests_once", REQUESTS_ONCE, "bbbiiiitt", 1),
+    TABLE("audit", AUDIT, "biibtttttttttittbb", 1),
+    TABLE("audit_marks", AUDIT_MARKS, "iiiibb", 2),
     TABLE("settings", SETTINGS, "tt", 1),
 };
 

@@ -16,7 +16,7 @@ struct store_copy_table {
     int64_t rows;
     uint64_t sum; // over all rows in any order; the same in every kind of database
 };
-enum { STORE_COPY_TABLES = 22 };
+enum { STORE_COPY_TABLES = 24 };
 
 struct store_copy {
     struct store *from, *to; // of store_sql.h

@@ -16,6 +16,8 @@
 -- let once: id, print, claim, state, lease_until, created_at, status, headers, body
 -- let notices: event, at, job_id, run_id, error_class, message
 -- let deliveries: id, subscription_id, job_id, run_id, owner_id, event, channel, state, created_at, due, tries, code, sentence, ended_at, body
+-- let audit: id, seq, at, actor_id, actor, way, address, request_id, node, action, entity_type, entity_id, entity_name, outcome, detail, changes, mac, chain
+-- let marks: kind, slot, seq, at, chain, mac
 -- let five: ?1, ?2, ?3, ?4, ?5
 -- let ten: ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10
 
@@ -171,6 +173,20 @@ SELECT {once} FROM requests_once WHERE id > ?1 ORDER BY id LIMIT ?2
 INSERT INTO requests_once ({once}) VALUES ({five}, ?6, ?7, ?8, ?9)
 -- name: count_requests_once
 SELECT count(*) FROM requests_once
+
+-- name: read_audit
+SELECT {audit} FROM audit WHERE id > ?1 ORDER BY id LIMIT ?2
+-- name: put_audit
+INSERT INTO audit ({audit}) VALUES ({ten}, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)
+-- name: count_audit
+SELECT count(*) FROM audit
+
+-- name: read_audit_marks
+SELECT {marks} FROM audit_marks WHERE kind >= ?1 AND (kind > ?1 OR slot > ?2) ORDER BY kind, slot LIMIT ?3
+-- name: put_audit_marks
+INSERT INTO audit_marks ({marks}) VALUES ({five}, ?6)
+-- name: count_audit_marks
+SELECT count(*) FROM audit_marks
 
 -- What describes the database itself stays where it is.
 -- name: read_settings
