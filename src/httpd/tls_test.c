@@ -14,11 +14,11 @@
 #include "base/file.h"
 #include "httpd/tls.h"
 
-enum { PATH_CHARS = 64, BUDGET = 1 << 16, PRIVATE = 0600, FOR_ALL = 0644 };
+enum { PATH_CHARS = 128, BUDGET = 1 << 16, PRIVATE = 0600, FOR_ALL = 0644 };
 static const int64_t made_s = 1790000000, expires_s = 1890000000;
 
 static struct {
-    char dir[PATH_CHARS], certificate[PATH_CHARS], key[PATH_CHARS];
+    char dir[PATH_CHARS / 2], certificate[PATH_CHARS], key[PATH_CHARS];
     struct err err;
 } f;
 
