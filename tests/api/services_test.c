@@ -132,7 +132,7 @@ static void a_job_gets_its_owners_secrets(void **state)
     assert_true(app_secret_put(&d->w.app, &admin, &puts[0], &shown, &d->a, &d->err));
     assert_true(app_secret_put(&d->w.app, &ada, &puts[1], &shown, &d->a, &d->err));
     assert_true(app_secret_put(&d->w.app, &ada, &puts[2], &shown, &d->a, &d->err));
-    struct job hers = {.owner_id = d->w.users[ADA]}, his = {.owner_id = d->w.users[BOB]};
+    struct attempt hers = {.job.owner_id = d->w.users[ADA]}, his = {.job.owner_id = d->w.users[BOB]};
     assert_true(d->s.secret(d->s.ctx, STR("a"), &hers, &value, &d->a, &d->err));
     assert_true(str_is(value, "ada's"));
     assert_true(d->s.secret(d->s.ctx, STR("a"), &his, &value, &d->a, &d->err));
