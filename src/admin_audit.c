@@ -29,7 +29,8 @@ static void progress(void *ctx, int64_t done, int64_t of)
         fprintf(stderr, "%lld of %lld records\n", (long long)done, (long long)of);
 }
 
-static bool verify(const struct config *c, struct store *s, struct sbuf *out, struct arena *a, struct err *err)
+static bool verify(const struct config *c, struct store *s, struct sbuf *out, struct arena *a,
+                   struct err *err)
 {
     struct token_key *root;
     struct audit_key key;
@@ -43,8 +44,8 @@ static bool verify(const struct config *c, struct store *s, struct sbuf *out, st
     if (!audit_verify(s, &key, outside, progress, NULL, &v, a, err))
         return false;
     if (v.intact) {
-        sbuf_fmt(out, "the audit trail is intact: records %lld to %lld, %lld not sealed yet\n", (long long)v.first,
-                 (long long)v.last, (long long)v.unsealed);
+        sbuf_fmt(out, "the audit trail is intact: records %lld to %lld, %lld not sealed yet\n",
+                 (long long)v.first, (long long)v.last, (long long)v.unsealed);
         return true;
     }
     return ERR(err, ERR_CORRUPT, "the audit trail is broken at %lld%s%s: %.*s", (long long)v.at,

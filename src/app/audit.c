@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Records of the audit trail out of use cases. Texts are made safe for every store here: valid UTF-8, no NUL, within the
-// size of their column; so no record can fail the write it goes with.
+// Records of the audit trail out of use cases. Texts are made safe for every store here: valid UTF-8, no NUL,
+// within the size of their column; so no record can fail the write it goes with.
 #include "app/audit.h"
 
 #include "app/audit_diff.h"
@@ -13,10 +13,7 @@ static const struct str replacement = STR_INIT("\xEF\xBF\xBD"); // U+FFFD
 // Whether the request of this thread has a record that says why it ended.
 static _Thread_local bool told;
 
-static bool is_clean(struct str s)
-{
-    return memchr(s.p, '\0', s.n) == NULL && str_utf8_valid(s);
-}
+static bool is_clean(struct str s) { return memchr(s.p, '\0', s.n) == NULL && str_utf8_valid(s); }
 
 // The text as it may be stored. Absent when it is, or when the arena is full.
 static struct str safe(struct str s, size_t max, struct arena *a)
@@ -47,8 +44,9 @@ static struct str or_empty(struct str s) { return s.p ? s : STR(""); }
 
 static struct str way_of(const struct caller *c)
 {
-    static const struct str words[] = {
-        [WAY_TOKEN] = STR_INIT("TOKEN"), [WAY_COOKIE] = STR_INIT("COOKIE"), [WAY_API_KEY] = STR_INIT("API_KEY")};
+    static const struct str words[] = {[WAY_TOKEN] = STR_INIT("TOKEN"),
+                                       [WAY_COOKIE] = STR_INIT("COOKIE"),
+                                       [WAY_API_KEY] = STR_INIT("API_KEY")};
     return c && c->way > WAY_NONE && c->way <= WAY_API_KEY ? words[c->way] : STR_NONE;
 }
 
@@ -61,8 +59,8 @@ static struct str entity_id(const struct audit_note *n, struct arena *a)
 }
 
 // changes: room for the text, released by the caller after the record was used.
-static void record_make(struct app *app, const struct caller *c, const struct audit_note *n, struct sbuf *changes,
-                        struct audit_record *ret, struct arena *a)
+static void record_make(struct app *app, const struct caller *c, const struct audit_note *n,
+                        struct sbuf *changes, struct audit_record *ret, struct arena *a)
 {
     bool known = c && c->email.p && c->email.n > 0;
     *ret = (struct audit_record){

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Differences by field table. Members are compared as stored and shown as answers show them, so that a changed secret
-// is told and not shown. Works on text, row by row: a document tree would cost more than the insert it tells of.
+// Differences by field table. Members are compared as stored and shown as answers show them, so that a
+// changed secret is told and not shown. Works on text, row by row: a document tree would cost more than the
+// insert it tells of.
 #include "app/audit_diff.h"
 
 #include "app/payload.h"
@@ -106,7 +107,8 @@ void audit_mask(struct str json, struct sbuf *out)
 
 struct diff {
     struct sbuf *out;
-    struct sbuf raw[2], one[2], shown; // values before and after as stored, the same as shown; room for one of them
+    struct sbuf raw[2], one[2],
+        shown; // values before and after as stored, the same as shown; room for one of them
     struct arena *a;
     const char *path; // of the object the rows belong to: "" or "schedule."
     size_t begun;     // length of *out before the first member
@@ -149,7 +151,8 @@ static void put_side(struct diff *d, const char *side, struct str value, bool se
 }
 
 // Both sides of a member that differs; an absent one is null, and left out when the object itself is absent.
-static void put_member(struct diff *d, const char *name, const struct str side[2], const bool there[2], bool secret)
+static void put_member(struct diff *d, const char *name, const struct str side[2], const bool there[2],
+                       bool secret)
 {
     static const char *const names[] = {"before", "after"};
     size_t longest = 2 * (2 * (size_t)AUDIT_VALUE_MAX) + ROOM_FOR_NOTE; // escaped once more when cut
@@ -210,7 +213,8 @@ static bool objects(struct diff *d, const struct field *f, const struct str raw[
     CLEANUP_JSON json_t *all = json_object();
     (void)json_object_update(all, before);
     (void)json_object_update(all, after);
-    json_object_foreach(all, key, v) {
+    json_object_foreach(all, key, v)
+    {
         if (json_equal(json_object_get(before, key), json_object_get(after, key)))
             continue;
         struct str sides[2] = {text_of(json_object_get(before_shown, key), &d->one[0]),
@@ -234,7 +238,8 @@ static bool is_noise(const struct field *f)
     return (f->flags & (FIELD_HIDDEN | FIELD_SECRET)) == FIELD_HIDDEN;
 }
 
-static void rows(struct diff *d, const struct fields *t, const void *const obj[2], const void *const shown[2]);
+static void rows(struct diff *d, const struct fields *t, const void *const obj[2],
+                 const void *const shown[2]);
 
 static void inner(struct diff *d, const struct field *f, const void *const obj[2], const void *const shown[2])
 {
@@ -249,7 +254,8 @@ static void inner(struct diff *d, const struct field *f, const void *const obj[2
     d->path = outer;
 }
 
-static void one_row(struct diff *d, const struct field *f, const void *const obj[2], const void *const shown[2])
+static void one_row(struct diff *d, const struct field *f, const void *const obj[2],
+                    const void *const shown[2])
 {
     const bool there[2] = {obj[0] != NULL, obj[1] != NULL};
     struct str raw[2], one[2];
@@ -275,7 +281,8 @@ static void rows(struct diff *d, const struct fields *t, const void *const obj[2
             one_row(d, &t->v[i], obj, shown);
 }
 
-bool audit_diff(const struct fields *t, const void *before, const void *after, struct arena *a, struct sbuf *out)
+bool audit_diff(const struct fields *t, const void *before, const void *after, struct arena *a,
+                struct sbuf *out)
 {
     struct diff d = {.out = out, .a = a, .path = "", .begun = out->n};
     struct sbuf *own[] = {&d.raw[0], &d.raw[1], &d.one[0], &d.one[1], &d.shown};

@@ -29,9 +29,9 @@ static const struct str duty = STR_INIT("audit");
 struct audit_keeper {
     struct audit_keeper_config config;
     struct app *app;
-    int64_t token, term; // under which the last round worked
+    int64_t token, term;                // under which the last round worked
     struct audit_mark head, checkpoint; // as last read or written; seq 0: none
-    bool known;          // the head is
+    bool known;                         // the head is
     struct instant trimmed;
     struct waker waker;
     _Atomic bool stop;
@@ -71,7 +71,8 @@ static bool has_duty(struct audit_keeper *k, bool *ret, struct err *err)
 
 // ---- marks ---------------------------------------------------------------------------------------
 
-static bool mark_read(struct audit_keeper *k, int kind, struct audit_mark *ret, struct arena *a, struct err *err)
+static bool mark_read(struct audit_keeper *k, int kind, struct audit_mark *ret, struct arena *a,
+                      struct err *err)
 {
     struct audit_mark *v;
     size_t n = 0;
@@ -90,8 +91,9 @@ static bool head_learn(struct audit_keeper *k, struct arena *a, struct err *err)
     if (!mark_read(k, AUDIT_HEAD, &m, a, err))
         return false;
     if (m.seq != 0 && !audit_mark_holds(audit_trail_key(k->app->audit), &m))
-        return ERR(err, ERR_CORRUPT, "the head of the audit trail is forged or was written with another key: run "
-                                     "chronos audit verify");
+        return ERR(err, ERR_CORRUPT,
+                   "the head of the audit trail is forged or was written with another key: run "
+                   "chronos audit verify");
     k->head = m;
     k->known = true;
     return true;
@@ -100,7 +102,8 @@ static bool head_learn(struct audit_keeper *k, struct arena *a, struct err *err)
 // A line more; where a node has no such file the store and the log have it.
 static void file_add(const char *path, const char *line)
 {
-    int fd CLEANUP(cleanup_fd) = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, FILE_MODE);
+    int fd CLEANUP(cleanup_fd) =
+        open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, FILE_MODE);
     if (fd < 0 || dprintf(fd, "%s\n", line) < 0 || fdatasync(fd) != 0)
         LOG_WARN("a checkpoint of the audit trail cannot be added to its file", LOG_CSTR("file", path),
                  LOG_INT("errno", errno));
@@ -175,8 +178,8 @@ static bool seal_all(struct audit_keeper *k, bool last, struct err *err)
 // ---- retention -----------------------------------------------------------------------------------
 
 // The last checkpoint that is old enough; *ret_old false: none is.
-static bool old_checkpoint(struct audit_keeper *k, int64_t after, struct instant before, struct audit_mark *ret,
-                           bool *ret_old, struct arena *a, struct err *err)
+static bool old_checkpoint(struct audit_keeper *k, int64_t after, struct instant before,
+                           struct audit_mark *ret, bool *ret_old, struct arena *a, struct err *err)
 {
     struct audit_mark *v;
     size_t n = 0;
@@ -190,7 +193,8 @@ static bool old_checkpoint(struct audit_keeper *k, int64_t after, struct instant
     return true;
 }
 
-// One checkpoint's worth at a time. The anchor is signed like every mark, and says where the chain begins now.
+// One checkpoint's worth at a time. The anchor is signed like every mark, and says where the chain begins
+// now.
 static bool trim(struct audit_keeper *k, struct err *err)
 {
     struct instant now = clock_now(k->app->clock);
@@ -236,7 +240,8 @@ static void *keeper_main(void *arg)
         bool ok = audit_keeper_round(k, &err);
         if (!ok && err.code != ERR_STALE)
             LOG_WARN("the audit trail cannot be sealed now, trying again", LOG_ERROR_FIELD(&err));
-        (void)waker_wait(&k->waker, ok || err.code == ERR_STALE ? duration_ms(PERIOD_MS) : duration_s(RETRY_S));
+        (void)waker_wait(&k->waker,
+                         ok || err.code == ERR_STALE ? duration_ms(PERIOD_MS) : duration_s(RETRY_S));
     }
     return NULL;
 }
@@ -257,7 +262,8 @@ void audit_keeper_free(struct audit_keeper *k)
     if (k->runs) {
         (void)pthread_join(k->thread, NULL);
         if (!round_of(k, true, &err))
-            LOG_WARN("the audit trail is not sealed to its end; the next start does it", LOG_ERROR_FIELD(&err));
+            LOG_WARN("the audit trail is not sealed to its end; the next start does it",
+                     LOG_ERROR_FIELD(&err));
     }
     if (k->term > 0)
         (void)ops(k)->duty_release(k->app->store, duty, k->token, &err);

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// The thread of the audit trail: writes what waits, gives records their places in the chain within about a second, makes
-// checkpoints, and removes what is older than it is to be kept. Every node has one; those of a cluster seal by turns, as
-// the duty has it, and the row of the head fences them: whoever finds another head than he read writes nothing.
+// The thread of the audit trail: writes what waits, gives records their places in the chain within about a
+// second, makes checkpoints, and removes what is older than it is to be kept. Every node has one; those of a
+// cluster seal by turns, as the duty has it, and the row of the head fences them: whoever finds another head
+// than he read writes nothing.
 //
-// A checkpoint is kept in the store, in a file beside the data of the node that made it, and in the log of the server,
-// so that who cuts off the tail of the trail together with the head is found out.
+// A checkpoint is kept in the store, in a file beside the data of the node that made it, and in the log of
+// the server, so that who cuts off the tail of the trail together with the head is found out.
 #ifndef APP_AUDIT_KEEPER_H
 #define APP_AUDIT_KEEPER_H
 

@@ -124,8 +124,8 @@ static void alone_and_by_the_system(void **state)
 static void any_text_is_one_record(void **state)
 {
     struct fixture *f = *state;
-    static const char *const texts[] = {"a\r\nINJECTED", "\x1B[31mred", "\xE2\x80\xA8line", "\"},{\"x\":\"", "\xFF\xFE bad",
-                                        "{{secret.x}}"};
+    static const char *const texts[] = {"a\r\nINJECTED", "\x1B[31mred",  "\xE2\x80\xA8line",
+                                        "\"},{\"x\":\"", "\xFF\xFE bad", "{{secret.x}}"};
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         struct audit_note n = note_of(texts[i]);
         n.detail = str_of(texts[i]);
@@ -156,9 +156,12 @@ static void long_texts_fit_their_columns(void **state)
     struct fixture *f = *state;
     char text[4 * AUDIT_NAME_MAX];
     memset(text, 'x', sizeof text);
-    struct audit_note n = {.action = "test.do", .entity_type = "thing", .entity_name = {text, sizeof text},
+    struct audit_note n = {.action = "test.do",
+                           .entity_type = "thing",
+                           .entity_name = {text, sizeof text},
                            .detail = {text, sizeof text}};
-    struct caller c = {.email = {text, sizeof text}, .remote = {text, sizeof text}, .request_id = {text, sizeof text}};
+    struct caller c = {
+        .email = {text, sizeof text}, .remote = {text, sizeof text}, .request_id = {text, sizeof text}};
     audit_alone(&f->app, &c, &n, &f->a);
     list(f);
     assert_int_equal(f->n, 1);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Events of the audit trail that wait to be written. Under one lock: a list, and a table of addresses that were refused
-// in this second.
+// Events of the audit trail that wait to be written. Under one lock: a list, and a table of addresses that
+// were refused in this second.
 #include "app/audit_trail.h"
 
 #include "base/log.h"
@@ -20,19 +20,20 @@ struct refused {
 };
 
 struct audit_trail {
-    struct audit_key key;         // constant
-    struct store *store;          // constant
-    const struct clock *clock;    // constant
+    struct audit_key key;      // constant
+    struct store *store;       // constant
+    const struct clock *clock; // constant
     struct mutex lock;
     // under lock:
     struct waiting *first, **last;
     size_t n;
-    int64_t lost;                     // did not fit since they were last told of
+    int64_t lost; // did not fit since they were last told of
     struct refused refused[ADDRESSES_MAX];
-    int64_t elsewhere;                // refusals from addresses that had no place
+    int64_t elsewhere; // refusals from addresses that had no place
 };
 
-struct audit_trail *audit_trail_new(const struct token_key *key, struct store *store, const struct clock *clock)
+struct audit_trail *audit_trail_new(const struct token_key *key, struct store *store,
+                                    const struct clock *clock)
 {
     struct audit_trail *t = mem_new(struct audit_trail);
     audit_key_of(key, &t->key);
@@ -138,7 +139,8 @@ void audit_trail_refusal(struct audit_trail *t, const struct audit_record *r)
 // ---- writing -------------------------------------------------------------------------------------
 
 // A record about the trail itself. Lock held.
-static void tell(struct audit_trail *t, const char *action, const char *what, int64_t n, const struct audit_record *like)
+static void tell(struct audit_trail *t, const char *action, const char *what, int64_t n,
+                 const struct audit_record *like)
 {
     char text[AUDIT_DETAIL_MAX];
     struct rng rng;
@@ -168,10 +170,11 @@ static size_t batch_take(struct audit_trail *t, bool all, struct audit_record *r
         int64_t lost = t->lost, elsewhere = t->elsewhere;
         t->lost = t->elsewhere = 0;
         if (lost)
-            tell(t, "audit.overflow", "events came faster than they could be written and are not recorded", lost,
-                 t->first->record);
+            tell(t, "audit.overflow", "events came faster than they could be written and are not recorded",
+                 lost, t->first->record);
         if (elsewhere)
-            tell(t, "request.refuse", "more requests were refused, from many addresses", elsewhere, t->first->record);
+            tell(t, "request.refuse", "more requests were refused, from many addresses", elsewhere,
+                 t->first->record);
     }
     for (struct waiting *w = t->first; w && n < BATCH; w = w->next)
         ret[n++] = *w->record;

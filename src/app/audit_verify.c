@@ -16,13 +16,15 @@ static const struct field rows[] = {
               .doc = "Records of the last moment that hold and have no place in the chain yet."),
     FIELD_I64(T, first, "first", ANSWER, .max = INT64_MAX, .doc = "Place where the chain begins."),
     FIELD_I64(T, last, "last", ANSWER, .max = INT64_MAX, .doc = "Last place that holds."),
-    FIELD_I64(T, at, "at", ANSWER, .max = INT64_MAX, .doc = "Place where it breaks; 0: nowhere, or outside the chain."),
+    FIELD_I64(T, at, "at", ANSWER, .max = INT64_MAX,
+              .doc = "Place where it breaks; 0: nowhere, or outside the chain."),
     FIELD_ID(T, id, "recordId", .flags = FIELD_READ_ONLY | FIELD_NULLABLE, .doc = "The record there."),
-    FIELD_STR(T, problem, "problem", .flags = FIELD_READ_ONLY | FIELD_NULLABLE, .doc = "What is wrong there."),
+    FIELD_STR(T, problem, "problem", .flags = FIELD_READ_ONLY | FIELD_NULLABLE,
+              .doc = "What is wrong there."),
 };
 #undef T
-const struct fields audit_verdict_fields =
-    FIELDS("AuditVerdict", struct audit_verdict, rows, .doc = "Whether the audit trail holds, and where it breaks.");
+const struct fields audit_verdict_fields = FIELDS(
+    "AuditVerdict", struct audit_verdict, rows, .doc = "Whether the audit trail holds, and where it breaks.");
 
 struct check {
     struct store *store;
@@ -32,7 +34,7 @@ struct check {
     void *ctx;
     struct audit_verdict v;
     struct audit_mark head, at, point; // where we are; the next checkpoint of the store, seq 0: none
-    struct arena *a; // of the answer
+    struct arena *a;                   // of the answer
 };
 
 static bool broken(struct check *c, int64_t at, struct ulid id, struct str why)
@@ -74,9 +76,10 @@ static bool record_fits(struct check *c, const struct audit_record *r, bool *ret
         return broken(c, place, r->id, arena_fmt(c->a, "record %lld was changed", (long long)place));
     audit_chain_next(c->key, place, mac, c->at.chain, chain);
     if (!audit_mac_eq(chain, r->chain))
-        return broken(c, place, r->id,
-                      arena_fmt(c->a, "record %lld does not continue the chain: it, or one before it, was exchanged",
-                                (long long)place));
+        return broken(
+            c, place, r->id,
+            arena_fmt(c->a, "record %lld does not continue the chain: it, or one before it, was exchanged",
+                      (long long)place));
     c->at.seq = place;
     memcpy(c->at.chain, chain, sizeof chain);
     c->v.records++;
@@ -84,7 +87,8 @@ static bool record_fits(struct check *c, const struct audit_record *r, bool *ret
     if (c->point.seq != place)
         return true;
     if (!audit_mark_holds(c->key, &c->point) || !audit_mac_eq(c->point.chain, chain))
-        return broken(c, place, ULID_ZERO, arena_fmt(c->a, "the checkpoint at %lld is forged", (long long)place));
+        return broken(c, place, ULID_ZERO,
+                      arena_fmt(c->a, "the checkpoint at %lld is forged", (long long)place));
     *ret_failed = !one_mark(c, AUDIT_CHECKPOINT, place, &c->point, err);
     return !*ret_failed;
 }
@@ -116,8 +120,8 @@ static bool cut_off(struct check *c, int64_t known, const char *who)
                             (long long)known, (long long)c->at.seq));
 }
 
-// Checkpoints from outside must lie on the chain; only those at its end can be compared without walking it again, and
-// those are the ones that tell of a tail.
+// Checkpoints from outside must lie on the chain; only those at its end can be compared without walking it
+// again, and those are the ones that tell of a tail.
 static bool outside_fits(struct check *c)
 {
     for (struct str rest = c->outside; rest.p && rest.n > 0;) {
@@ -128,7 +132,8 @@ static bool outside_fits(struct check *c)
         if (m.seq > c->at.seq)
             return cut_off(c, m.seq, "a checkpoint outside of the store");
         if (m.seq == c->at.seq && !audit_mac_eq(m.chain, c->at.chain))
-            return broken(c, m.seq, ULID_ZERO, STR("the chain is another one than a checkpoint outside of the store"));
+            return broken(c, m.seq, ULID_ZERO,
+                          STR("the chain is another one than a checkpoint outside of the store"));
     }
     return true;
 }
@@ -186,7 +191,8 @@ bool audit_verify(struct store *s, const struct audit_key *key, struct str check
                   void (*progress)(void *ctx, int64_t done, int64_t of), void *ctx, struct audit_verdict *ret,
                   struct arena *a, struct err *err)
 {
-    struct check c = {.store = s, .key = key, .outside = checkpoints, .progress = progress, .ctx = ctx, .a = a};
+    struct check c = {
+        .store = s, .key = key, .outside = checkpoints, .progress = progress, .ctx = ctx, .a = a};
     bool failed = false;
     c.v.intact = all_fits(&c, &failed, err);
     if (failed)
@@ -195,7 +201,8 @@ bool audit_verify(struct store *s, const struct audit_key *key, struct str check
     return true;
 }
 
-bool app_audit_verify(struct app *app, const struct caller *c, struct audit_verdict *ret, struct arena *a, struct err *err)
+bool app_audit_verify(struct app *app, const struct caller *c, struct audit_verdict *ret, struct arena *a,
+                      struct err *err)
 {
     enum reach reach;
     if (!app_authorize(c, ACTION_AUDIT_READ, &reach, err))
@@ -205,9 +212,9 @@ bool app_audit_verify(struct app *app, const struct caller *c, struct audit_verd
     return audit_verify(app->store, audit_trail_key(app->audit), STR_NONE, NULL, NULL, ret, a, err);
 }
 
-bool app_audit_list(struct app *app, const struct caller *c, const struct audit_filter *f, const struct page *p,
-                    struct audit_record **ret, size_t *ret_n, struct page_result *ret_page, struct arena *a,
-                    struct err *err)
+bool app_audit_list(struct app *app, const struct caller *c, const struct audit_filter *f,
+                    const struct page *p, struct audit_record **ret, size_t *ret_n,
+                    struct page_result *ret_page, struct arena *a, struct err *err)
 {
     enum reach reach;
     return app_authorize(c, ACTION_AUDIT_READ, &reach, err) &&

@@ -27,11 +27,10 @@ enum { QUERY_MAX = 4096 };
 
 static int list_run(struct cli *c)
 {
-    static const char *const flags[][2] = {{"entity-type", "entityType"}, {"entity-id", "entityId"},
-                                           {"action", "action"},          {"actor", "actor"},
-                                           {"outcome", "outcome"},        {"from", "from"},
-                                           {"to", "to"},                  {"size", "size"},
-                                           {"cursor", "cursor"}};
+    static const char *const flags[][2] = {
+        {"entity-type", "entityType"}, {"entity-id", "entityId"}, {"action", "action"}, {"actor", "actor"},
+        {"outcome", "outcome"},        {"from", "from"},          {"to", "to"},         {"size", "size"},
+        {"cursor", "cursor"}};
     CLEANUP_REPLY struct reply r = {0};
     struct sbuf query;
     sbuf_init(&query, &c->arena, QUERY_MAX);
@@ -89,8 +88,8 @@ static const struct cli_flag list_flags[] = {
     {"size", 0, "N", "at most so many, newest first"},
     {"cursor", 0, "TEXT", "nextCursor of the page before"},
     {NULL, 0, NULL, NULL}};
-static const struct cli_flag verify_flags[] = {{"online", 0, NULL, "ask a server instead of opening its data"},
-                                               {NULL, 0, NULL, NULL}};
+static const struct cli_flag verify_flags[] = {
+    {"online", 0, NULL, "ask a server instead of opening its data"}, {NULL, 0, NULL, NULL}};
 
 const struct cli_command command_audit = {
     "audit", NULL, "Who did what, and proof that nothing was changed since",

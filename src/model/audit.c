@@ -10,7 +10,7 @@ const char *const audit_outcome_names[] = {"DONE", "REFUSED", "FAILED", NULL};
 #define OPTION .flags = FIELD_READ_ONLY | FIELD_NULLABLE
 #define T      struct audit_record
 static const struct field rows[] = {
-    FIELD_ID(T, id, "id", ANSWER, .doc = "Identifier; sorts by time."),
+    FIELD_ID(T, id, "id", .flags = FIELD_READ_ONLY | FIELD_INDEXED, .doc = "Identifier; sorts by time."),
     FIELD_I64(T, seq, "seq", ANSWER, .max = INT64_MAX,
               .doc = "Place in the chain, from 1 without gaps; 0 for about a second, until it is sealed."),
     FIELD_INSTANT(T, at, "at", ANSWER, .doc = "When, by the clock of the node."),

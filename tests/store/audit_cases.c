@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The audit trail: records share the transaction of the write they tell of, the chain has one sealer at a time.
+// The audit trail: records share the transaction of the write they tell of, the chain has one sealer at a
+// time.
 #include <stdio.h>
 
 #include "conformance.h"
@@ -327,8 +328,8 @@ static void another_head_seals_nothing(void **state)
     (void)append(w, "job.create", "x");
     assert_ok(w, seal(w, w->s, 0, false));
     (void)append(w, "job.create", "y");
-    assert_err(w, seal(w, w->s, 0, true), ERR_STALE);  // believes there is no head
-    assert_err(w, seal(w, w->s, 7, true), ERR_STALE);  // believes in another place
+    assert_err(w, seal(w, w->s, 0, true), ERR_STALE); // believes there is no head
+    assert_err(w, seal(w, w->s, 7, true), ERR_STALE); // believes in another place
     assert_ok(w, w->s->ops->audit_unsealed(w->s, ULID_ZERO, LIST, &v, &n, &w->a, &w->err));
     assert_int_equal(n, 1);
     struct audit_mark *m;
@@ -424,7 +425,8 @@ static void the_oldest_go_up_to_an_anchor(void **state)
 }
 
 static const struct CMUnitTest rows[] = {
-    CASE("audit: a note goes with the next write of its thread, and with no other", a_note_goes_with_the_next_write_only),
+    CASE("audit: a note goes with the next write of its thread, and with no other",
+         a_note_goes_with_the_next_write_only),
     CASE("audit: a refused write leaves no note", a_refused_write_leaves_no_note),
     CASE("audit: a write that decides nothing leaves no note", a_write_that_decides_nothing_leaves_no_note),
     CASE("audit: a dropped note is gone", a_dropped_note_is_gone),
