@@ -65,7 +65,8 @@ bool admin_forget_key(const struct config *c, struct sbuf *out, struct err *err)
         return false;
     bool ok = server_key_forget(s, err);
     if (ok)
-        sbuf_fmt(out, "the keys are forgotten; the next start makes new ones. Access tokens end, and what is in the audit "
+        sbuf_fmt(out, "the keys are forgotten; the next start makes new ones. Access tokens end, and what is "
+                      "in the audit "
                       "trail until now can be verified with the old key only\n");
     s->ops->free(s);
     return ok;

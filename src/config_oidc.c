@@ -33,7 +33,8 @@ void config_oidc_check(const struct config_oidc *o, struct faults *faults)
 {
     if (o->issuer.n == 0) {
         if (o->client_id.n > 0)
-            faults_add(faults, STR("oidc.issuer"), "it is missing, but oidc.clientId is given: give the provider's address");
+            faults_add(faults, STR("oidc.issuer"),
+                       "it is missing, but oidc.clientId is given: give the provider's address");
         return;
     }
     check_address("oidc.issuer", o->issuer, faults);

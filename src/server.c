@@ -465,8 +465,8 @@ static void greet(const struct server *s, struct str token)
     struct str host = s->config->http_host;
     bool v6 = str_find(host, ':') < host.n;
     char url[128];
-    snprintf(url, sizeof url, "http%s://%s%.*s%s:%d", s->config->edge.tls_certificate.n > 0 ? "s" : "", v6 ? "[" : "", STR_ARG(host.n ? host : STR("127.0.0.1")),
-             v6 ? "]" : "", httpd_port(s->httpd));
+    snprintf(url, sizeof url, "http%s://%s%.*s%s:%d", s->config->edge.tls_certificate.n > 0 ? "s" : "",
+             v6 ? "[" : "", STR_ARG(host.n ? host : STR("127.0.0.1")), v6 ? "]" : "", httpd_port(s->httpd));
     printf("Chronos %s · %.*s · %s\n", CHRONOS_VERSION, STR_ARG(s->config->db_shown), url);
     if (token.p)
         printf("First administrator: %s/setup#t=%.*s (once, for an hour)\n", url, STR_ARG(token));

@@ -147,7 +147,8 @@ static void line_put(struct sbuf *out, struct str line)
     sbuf_put(out, line);
 }
 
-static void seal_put(struct sbuf *out, const struct outer *o, const uint8_t root[static TOKEN_KEY_BYTES], struct arena *a)
+static void seal_put(struct sbuf *out, const struct outer *o, const uint8_t root[static TOKEN_KEY_BYTES],
+                     struct arena *a)
 {
     char text[SEALED_TEXT];
     struct str sealed = seal(o->seal, root_setting, str_of_n((const char *)root, TOKEN_KEY_BYTES), a);

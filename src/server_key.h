@@ -14,9 +14,9 @@
 enum { OUTER_KEYS_MAX = 8 };
 
 // With the outer keys of auth.key ("new, old": any opens, all of them seal); else, on a store that is ours alone, with
-// the one in the data folder, which is made at the first start; else with one in the store, unless keys.required is set,
-// and with a warning, because who reads the database could then sign tokens. ERR_CONFIG: none of the keys opens the root. Owner of
-// *ret: caller.
+// the one in the data folder, which is made at the first start; else with one in the store, unless keys.required is
+// set, and with a warning, because who reads the database could then sign tokens. ERR_CONFIG: none of the keys
+// opens the root. Owner of *ret: caller.
 bool server_key_open(const struct config *c, struct store *store, struct token_key **ret, struct arena *a,
                      struct err *err) __attribute__((warn_unused_result));
 // The outer key is lost: the next start makes a new root.

@@ -141,7 +141,10 @@ static void no_route(struct call *c, const char *allow)
     problem_answer(c, &p);
 }
 
-static struct str route_text(const struct route *r, struct arena *a) { return arena_fmt(a, "%s %s", r->method, r->path); }
+static struct str route_text(const struct route *r, struct arena *a)
+{
+    return arena_fmt(a, "%s %s", r->method, r->path);
+}
 
 void api_dispatch(struct api *api, const struct httpd_request *req, struct httpd_response *resp)
 {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Sign-in by an OpenID provider over HTTP: the two addresses a browser is sent to, and the code that ends the sign-in of
-// a command line. docs/how-to/single-sign-on.md.
+// Sign-in by an OpenID provider over HTTP: the two addresses a browser is sent to, and the code that ends the
+// sign-in of a command line. docs/how-to/single-sign-on.md.
 #include "app/oidc.h"
 
 #include "api/cookie.h"

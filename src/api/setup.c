@@ -76,7 +76,8 @@ bool api_setup(struct call *c, struct err *err)
 {
     struct setup_request r;
     struct session_answer s;
-    if (!call_decode(c, &r, err) || !app_setup_finish(c->app, &c->caller, &r, &s, &c->faults, &c->retry_after, c->a, err))
+    if (!call_decode(c, &r, err) ||
+        !app_setup_finish(c->app, &c->caller, &r, &s, &c->faults, &c->retry_after, c->a, err))
         return false;
     call_header(c, "Cache-Control", STR("no-store"));
     call_one(c, &session_answer_fields, &s);

@@ -11,6 +11,7 @@
 #include <stdatomic.h>
 
 #include "app/cache.h"
+#include "app/caller.h"
 #include "app/topic.h"
 #include "auth/policy.h"
 #include "auth/throttle.h"
@@ -107,27 +108,6 @@ void app_set_cluster(struct app *app, const struct app_cluster *c);
 struct engine_listener app_listener(struct app *app);
 void app_release(struct app *app);
 
-// How a request proved who asks.
-enum sign_in_way { WAY_NONE, WAY_TOKEN, WAY_COOKIE, WAY_API_KEY };
-// Somebody who asks.
-struct caller {
-    bool signed_in;
-    enum sign_in_way way;
-    struct ulid user_id;
-    struct str email;
-    unsigned roles;          // 1 << enum role, as the store says now, not as the token said
-    int64_t session_epoch;   // the user's, as it was then
-    struct ulid key_id;      // of the API key that was used; zero: none
-    uint64_t denied;         // 1 << enum action that the API key's scopes leave out
-    const struct ulid *teams; // what belongs to these is the caller's own, too
-    size_t n_teams;
-    struct str remote;       // address
-    struct str request_id;   // for the audit trail
-    struct str trace_parent, trace_state; // W3C headers of the request, checked; absent: none
-};
-// Whether what belongs to this owner is the caller's own.
-bool caller_owns(const struct caller *c, struct ulid owner);
-
 // The caller behind an access token. One primary-key read, or the cache: the user must exist, be enabled and have the
 // token's session epoch. ERR_UNAUTHENTICATED. email is in the arena; remote is the caller's own to fill.
 bool app_authenticate(struct app *app, struct str token, struct caller *ret, struct arena *a, struct err *err)
@@ -135,8 +115,8 @@ bool app_authenticate(struct app *app, struct str token, struct caller *ret, str
 // The caller behind a user whom a session of this epoch proved, in any way. ERR_UNAUTHENTICATED as above.
 bool app_caller(struct app *app, struct ulid user_id, int64_t epoch, enum sign_in_way way, struct caller *ret,
                 struct arena *a, struct err *err) __attribute__((warn_unused_result));
-// The same caller at a later moment, for what lasts longer than a request: roles and teams as they are now, teams in the
-// arena. ERR_UNAUTHENTICATED when the user was disabled, signed out or deleted, or the API key revoked.
+// The same caller at a later moment, for what lasts longer than a request: roles and teams as they are now, teams
+// in the arena. ERR_UNAUTHENTICATED when the user was disabled, signed out or deleted, or the API key revoked.
 bool app_caller_renew(struct app *app, struct caller *c, struct arena *a, struct err *err)
     __attribute__((warn_unused_result));
 // How far the caller may reach with the action. ERR_UNAUTHENTICATED without a sign-in, ERR_DENIED without reach.

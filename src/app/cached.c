@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Reads through the cache and writes around it. Values are short texts: "<enabled> <roles> <epoch> <teams> <e-mail>"
-// of a user, the identifiers of the teams one behind the other ("-": none), the owner's identifier of a job. One that cannot be read counts as absent.
+// of a user, the identifiers of the teams one behind the other ("-": none), the owner's identifier of a job. One
+// that cannot be read counts as absent.
 #include "app/cached.h"
 
 enum { TEAMS_TEXT_MAX = USER_TEAMS_MAX * ULID_TEXT_LEN + 1, FACTS_TEXT_MAX = EMAIL_MAX + TEAMS_TEXT_MAX + 64 };
@@ -69,7 +70,8 @@ static bool facts_read(struct str text, struct caller_facts *ret, struct arena *
         !str_to_i64(str_split(rest, ' ', &rest), &epoch))
         return false;
     teams = str_split(rest, ' ', &rest);
-    *ret = (struct caller_facts){.enabled = enabled != 0, .roles = (unsigned)roles, .session_epoch = epoch, .email = rest};
+    *ret = (struct caller_facts){
+        .enabled = enabled != 0, .roles = (unsigned)roles, .session_epoch = epoch, .email = rest};
     return rest.p && teams_read(teams, ret, a);
 }
 

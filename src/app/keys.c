@@ -14,7 +14,8 @@ enum { LOOK_ARENA = 64 * 1024, SWAPS_MAX = 8 };
 #define T struct key_rotation_request
 static const struct field request_rows[] = {
     FIELD_BOOL(T, revoke, "revoke", FIELD_DEFAULT(false),
-               .doc = "Whether the old keys count no more from now on: every access token ends, refresh tokens stay good."),
+               .doc = "Whether the old keys count no more from now on: every access token ends, refresh "
+                      "tokens stay good."),
 };
 #undef T
 const struct fields key_rotation_request_fields =
@@ -169,7 +170,8 @@ bool keys_verify(struct app *app, struct str token, struct token_claims *ret, st
 }
 
 // One try. *ret_done false: another node was faster.
-static bool rotate_once(struct keys *k, bool revoke, struct instant now, bool *ret_done, struct arena *a, struct err *err)
+static bool rotate_once(struct keys *k, bool revoke, struct instant now, bool *ret_done, struct arena *a,
+                        struct err *err)
 {
     struct str before, after;
     struct err why = {0};

@@ -21,7 +21,8 @@ static const struct field code_rows[] = {
               .doc = "The text whose SHA-256 the sign-in was begun with (parameter \"cli\")."),
 };
 #undef T
-const struct fields oidc_code_fields = FIELDS("SignOnCode", struct oidc_code, code_rows, .doc = "Ends a sign-in by a provider.");
+const struct fields oidc_code_fields =
+    FIELDS("SignOnCode", struct oidc_code, code_rows, .doc = "Ends a sign-in by a provider.");
 
 static bool none_here(struct err *err)
 {
@@ -137,7 +138,8 @@ static struct str redirect_url(const struct oidc *o, const struct oidc_provider 
     return sbuf_ok(&url) ? sbuf_str(&url) : STR_NONE;
 }
 
-bool app_oidc_begin(struct app *app, const struct oidc_begin *b, struct oidc_begun *ret, struct arena *a, struct err *err)
+bool app_oidc_begin(struct app *app, const struct oidc_begin *b, struct oidc_begun *ret, struct arena *a,
+                    struct err *err)
 {
     struct oidc_provider p;
     struct under_way w = {.return_to = b->return_to.p ? b->return_to : STR("/"), .challenge = b->challenge};

@@ -100,7 +100,8 @@ static bool keys_turn(struct oidc *o, struct mono now)
     return o->keys_asks++ < OIDC_KEYS_ASKS;
 }
 
-static bool keys_fetch(struct app *app, const struct oidc_provider *p, struct str *ret, struct arena *a, struct err *err)
+static bool keys_fetch(struct app *app, const struct oidc_provider *p, struct str *ret, struct arena *a,
+                       struct err *err)
 {
     struct oidc *o = app->oidc;
     if (!document_get(o, p->jwks, ret, a, err))

@@ -62,7 +62,8 @@ static bool no_role(struct err *err)
 }
 
 // Who is in no group any more keeps the account, and nothing that could be done with it.
-static bool put_out(struct app *app, const struct caller *c, const struct user *before, struct arena *a, struct err *err)
+static bool put_out(struct app *app, const struct caller *c, const struct user *before, struct arena *a,
+                    struct err *err)
 {
     struct user u = *before;
     u.roles.n = 0;
@@ -128,8 +129,8 @@ static bool take_over(struct app *app, const struct caller *c, const struct id_t
     return true;
 }
 
-static bool new_user(struct app *app, const struct caller *c, const struct id_token *t, struct str email, unsigned roles,
-                     struct user *ret, struct arena *a, struct err *err)
+static bool new_user(struct app *app, const struct caller *c, const struct id_token *t, struct str email,
+                     unsigned roles, struct user *ret, struct arena *a, struct err *err)
 {
     struct user u = {.id = app_id(app), .email = email, .enabled = true, .session_epoch = 1,
                      .created_at = clock_now(app->clock)};
@@ -173,7 +174,8 @@ bool oidc_user_of(struct app *app, const struct caller *c, const struct id_token
     struct str email = lower(t->email, a);
     if (!email.p || !email_valid(email) || t->email_doubted)
         return ERR(err, ERR_DENIED,
-                   "the provider names no e-mail address of yours, or one it has not verified; it is needed for an account "
+                   "the provider names no e-mail address of yours, or one it has not verified; it is needed "
+                   "for an account "
                    "(scope \"email\")");
     why = (struct err){0};
     if (app->store->ops->user_by_email(app->store, email, &there, a, &why))

@@ -41,7 +41,8 @@ static bool owner_find(struct paging *p, const struct job *j, enum action action
 
 static bool runs_page(struct paging *p, struct page_result *ret, struct err *err)
 {
-    struct run_filter f = {.owner_id = p->owner, .teams = p->teams, .n_teams = p->n_teams, .job_id = p->q->job_id, .status = -1};
+    struct run_filter f = {
+        .owner_id = p->owner, .teams = p->teams, .n_teams = p->n_teams, .job_id = p->q->job_id, .status = -1};
     struct run *v;
     size_t n;
     if (!p->app->store->ops->runs_list(p->app->store, &f, &p->page, &v, &n, ret, &p->arena, err))
@@ -76,7 +77,11 @@ static bool jobs_page(struct paging *p, struct page_result *ret, struct err *err
 
 static bool dead_page(struct paging *p, struct page_result *ret, struct err *err)
 {
-    struct dlq_filter f = {.owner_id = p->owner, .teams = p->teams, .n_teams = p->n_teams, .job_id = p->q->job_id, .resolved = -1};
+    struct dlq_filter f = {.owner_id = p->owner,
+                           .teams = p->teams,
+                           .n_teams = p->n_teams,
+                           .job_id = p->q->job_id,
+                           .resolved = -1};
     struct dead_letter *v;
     size_t n;
     if (!p->app->store->ops->dlq_list(p->app->store, &f, &p->page, &v, &n, ret, &p->arena, err))

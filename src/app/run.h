@@ -51,7 +51,8 @@ bool run_cancel_one(struct app *app, const struct run *r, enum run_cancel_result
 // The inputs of a start as the job's declarations say; as they are when it declares none.
 bool run_inputs_take(const struct job *j, const struct run_start *s, struct str *ret, struct arena *a, struct err *err)
     __attribute__((warn_unused_result));
-// Whether the caller may start a run of this owner's job by hand now: ERR_DENIED while that is turned off, ERR_THROTTLED.
+// Whether the caller may start a run of this owner's job by hand now: ERR_DENIED while that is turned off,
+// ERR_THROTTLED.
 bool run_start_allowed(struct app *app, const struct caller *c, struct ulid owner, struct err *err)
     __attribute__((warn_unused_result));
 // Fills a QUEUED run of a new occurrence of the job. Strings are shared.

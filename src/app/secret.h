@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What may be done with secrets: put, list without values, delete, seal all again; and their use by jobs.
 //
-// A secret belongs to the jobs of the user who put it, or of a team, whoever runs them. An administrator may put shared ones for
-// everybody's jobs. A job finds its owner's secret of a name first, then the shared one.
+// A secret belongs to the jobs of the user who put it, or of a team, whoever runs them. An administrator may put
+// shared ones for everybody's jobs. A job finds its owner's secret of a name first, then the shared one.
 #ifndef APP_SECRET_H
 #define APP_SECRET_H
 

@@ -279,8 +279,8 @@ static bool password_set(struct app *app, const struct caller *c, struct user *u
 }
 
 // A password that was wrong: a record of its own, durable before the answer. Too many tries are counted together.
-static void try_told(struct app *app, const struct caller *c, const char *action, struct str email, const struct err *why,
-                     struct arena *a)
+static void try_told(struct app *app, const struct caller *c, const char *action, struct str email,
+                     const struct err *why, struct arena *a)
 {
     struct audit_note note = {.action = action,
                               .entity_type = "user",
@@ -294,8 +294,8 @@ static void try_told(struct app *app, const struct caller *c, const char *action
 }
 
 // Who signs in with a password that an administrator gave changes it; others may.
-static bool password_settle(struct app *app, const struct caller *c, struct user *u, struct str password, struct str new_password,
-                            struct arena *a, struct err *err)
+static bool password_settle(struct app *app, const struct caller *c, struct user *u, struct str password,
+                            struct str new_password, struct arena *a, struct err *err)
 {
     if (!new_password.p && !u->must_change)
         return true;

@@ -22,9 +22,9 @@ struct setup_request {
 extern const struct fields setup_request_fields;
 // ERR_CONFLICT once an administrator exists, ERR_THROTTLED past the tries of this minute, ERR_UNAUTHENTICATED for a
 // wrong or expired token, ERR_INVALID with *faults. Faults of the account do not use the token up.
-bool app_setup_finish(struct app *app, const struct caller *c, const struct setup_request *r, struct session_answer *ret,
-                      struct faults *faults, struct duration *ret_wait, struct arena *a, struct err *err)
-    __attribute__((warn_unused_result));
+bool app_setup_finish(struct app *app, const struct caller *c, const struct setup_request *r,
+                      struct session_answer *ret, struct faults *faults, struct duration *ret_wait,
+                      struct arena *a, struct err *err) __attribute__((warn_unused_result));
 // Whether set-up is still open: no administrator exists.
 bool app_setup_open(struct app *app, bool *ret, struct err *err) __attribute__((warn_unused_result));
 

@@ -134,12 +134,14 @@ static bool ed25519_right(const json_t *jwk, struct str input, struct str signat
 }
 
 // input: header and claims as they were sent, with the dot between.
-static bool signature_right(struct str token, struct str input, struct str signature, const json_t *jwk, struct arena *a)
+static bool signature_right(struct str token, struct str input, struct str signature, const json_t *jwk,
+                            struct arena *a)
 {
     struct str kty = member(jwk, "kty");
     if (str_is(kty, "OKP"))
         return ed25519_right(jwk, input, signature, a);
-    __attribute__((cleanup(jwk_cleanup))) cjose_jwk_t *key = str_is(kty, "RSA") ? rsa_import(jwk, a) : ec_import(jwk, a);
+    __attribute__((cleanup(jwk_cleanup))) cjose_jwk_t *key =
+        str_is(kty, "RSA") ? rsa_import(jwk, a) : ec_import(jwk, a);
     if (!key)
         return false;
     __attribute__((cleanup(jws_cleanup))) cjose_jws_t *jws = cjose_jws_import(token.p, token.n, NULL);

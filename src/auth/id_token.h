@@ -3,8 +3,8 @@
 // Pure: fetches nothing and knows no clock.
 //
 // The algorithm belongs to the key, never to the token: it is the key's "alg", or the one that its kind of key stands
-// for (RSA: RS256, P-256: ES256, Ed25519: EdDSA). Symmetric keys and keys with a private part are no keys here, and what
-// the token's header offers besides (jwk, jku, x5u, x5c) is not looked at.
+// for (RSA: RS256, P-256: ES256, Ed25519: EdDSA). Symmetric keys and keys with a private part are no keys here, and
+// what the token's header offers besides (jwk, jku, x5u, x5c) is not looked at.
 #ifndef AUTH_ID_TOKEN_H
 #define AUTH_ID_TOKEN_H
 

@@ -14,7 +14,13 @@
 #include "base/json.h"
 #include "base/sbuf.h"
 
-enum { BUDGET = 16 << 20, NOW_S = 1790000000, RSA_BITS = 2048, WEAK_BITS = 1024, BASE64 = sodium_base64_VARIANT_URLSAFE_NO_PADDING };
+enum {
+    BUDGET = 16 << 20,
+    NOW_S = 1790000000,
+    RSA_BITS = 2048,
+    WEAK_BITS = 1024,
+    BASE64 = sodium_base64_VARIANT_URLSAFE_NO_PADDING
+};
 #define ISSUER "https://id.example.com"
 #define CLIENT "chronos"
 #define NONCE  "n-0S6_WzA2Mj"
@@ -135,7 +141,8 @@ static void each_kind_of_key_is_believed(void **state)
     assert_true(good(signed_by(f.rsa, "RS256", NULL, claims), rsa_set()));
     assert_true(good(signed_by(f.rsa, "PS256", "p", claims),
                      set_of(shown(f.rsa, "\"kid\":\"p\",\"alg\":\"PS256\""), STR_NONE)));
-    assert_true(good(signed_by(f.ec, "ES256", "e", claims), set_of(shown(f.ec, "\"kid\":\"e\""), shown(f.rsa, "\"kid\":\"r\""))));
+    assert_true(good(signed_by(f.ec, "ES256", "e", claims),
+                     set_of(shown(f.ec, "\"kid\":\"e\""), shown(f.rsa, "\"kid\":\"r\""))));
     struct str input = arena_fmt(&f.a, "%s.%s", b64(STR("{\"alg\":\"EdDSA\",\"kid\":\"d\"}")).p, b64(claims).p);
     uint8_t sig[crypto_sign_BYTES];
     crypto_sign_detached(sig, NULL, (const uint8_t *)input.p, input.n, f.ed_secret);
@@ -192,7 +199,8 @@ static void other_weak_and_unknown_keys_are_refused(void **state)
                       set_of(shown(f.rsa, "\"kid\":\"r\""), shown(f.other, "\"kid\":\"q\""))));
     struct str one = STR("{\"keys\":[{\"kty\":\"RSA\",\"kid\":\"r\",\"e\":\"AQ\",\"n\":\"AQ\"}]}");
     assert_false(good(signed_by(f.rsa, "RS256", "r", claims), one));
-    static const char *const sets[] = {"", "{}", "[]", "{\"keys\":7}", "{\"keys\":[1,null,{}]}", "{\"keys\":[{\"kty\":\"RSA\"}]}"};
+    static const char *const sets[] = {
+        "", "{}", "[]", "{\"keys\":7}", "{\"keys\":[1,null,{}]}", "{\"keys\":[{\"kty\":\"RSA\"}]}"};
     for (size_t i = 0; i < sizeof sets / sizeof sets[0]; i++)
         assert_false(good(signed_by(f.rsa, "RS256", "r", claims), str_of(sets[i])));
 }
@@ -216,7 +224,9 @@ static void headers_that_bring_keys_are_not_listened_to(void **state)
         "[]", "null", "",
     };
     for (size_t i = 0; i < sizeof headers / sizeof headers[0]; i++)
-        assert_false(good(arena_fmt(&f.a, "%s.%s.%.*s", b64(str_of(headers[i])).p, claims.p, STR_ARG(signature)), rsa_set()));
+        assert_false(
+            good(arena_fmt(&f.a, "%s.%s.%.*s", b64(str_of(headers[i])).p, claims.p, STR_ARG(signature)),
+                 rsa_set()));
 }
 
 static void claims_must_be_of_this_sign_in(void **state)
@@ -280,19 +290,27 @@ static void a_provider_tells_where_to_go(void **state)
     (void)state;
     struct oidc_provider p;
     struct err err = {0};
-#define DOC(iss, auth, token) \
-    "{\"issuer\":\"" iss "\",\"authorization_endpoint\":\"" auth "\",\"token_endpoint\":\"" token "\",\"jwks_uri\":\"https://x.example/k\"}"
-    assert_true(oidc_provider_read(STR(DOC(ISSUER, "https://x.example/a?b=c", "https://x.example/t")), STR(ISSUER), &p, &f.a, &err));
+#define DOC(iss, auth, token)                                                                                \
+    "{\"issuer\":\"" iss "\",\"authorization_endpoint\":\"" auth "\",\"token_endpoint\":\"" token            \
+    "\",\"jwks_uri\":\"https://x.example/k\"}"
+    assert_true(oidc_provider_read(STR(DOC(ISSUER, "https://x.example/a?b=c", "https://x.example/t")),
+                                   STR(ISSUER), &p, &f.a, &err));
     assert_true(str_is(p.token, "https://x.example/t") && !p.secret_in_body);
     static const char *const wrong[] = {
         DOC("https://evil.example", "https://x.example/a", "https://x.example/t"),
-        DOC(ISSUER, "http://x.example/a", "https://x.example/t"), DOC(ISSUER, "javascript:alert(1)", "https://x.example/t"),
-        DOC(ISSUER, "https://u:p@x.example/a", "https://x.example/t"), DOC(ISSUER, "https://x.example/a#", "https://x.example/t"),
-        DOC(ISSUER, "https://x.example/a", "http://127.0.0.1:8080/t"), "{}", "[]", "x",
+        DOC(ISSUER, "http://x.example/a", "https://x.example/t"),
+        DOC(ISSUER, "javascript:alert(1)", "https://x.example/t"),
+        DOC(ISSUER, "https://u:p@x.example/a", "https://x.example/t"),
+        DOC(ISSUER, "https://x.example/a#", "https://x.example/t"),
+        DOC(ISSUER, "https://x.example/a", "http://127.0.0.1:8080/t"),
+        "{}",
+        "[]",
+        "x",
     };
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
         assert_false(oidc_provider_read(str_of(wrong[i]), STR(ISSUER), &p, &f.a, &err));
-    static const char *const addresses[] = {"http://127.0.0.1.evil.example/", "http://localhost@evil.example", "https://", "ftp://x"};
+    static const char *const addresses[] = {"http://127.0.0.1.evil.example/", "http://localhost@evil.example",
+                                            "https://", "ftp://x"};
     for (size_t i = 0; i < sizeof addresses / sizeof addresses[0]; i++)
         assert_false(oidc_address_check(str_of(addresses[i]), &err));
     assert_true(oidc_address_check(STR("http://127.0.0.1:4000"), &err));

@@ -39,7 +39,8 @@ static void sealing_key(const struct token_key *root, uint8_t ret[static SEAL_KE
 }
 
 // The secret of a line, opened under the words before it, so that neither ids nor dates can be exchanged.
-static bool secret_open(const struct token_key *root, struct str name, struct str text, uint8_t ret[static TOKEN_KEY_BYTES])
+static bool secret_open(const struct token_key *root, struct str name, struct str text,
+                        uint8_t ret[static TOKEN_KEY_BYTES])
 {
     uint8_t key[SEAL_KEY_BYTES], sealed[SEALED_BYTES];
     size_t n = 0;

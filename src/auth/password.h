@@ -18,7 +18,8 @@ enum {
 };
 
 // Rules for a new password: PASSWORD_MIN … PASSWORD_MAX bytes (model/user.h), valid UTF-8, no control
-// characters, not equal to the e-mail address (letter case ignored), not one of auth/common.h. ERR_INVALID with field "/password".
+// characters, not equal to the e-mail address (letter case ignored), not one of auth/common.h. ERR_INVALID with
+// field "/password".
 bool password_check(struct str password, struct str email, struct err *err)
     __attribute__((warn_unused_result));
 

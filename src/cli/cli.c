@@ -10,11 +10,19 @@
 
 extern char **environ;
 
-const struct cli_command *const cli_commands[] = {
-    &command_server, &command_job, &command_run, &command_dlq, &command_secret, &command_user, &command_apikey, &command_team, &command_breaker, &command_audit, &command_notification,
-    &command_feature, &command_node,
-    &command_schedule, &command_login, &command_logout, &command_whoami, &command_admin, &command_setup_link,
-    &command_db, &command_config, &command_doctor, &command_healthcheck, &command_version, &command_help, NULL};
+const struct cli_command *const cli_commands[] = {&command_server,       &command_job,
+                                                  &command_run,          &command_dlq,
+                                                  &command_secret,       &command_user,
+                                                  &command_apikey,       &command_team,
+                                                  &command_breaker,      &command_audit,
+                                                  &command_notification, &command_feature,
+                                                  &command_node,         &command_schedule,
+                                                  &command_login,        &command_logout,
+                                                  &command_whoami,       &command_admin,
+                                                  &command_setup_link,   &command_db,
+                                                  &command_config,       &command_doctor,
+                                                  &command_healthcheck,  &command_version,
+                                                  &command_help,         NULL};
 
 const struct cli_flag cli_global_flags[] = {
     {"help", 'h', NULL, "Help with examples"},

@@ -67,7 +67,8 @@ static const struct field run_rows[] = {
              .doc = "The same over all attempts of one occurrence; handed to every target."),
     FIELD_ID(T, blocked_by, "blockedBy", .flags = FIELD_READ_ONLY,
              .doc = "SKIPPED by overlap: the run in the way."),
-    FIELD_JSON(T, inputs, "parameters", FIELD_IS_OBJECT, .flags = FIELD_READ_ONLY, .doc = "Parameters given at run time."),
+    FIELD_JSON(T, inputs, "parameters", FIELD_IS_OBJECT, .flags = FIELD_READ_ONLY,
+               .doc = "Parameters given at run time."),
 };
 #undef T
 const struct fields run_fields =

@@ -73,15 +73,8 @@ static void check_url(const struct http_config *c, const struct channel_env *env
 // One in which all is absent that can be.
 static void bare_notification(struct notification *ret)
 {
-    struct notification whole;
-    notification_sample(NOTICE_NODE_DOWN, &whole);
-    *ret = (struct notification){.id = whole.id,
-                                 .event = whole.event,
-                                 .at = whole.at,
-                                 .attempt = FIELD_ABSENT,
-                                 .exit_code = FIELD_ABSENT,
-                                 .streak = FIELD_ABSENT};
-    ret->scheduled = ret->started = ret->ended = ret->next_fire = INSTANT_NEVER;
+    notification_sample(NOTICE_NODE_DOWN, ret);
+    ret->node = ret->source = ret->url = ret->incident = ret->subject = ret->text = STR_NONE;
 }
 
 static bool gives_json(struct str body, const struct channel_env *env, const struct notification *n,

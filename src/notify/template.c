@@ -45,8 +45,10 @@ static bool expand(const struct channel_env *env, struct str text, enum escape e
     arena_init(&scratch, SCRATCH_MAX);
     sbuf_init(&json, &scratch, SCRATCH_MAX);
     bool ok = view_make(n, WHOLE_LOG, &v, &scratch, err);
-    if (ok && check)
-        v.node = v.run.node; // which no notification has both
+    if (ok && check) { // which no notification has beside a failure
+        v.node = v.run.node;
+        v.digest = v.run.log;
+    }
     if (ok) {
         field_encode(&view_fields, &v, FIELD_ENCODE_API, &json);
         ok = (sbuf_ok(&json) || ERR(err, ERR_TOO_LARGE, "no memory for the notification")) &&
@@ -140,7 +142,7 @@ void notification_sample(int event, struct notification *ret)
         .attempt = attempts,
         .exit_code = 1,
         .status = STR("FAILED"),
-        .error_class = STR("NON_ZERO_EXIT"),
+        .error_class = STR("SCRIPT_ERROR"),
         .error_message = STR("the script ended with exit code 1"),
         .run_key = STR("01KB1SAMPLE0000000000000000"),
         .log_tail = STR("fetching 1204 rows\nexport.csv: no space left on device\n"),
@@ -151,6 +153,18 @@ void notification_sample(int event, struct notification *ret)
         .subject = STR("Subject"),
         .text = STR("Text"),
     };
+    if (event != NOTICE_DIGEST)
+        ret->digest = STR_NONE;
+    if (event == NOTICE_RECOVERED || (event >= NOTICE_STARTED && event != NOTICE_NODE_DOWN))
+        ret->error_message = ret->error_class = ret->log_tail = STR_NONE;
+    if (event == NOTICE_NODE_DOWN) {
+        ret->job_id = ret->run_id = ULID_ZERO;
+        ret->job_name = ret->job_type = ret->owner = ret->timezone = ret->status = ret->run_key = STR_NONE;
+        ret->error_message = ret->error_class = ret->log_tail = STR_NONE;
+        ret->tags = (struct strs){NULL, 0};
+        ret->scheduled = ret->started = ret->ended = ret->next_fire = INSTANT_NEVER;
+        ret->attempt = ret->exit_code = ret->streak = FIELD_ABSENT;
+    }
 }
 
 bool template_preview(const struct channel_env *env, const struct channel *c, const void *config,

@@ -24,7 +24,7 @@ bool notify_template_fill(const struct channel_env *env, struct str text, enum e
 bool notify_subject_fill(const struct channel_env *env, struct str text, const struct notification *n, struct str *ret,
                          struct arena *a, struct err *err) __attribute__((warn_unused_result));
 
-// A made-up notification of this event in which nothing is absent. Constant texts; *n may be copied.
+// A made-up notification of this event, for previews and tests. Constant texts; it may be copied.
 void notification_sample(int event, struct notification *ret);
 
 struct template_preview {

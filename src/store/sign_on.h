@@ -20,7 +20,8 @@ struct identity {
 
 struct sign_on_ops {
     // The user an identity is bound to, while that user exists. ERR_NOT_FOUND.
-    bool (*identity_get)(struct store *s, const uint8_t key[IDENTITY_KEY_BYTES], struct ulid *ret_user, struct err *err);
+    bool (*identity_get)(struct store *s, const uint8_t key[IDENTITY_KEY_BYTES], struct ulid *ret_user,
+                         struct err *err);
     // Binds it, in one transaction with the new user when `made` is not NULL. ERR_CONFLICT: the identity is bound to a
     // user that exists, or the e-mail address of the new one is taken.
     bool (*identity_put)(struct store *s, const struct identity *v, const struct user *made, struct err *err);

@@ -146,8 +146,8 @@ struct audit_filter {
     int outcome;                               // enum audit_outcome or −1
     struct instant from, before;               // from ≤ at < before; 0 = any
 };
-// Gives records their places in the chain. Written only while the head is what `expect` says, so that of two who seal at
-// the same time one gets ERR_STALE and nothing of his stays.
+// Gives records their places in the chain. Written only while the head is what `expect` says, so that of two who
+// seal at the same time one gets ERR_STALE and nothing of his stays.
 struct audit_seal {
     const struct audit_record *records; // id, seq and chain of each
     size_t n;
@@ -303,7 +303,8 @@ struct store_ops {
     bool (*memo_put)(struct store *s, struct ulid run_id, int64_t token, struct str name, struct str value,
                      struct err *err);
 
-    // As memo_put for whoever tells the job something from outside; other nodes hear of it (CHANGE_PING). ERR_NOT_FOUND.
+    // As memo_put for whoever tells the job something from outside; other nodes hear of it (CHANGE_PING).
+    // ERR_NOT_FOUND.
     bool (*memo_set)(struct store *s, struct ulid job_id, struct str name, struct str value, struct err *err);
 
     // -- circuit breakers, shared by the nodes
@@ -414,7 +415,8 @@ struct store_ops {
                         struct arena *a, struct err *err);
     // Moves the anchor and removes what lies before it, checkpoints too; the anchor's own checkpoint stays. expect: the
     // anchor until now, seq 0 for none; ERR_STALE when it is another.
-    bool (*audit_trim)(struct store *s, const struct audit_mark *expect, const struct audit_mark *anchor, struct err *err);
+    bool (*audit_trim)(struct store *s, const struct audit_mark *expect, const struct audit_mark *anchor,
+                       struct err *err);
 
     // -- retention: removes at most max final runs scheduled before an instant, with their logs, and resolved dead
     // letters that old. The newest run of a job that is not deleted stays, and a run goes only after the ones behind it

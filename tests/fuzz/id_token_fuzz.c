@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Fuzzes what an OpenID provider sends four ways: the input as an ID token, as a set of keys, as the discovery document,
-// and as claims under a right signature. What is believed must be of this sign-in and within its bounds.
+// Fuzzes what an OpenID provider sends four ways: the input as an ID token, as a set of keys, as the discovery
+// document, and as claims under a right signature. What is believed must be of this sign-in and within its bounds.
 #include <sodium.h>
 
 #include "auth/id_token.h"

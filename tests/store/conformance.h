@@ -48,9 +48,9 @@ struct cases {
     const struct CMUnitTest *v;
     size_t n;
 };
-extern const struct cases account_cases, audit_cases, flush_cases, job_cases, job_list_cases, run_cases, dlq_cases, user_cases,
-    race_cases, node_cases, change_cases, duty_cases, outbox_cases, trim_cases, secret_cases, sign_on_cases, breaker_cases,
-    chain_cases, backlog_cases, once_cases, notice_cases;
+extern const struct cases account_cases, audit_cases, flush_cases, job_cases, job_list_cases, run_cases,
+    dlq_cases, user_cases, race_cases, node_cases, change_cases, duty_cases, outbox_cases, trim_cases,
+    secret_cases, sign_on_cases, breaker_cases, chain_cases, backlog_cases, once_cases, notice_cases;
 #define CASES(rows)                                                                                          \
     {                                                                                                        \
         (rows), sizeof(rows) / sizeof((rows)[0])                                                             \

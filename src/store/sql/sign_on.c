@@ -12,7 +12,8 @@ static unsigned lost(struct store *s) { return atomic_load(&((struct sql *)s)->r
 
 // ---- identities --------------------------------------------------------------------------------
 
-static bool identity_read(struct store *s, const uint8_t key[IDENTITY_KEY_BYTES], struct ulid *ret_user, struct err *err)
+static bool identity_read(struct store *s, const uint8_t key[IDENTITY_KEY_BYTES], struct ulid *ret_user,
+                          struct err *err)
 {
     struct sql_read r;
     bool row;
