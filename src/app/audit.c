@@ -97,9 +97,9 @@ enum { CHANGES_ROOM = 2 * AUDIT_CHANGES_MAX };
 void audit_with(struct app *app, const struct caller *c, const struct audit_note *note, struct arena *a)
 {
     struct audit_record r;
-    struct sbuf changes CLEANUP(sbuf_release);
     if (!app->audit)
         return;
+    struct sbuf changes CLEANUP(sbuf_release);
     sbuf_init(&changes, NULL, CHANGES_ROOM);
     record_make(app, c, note, &changes, &r, a);
     sign(app, &r);
@@ -109,9 +109,9 @@ void audit_with(struct app *app, const struct caller *c, const struct audit_note
 void audit_system(struct app *app, const char *way, const struct audit_note *note, struct arena *a)
 {
     struct audit_record r;
-    struct sbuf changes CLEANUP(sbuf_release);
     if (!app->audit)
         return;
+    struct sbuf changes CLEANUP(sbuf_release);
     sbuf_init(&changes, NULL, CHANGES_ROOM);
     record_make(app, NULL, note, &changes, &r, a);
     r.way = str_of(way);
@@ -135,9 +135,9 @@ void audit_alone(struct app *app, const struct caller *c, const struct audit_not
 {
     struct audit_record r;
     struct err err = {0};
-    struct sbuf changes CLEANUP(sbuf_release);
     if (!app->audit)
         return;
+    struct sbuf changes CLEANUP(sbuf_release);
     sbuf_init(&changes, NULL, CHANGES_ROOM);
     record_make(app, c, note, &changes, &r, a);
     sign(app, &r);
@@ -150,9 +150,9 @@ void audit_alone(struct app *app, const struct caller *c, const struct audit_not
 void audit_soon(struct app *app, const struct caller *c, const struct audit_note *note, struct arena *a)
 {
     struct audit_record r;
-    struct sbuf changes CLEANUP(sbuf_release);
     if (!app->audit)
         return;
+    struct sbuf changes CLEANUP(sbuf_release);
     sbuf_init(&changes, NULL, CHANGES_ROOM);
     record_make(app, c, note, &changes, &r, a);
     sign(app, &r);

@@ -49,10 +49,10 @@ static bool put_config(struct cli *c, json_t *body, struct err *err)
 {
     json_t *config;
     struct str text;
-    if (!cli_read(c, flag_str(c, "config"), SUBSCRIPTION_CONFIG_MAX, &text, err))
+    if (!cli_read(c, flag_str(c, "settings"), SUBSCRIPTION_CONFIG_MAX, &text, err))
         return false;
     if (!json_parse(text, &config, err))
-        return err_wrap(err, "--config");
+        return err_wrap(err, "--settings");
     json_object_set_new(body, "config", config);
     return true;
 }
@@ -96,8 +96,8 @@ static int add_run(struct cli *c)
     struct err err;
     struct str path;
     struct sbuf text;
-    if (!flag_str(c, "channel").p || !flag_str(c, "config").p)
-        return cli_usage(c, "say how: --channel WEBHOOK --config FILE (or - for standard input)");
+    if (!flag_str(c, "channel").p || !flag_str(c, "settings").p)
+        return cli_usage(c, "say how: --channel WEBHOOK --settings FILE (or - for standard input)");
     if (!client_open(c, &cl, &err) || !body_make(c, body, &err))
         return cli_fail(c, &err);
     int code = path_of_job(&cl, flag_str(c, "job"), &path);
@@ -192,7 +192,7 @@ static const struct cli_flag add_flags[] = {
     {"tag", 0, "TAG", "Tell about the jobs with this tag"},
     {"all", 0, NULL, "Tell about every job you may see"},
     {"channel", 0, "CHANNEL", "EMAIL, WEBHOOK, SLACK and others"},
-    {"config", 0, "FILE", "Settings of the channel as a JSON object, or - for standard input"},
+    {"settings", 0, "FILE", "Settings of the channel as a JSON object, or - for standard input"},
     {"event", 0, "EVENT", "failed, recovered, dead, missed, slow, overdue, …; may be repeated"},
     {"after", 0, "N", "Tell of failures from the Nth on"},
     {"of-last", 0, "N", "Count failures among so many outcomes, not in a row"},
@@ -227,10 +227,10 @@ const struct cli_command command_notification = {
          .flags = add_flags,
          .run = add_run,
          .doc = "Tell somebody about a job, the jobs with a tag, or all",
-         .examples = "chronos notification add --job nightly-export --channel EMAIL --config mail.json\n"
-                     "chronos notification add --tag billing --channel SLACK --config - --event failed --event "
+         .examples = "chronos notification add --job nightly-export --channel EMAIL --settings mail.json\n"
+                     "chronos notification add --tag billing --channel SLACK --settings - --event failed --event "
                      "recovered --after 2 < slack.json\n"
-                     "chronos notification add --all --channel WEBHOOK --config hook.json --quiet 22:00-07:00 "
+                     "chronos notification add --all --channel WEBHOOK --settings hook.json --quiet 22:00-07:00 "
                      "--timezone Europe/Berlin"},
         {.name = "list",
          .alias = "ls",

@@ -234,7 +234,7 @@ static const char *const examples[] = {
     "{\"operation\":\"WRITE\",\"path\":\"state/{{run.id}}.txt\",\"content\":\"done\","
     "\"createDirectories\":true}",
     NULL};
-static const char *const classes[] = {"FILE_ERROR", "CHECKSUM_MISMATCH", NULL};
+static const char *const classes[] = {"FILE_ERROR", NULL};
 
 const struct job_type job_type_file_system = {
     .name = "FILE_SYSTEM",

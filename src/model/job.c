@@ -133,7 +133,7 @@ static const char *const classes[] = {
     "UNEXPECTED_BODY", "HTTP_3XX",         "HTTP_ERROR",       "REPORT_ERROR",   "POSITION_ERROR",
     "SECRET_ERROR",    "TOKEN_ERROR",      "DEFINITION_ERROR", "INTERNAL_ERROR", "NOT_AVAILABLE",
     "LOAD_ERROR",      "TLS_ERROR",        "HTTP_1XX",         "HTTP_2XX",       "START_JOB_ERROR",
-    NULL,
+    "PING_MISSING",    "PING_FAILED",      NULL,
 };
 static const struct {
     const char *word, *covers;
