@@ -24,10 +24,37 @@ static void secret_tokens_differ_and_hash_the_same(void **state)
     assert_memory_not_equal(ha, hb, sizeof ha);
 }
 
+static void a_secret_of_one_purpose_is_none_of_another(void **state)
+{
+    (void)state;
+    uint8_t plain[SECRET_TOKEN_HASH_BYTES], one[SECRET_TOKEN_HASH_BYTES], two[SECRET_TOKEN_HASH_BYTES];
+    secret_token_hash(STR("secret"), plain);
+    secret_token_hash_for("session of a browser", STR("secret"), one);
+    secret_token_hash_for("code of a command line", STR("secret"), two);
+    assert_memory_not_equal(plain, one, sizeof one);
+    assert_memory_not_equal(one, two, sizeof one);
+}
+
+static void what_follows_from_a_secret_needs_the_key(void **state)
+{
+    (void)state;
+    static const uint8_t key[TOKEN_KEY_BYTES] = "one", other[TOKEN_KEY_BYTES] = "other";
+    struct arena a;
+    arena_init(&a, 1024);
+    struct str mac = secret_token_mac(key, STR("cookie"), &a);
+    assert_int_equal(mac.n, 43);
+    assert_true(str_eq(mac, secret_token_mac(key, STR("cookie"), &a)));
+    assert_false(str_eq(mac, secret_token_mac(key, STR("cookiE"), &a)));
+    assert_false(str_eq(mac, secret_token_mac(other, STR("cookie"), &a)));
+    arena_release(&a);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(secret_tokens_differ_and_hash_the_same),
+        cmocka_unit_test(a_secret_of_one_purpose_is_none_of_another),
+        cmocka_unit_test(what_follows_from_a_secret_needs_the_key),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -88,9 +88,14 @@ def test_a_file_is_copied_row_by_row(filled, tmp_path):
 def test_a_server_goes_on_with_the_copy(filled, tmp_path):
     target = tmp_path / "new.db"
     db_copy(f"sqlite:{path_of(filled)}", f"sqlite:{target}")
-    server = Server(tmp_path / "server", CHRONOS_DB_URL=f"sqlite:{target}").start()
+    alone = Server(tmp_path / "alone", CHRONOS_DB_URL=f"sqlite:{target}")
+    with pytest.raises(AssertionError):  # without the key of the old one it says so
+        alone.start()
+    assert "token.key" in alone.log_text()
+    key = filled.folder / "data/token.key"
+    server = Server(tmp_path / "server", CHRONOS_DB_URL=f"sqlite:{target}", CHRONOS_AUTH_KEY_FILE=str(key)).start()
     try:
-        server.login()
+        server.token = filled.token  # nobody has to sign in again
         jobs = {job["name"]: job for job in server.call("GET", "/jobs?size=200").json["content"]}
         assert set(jobs) == {"bün \u2603 \U0001f680", "fails", "edited twice", "paused", "talks"}
         assert jobs["paused"]["status"] == "PAUSED" and jobs["edited twice"]["version"] == 2
