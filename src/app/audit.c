@@ -162,7 +162,6 @@ void audit_soon(struct app *app, const struct caller *c, const struct audit_note
 void audit_refusal(struct app *app, const struct caller *c, struct str what, struct str why, struct arena *a)
 {
     struct audit_record r;
-    struct sbuf unused CLEANUP(sbuf_release);
     struct audit_note note = {.action = "request.refuse",
                               .entity_type = "route",
                               .entity_name = what,
@@ -170,6 +169,7 @@ void audit_refusal(struct app *app, const struct caller *c, struct str what, str
                               .detail = why};
     if (!app->audit || told)
         return;
+    struct sbuf unused CLEANUP(sbuf_release);
     sbuf_init(&unused, NULL, CHANGES_ROOM);
     record_make(app, c, &note, &unused, &r, a);
     r.entity_name = STR_NONE;

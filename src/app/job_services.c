@@ -31,10 +31,10 @@ static bool used_before(struct ulid run_id, struct str name)
 
 static void use_noted(struct app *app, struct str name, const struct attempt *by)
 {
-    struct arena a CLEANUP(arena_release);
     char run[ULID_TEXT_MAX], job[ULID_TEXT_MAX];
     if (used_before(by->run_id, name))
         return;
+    struct arena a CLEANUP(arena_release);
     arena_init(&a, ARENA_BUDGET);
     struct audit_note note = {.action = "secret.use",
                               .entity_type = "secret",

@@ -33,7 +33,8 @@ static struct str body_text(struct str body)
         while (body.n > 0 && ((unsigned char)body.p[0] & 0xc0) == 0x80) // inside a character
             body = (struct str){body.p + 1, body.n - 1};
     }
-    return str_utf8_valid(body) ? body : STR("(the body is not UTF-8 text)");
+    bool text = str_utf8_valid(body) && (body.n == 0 || !memchr(body.p, '\0', body.n));
+    return text ? body : STR("(the body is not UTF-8 text)");
 }
 
 bool app_ping(struct app *app, struct str key, const struct ping_note *p, struct arena *a, struct err *err)

@@ -49,6 +49,7 @@ def test_what_a_script_prints_reaches_the_next_job(server):
     assert [r["status"] for r in (first, second, third)] == ["SUCCEEDED"] * 3
     assert second["trigger"] == third["trigger"] == "CHAIN"
     assert second["parameters"]["n"] == "41"
+    assert second["parameters"]["cause"].pop("traceparent").startswith("00-")
     assert second["parameters"]["cause"] == {"runId": first["id"], "jobId": first["jobId"], "status": "SUCCEEDED",
                                              "scheduledTime": first["scheduledTime"], "depth": 1}
     assert third["parameters"]["cause"]["depth"] == 2 and third["scheduledTime"] == first["scheduledTime"]
