@@ -57,6 +57,7 @@ static const struct fields schedule_fields =
 
 #define T struct view
 static const struct field view_rows[] = {
+    FIELD_STR(T, id, "id", .doc = "Id of this message, the same at every try."),
     FIELD_STR(T, event, "event",
               .doc = "failed, recovered, dead, missed, slow, overdue, started, succeeded, paused, "
                      "node_down, digest or test."),
@@ -170,6 +171,7 @@ bool view_make(const struct notification *n, size_t room, struct view *ret, stru
 {
     struct view v;
     field_defaults(&view_fields, &v);
+    v.id = text_line(n->id, WORD_UNITS, a);
     v.event = str_of(notice_event_names[n->event]);
     v.at = n->at;
     v.source = text_line(n->source, NAME_UNITS, a);

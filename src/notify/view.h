@@ -22,7 +22,7 @@ struct view_schedule {
     struct instant next_fire;
 };
 struct view {
-    struct str event, title, sentence;
+    struct str id, event, title, sentence;
     struct instant at;
     struct str source, cluster, url, incident, node, digest;
     int64_t streak;

@@ -8,6 +8,7 @@ import hmac
 import json
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import time
@@ -219,10 +220,10 @@ def test_templates_are_escaped_for_their_target(tell, receiver):
 
 
 def test_a_target_of_ones_own(tell, receiver):
-    config = {"url": receiver.url("/send/{{id|default:x}}{{job.name|url}}"), "method": "PUT", "headers": {"X-Key": "k"},
+    config = {"url": receiver.url("/send/{{idd|default:x}}{{job.name|url}}"), "method": "PUT", "headers": {"X-Key": "k"},
               "body": "{\"topic\":\"jobs\",\"title\":{{title|json}},\"message\":\"{{run.error}}\",\"code\":{{run.exitCode|json}}}"}
     refused = tell("HTTP", config)
-    assert "there is no \"id\"" in refused["fault"]
+    assert "there is no \"idd\"" in refused["fault"]
     config["url"] = receiver.url("/send/{{job.name}}")
     assert tell("HTTP", config, jobName="a/b ü", error="say \"x\"\n")["verdict"] == "SENT"
     method, path, headers, body = receiver.requests[-1]
@@ -230,6 +231,33 @@ def test_a_target_of_ones_own(tell, receiver):
     assert json.loads(body) == {"topic": "jobs", "title": "FAILED | a/b ü", "message": "say \"x\"\n", "code": 1}
     assert tell("HTTP", {"url": receiver.url("/ping"), "method": "GET"})["verdict"] == "SENT"
     assert receiver.requests[-1][0] == "GET" and receiver.requests[-1][3] == b""
+
+
+def test_every_name_and_filter_of_the_reference_exists(tell, receiver):
+    page = (ROOT / "docs/reference/templates.md").read_text()
+    names = re.findall(r"^\| `([\w.]+)` \|", page.split("## Names")[1].split("## Filters")[0], re.M)
+    assert len(names) > 30 and "run.error" in names
+    for name in names:
+        assert tell("SLACK", {"url": receiver.url()}, text=f"{{{{#{name}}}}}x{{{{/{name}}}}}", action="check") == {}, name
+    used = {"dur": "run.durationMs|dur", "tz:ZONE": "at|tz:Europe/Berlin"}
+    for cell in re.findall(r"^\| (`.*?) \|", page.split("## Filters")[1].split("## Escaping")[0], re.M):
+        for written in re.findall(r"`([\w:]+)`", cell):
+            place = used.get(written, "run.error|" + written.replace(":N", ":3"))
+            assert tell("SLACK", {"url": receiver.url()}, text="{{" + place + "}}", action="check") == {}, written
+    example = page.split("```")[1].strip()
+    assert tell("SLACK", {"url": receiver.url()}, text=example, action="check") == {}
+
+
+def test_the_settings_of_the_guide_are_taken(tell):
+    page = (ROOT / "docs/how-to/notification-channels.md").read_text()
+    seen = 0
+    for section in page.split("\n## ")[1:]:
+        channel = section.split(":")[0].split("\n")[0].strip()
+        for block in re.findall(r"```json\n(.*?)```", section, re.S):
+            if channel != "Your own words":
+                assert tell(channel, json.loads(block), action="check") == {}, block
+                seen += 1
+    assert seen >= 8
 
 
 # ---- PAGERDUTY, ALERTMANAGER ----
