@@ -9,7 +9,7 @@ tools/setup.sh --fuzz
 [ -e build/fuzz/build.ninja ] ||
     CC=clang-14 meson setup build/fuzz -Dfuzz=true -Dsanitized=true -Db_sanitize=address,undefined -Db_lundef=false >/dev/null
 ninja -C build/fuzz
-for target in cron zone template token id_token json; do
+for target in config cron http url zone template token id_token json; do
     mkdir -p "var/fuzz/$target"
     echo "== $target, $seconds s"
     build/fuzz/tests/fuzz/${target}_fuzz -max_total_time="$seconds" -timeout=5 -rss_limit_mb=2048 -print_final_stats=1 \

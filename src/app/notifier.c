@@ -2,6 +2,7 @@
 // The notifier's threads: one decides and hands out, the others send.
 #include "app/notifier.h"
 
+#include "app/feature.h"
 #include "app/notice_watch.h"
 #include "base/log.h"
 #include "base/map.h"
@@ -265,6 +266,10 @@ static struct sender *sender_for(struct notifier *n, const struct delivery *d)
 static bool due(struct notifier *n, struct delivery **ret, size_t *ret_n, struct arena *a, struct err *err)
 {
     struct app *app = n->c.app;
+    if (!app_feature_on(app, FEATURE_NOTIFICATIONS)) { // they stay due
+        *ret_n = 0;
+        return true;
+    }
     return app->store->ops->deliveries_due(app->store, clock_now(app->clock), DUE_MAX, ret, ret_n, a, err);
 }
 

@@ -40,7 +40,7 @@ static bool has_control(struct str s)
 }
 
 struct counts {
-    int host, length, coding;
+    int host, length, coding, type, proof; // type: of the body; proof: of who asks
     struct str length_value, coding_value;
 };
 
@@ -57,6 +57,10 @@ static struct counts count(const struct str_map *headers)
         } else if (str_is(h->key, "transfer-encoding")) {
             c.coding++;
             c.coding_value = h->value;
+        } else if (str_is(h->key, "content-type")) {
+            c.type++;
+        } else if (str_is(h->key, "authorization")) {
+            c.proof++;
         }
     }
     return c;
@@ -95,5 +99,7 @@ struct refusal headers_check(const struct str_map *headers, bool http11, int64_t
     struct counts c = count(headers);
     if (c.host > 1 || (http11 && c.host == 0))
         return (struct refusal){STATUS_BAD_REQUEST, "the request needs exactly one Host header"};
+    if (c.type > 1 || c.proof > 1)
+        return (struct refusal){STATUS_BAD_REQUEST, "Content-Type or Authorization is given more than once"};
     return body_check(&c, body_max);
 }

@@ -55,6 +55,8 @@ static void heads_are_judged_by_the_rules(void **state)
         {400, false, {H("host", "h"), H("content-length", "1"), H("transfer-encoding", "chunked")}},
         {413, false, {H("host", "h"), H("content-length", "101")}},
         {413, false, {H("host", "h"), H("content-length", "99999999999999999999")}},
+        {400, false, {H("host", "h"), H("content-type", "a/b"), H("content-type", "a/b")}},
+        {400, false, {H("host", "h"), H("authorization", "Bearer a"), H("authorization", "Bearer b")}},
         {501, false, {H("host", "h"), H("transfer-encoding", "gzip")}},
         {501, false, {H("host", "h"), H("transfer-encoding", "chunked, chunked")}},
     };

@@ -5,9 +5,11 @@ import time
 import cluster
 import edge
 from chronos import Server, wait_until
+from receiver import Receiver
 
 FLAGS = {"schedule", "run-now", "scripts", "registration", "kafka-requests", "notifications"}
 FOLLOW_S = 5
+SECRET = "whsec_c2VjcmV0IHNlY3JldCBzZWNyZXQgc2VjcmV0"
 MANUAL = {"scheduleType": "MANUAL"}
 
 
@@ -147,6 +149,22 @@ def test_each_change_is_in_the_audit_trail(server):
         assert answer.status == 200, answer.body
         return {r["action"] for r in answer.json["content"]}
     wait_until(lambda: {"feature.disable", "log.level"} <= actions(), what="the records")
+
+
+def test_without_notifications_they_wait(server):
+    with Receiver() as receiver:
+        job = server.create(name="told", type="DUMMY", payload={}, schedule=MANUAL)
+        made = server.call("POST", f"/jobs/{job['id']}/notifications",
+                           {"channel": "WEBHOOK", "config": {"url": receiver.url("/hook"), "secrets": [SECRET]},
+                            "groupSeconds": 0, "events": ["succeeded"]})
+        assert made.status == 201, made.body
+        turn(server, "notifications", False)
+        ended(server, run_now(server, job))
+        wait_until(lambda: server.call("GET", "/notifications/deliveries").json["content"], what="the message that waits")
+        time.sleep(1)
+        assert not receiver.requests
+        turn(server, "notifications", True)
+        wait_until(lambda: receiver.requests, what="the message")
 
 
 def test_every_node_follows(tmp_path):
