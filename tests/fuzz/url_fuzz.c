@@ -4,7 +4,7 @@
 #include "db/url.h"
 #include "net/egress.h"
 
-enum { BUDGET = 1 << 20, PASSWORD_TELLING = 8 };
+enum { BUDGET = 1 << 20 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -18,10 +18,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     (void)db_url_scheme(text, &a);
     if (db_url_parse(text, &u, &a, &err)) {
         struct str shown = db_url_shown(&u, &a);
-        bool told = u.password.n >= PASSWORD_TELLING && str_contains(shown, u.password);
-        // It may stand there as the name of the host, user or database, too.
-        must(!told || str_contains(u.host, u.password) || str_contains(u.user, u.password) ||
-             str_contains(u.name, u.password));
+        u.password = STR_NONE; // what people see does not depend on it
+        must(str_eq(shown, db_url_shown(&u, &a)));
         (void)db_url_option(&u, "sslmode");
     } else {
         must(err.code == ERR_CONFIG && err.text[0]);
