@@ -10,6 +10,7 @@
 #include "auth/password.h"
 #include "base/file.h"
 #include "cache_guard.h"
+#include "server_edge.h"
 #include "store/sql/copy.h"
 #include "store_open.h"
 
@@ -184,6 +185,7 @@ void admin_doctor(const struct config *c, cli_check_fn check, void *ctx)
     struct desk d;
     struct err err = {0};
     bool file = c->db_path.n > 0;
+    edge_doctor(c, clock_now(clock_real()), check, ctx);
     if (file && access(c->db_path.p, F_OK) != 0) {
         check(ctx, CLI_CHECK_PASS, "store", STR("will be created at the first start"), STR(""));
         return;

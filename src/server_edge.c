@@ -5,6 +5,7 @@
 #include "app/limits.h"
 #include "base/log.h"
 #include "base/metrics.h"
+#include "httpd/tls.h"
 
 enum { EXPIRY_WARN_DAYS = 21, EXPIRY_ERROR_DAYS = 3 };
 
@@ -67,4 +68,26 @@ void edge_watch(struct httpd *h, struct instant now, bool always)
         LOG_ERROR("the new certificate cannot be used, the old one stays", LOG_ERROR_FIELD(&err));
     say_expiry(httpd_tls_expires(h), now, changed || !begun);
     begun = true;
+}
+
+void edge_doctor(const struct config *c, struct instant now, cli_check_fn check, void *ctx)
+{
+    struct tls *t;
+    struct err err = {0};
+    char text[80];
+    if (c->edge.tls_certificate.n == 0)
+        return;
+    if (!tls_open(c->edge.tls_certificate, c->edge.tls_key, &t, &err)) {
+        check(ctx, CLI_CHECK_FAIL, "certificate", str_of(err.text), STR("see the sentence"));
+        return;
+    }
+    int64_t days = instant_since(tls_expires(t), now).us / US_PER_S / S_PER_DAY;
+    tls_close(t);
+    (void)snprintf(text, sizeof text, "expires in %lld days", (long long)days);
+    enum cli_check_state state = days < EXPIRY_ERROR_DAYS  ? CLI_CHECK_FAIL
+                                 : days < EXPIRY_WARN_DAYS ? CLI_CHECK_WARN
+                                                           : CLI_CHECK_PASS;
+    check(ctx, state, "certificate", str_of(text),
+          state == CLI_CHECK_PASS ? STR("")
+                                  : STR("renew http.tls.certificate; the server takes it without a restart"));
 }

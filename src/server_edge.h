@@ -5,6 +5,7 @@
 #define SERVER_EDGE_H
 
 #include "app/app.h"
+#include "cli/cli.h"
 #include "config.h"
 #include "httpd/httpd.h"
 
@@ -16,5 +17,7 @@ struct limits *edge_limits(const struct config *c);
 // the metric chronos_tls_certificate_expiry_seconds when it expires. Call now and then; without TLS nothing
 // happens.
 void edge_watch(struct httpd *h, struct instant now, bool always);
+// For `chronos doctor`: whether certificate and key can be used, and for how long.
+void edge_doctor(const struct config *c, struct instant now, cli_check_fn check, void *ctx);
 
 #endif

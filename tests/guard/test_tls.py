@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """TLS in the server: versions, ciphers, plain HTTP on its port, new certificates, and where it is insisted on."""
 import http.client
+import json
 import os
 import signal
 import socket
@@ -117,6 +118,11 @@ def test_the_expiry_is_logged_and_measured(tmp_path):
     text = server.call("GET", "/metrics", base="").body.decode()
     left = [float(line.split()[-1]) for line in text.splitlines() if line.startswith("chronos_tls_certificate_expiry")]
     assert left and 8 * 86400 < left[0] < 11 * 86400
+    named = [f"http.tls.{name}={path}" for name, path in (("certificate", server.certificate), ("key", server.key))]
+    found = server.cli("doctor", "-o", "json", "--set", named[0], "--set", named[1],
+                       "--set", f"data.dir={server.folder}/data")
+    checks = {c["name"]: c for c in json.loads(found.stdout)["checks"]}
+    assert checks["certificate"]["state"] == "WARN", checks["certificate"]
     server.stop()
 
 
