@@ -7,6 +7,7 @@
 #include "app/cached.h"
 #include "app/key_memory.h"
 #include "app/keys.h"
+#include "app/owner.h"
 #include "app/watch.h"
 
 void app_settings_init(struct app_settings *s)
@@ -139,10 +140,7 @@ bool app_authorize(const struct caller *c, enum action action, enum reach *ret, 
 
 bool caller_owns(const struct caller *c, struct ulid owner)
 {
-    bool own = ulid_eq(owner, c->user_id);
-    for (size_t i = 0; !own && i < c->n_teams; i++)
-        own = ulid_eq(owner, c->teams[i]);
-    return own;
+    return ulid_eq(owner, c->user_id) || caller_in_team(c, owner);
 }
 
 struct ulid app_owner_filter(const struct caller *c, enum reach reach)

@@ -97,22 +97,8 @@ bool app_team_delete(struct app *app, const struct caller *c, struct ulid id, st
 {
     enum reach reach;
     struct team t;
-    bool to_team;
-    int64_t jobs = 0;
     if (!app_authorize(c, ACTION_TEAM_WRITE, &reach, err) || !team_read(app, c, reach, id, &t, a, err) ||
-        !app->store->ops->accounts->jobs_owned(app->store, id, &jobs, err))
-        return false;
-    if (jobs > 0 && ulid_is_zero(transfer_to))
-        return ERR(err, ERR_CONFLICT,
-                   "%lld jobs belong to this team: delete them, or give them to a user or a team with "
-                   "\"transferTo\" (--transfer-to)",
-                   (long long)jobs);
-    if (!ulid_is_zero(transfer_to) && ulid_eq(transfer_to, id)) {
-        (void)ERR(err, ERR_INVALID, "must be somebody else");
-        return err_at(err, "/transferTo");
-    }
-    if (!ulid_is_zero(transfer_to) && (!owner_exists(app, transfer_to, "/transferTo", &to_team, a, err) ||
-                                       !jobs_give(app, c, id, transfer_to, to_team, a, err)))
+        !jobs_hand_over(app, c, id, "team", transfer_to, a, err))
         return false;
     noted(app, c, "team.delete", &t, NULL, a);
     // What caches still say of memberships gives nothing: nothing belongs to the team any more.

@@ -249,8 +249,8 @@ static bool job_give(struct app *app, const struct caller *c, const struct job *
     return false;
 }
 
-bool jobs_give(struct app *app, const struct caller *c, struct ulid from, struct ulid to, bool to_team,
-               struct arena *a, struct err *err)
+static bool jobs_give(struct app *app, const struct caller *c, struct ulid from, struct ulid to, bool to_team,
+                      struct arena *a, struct err *err)
 {
     (void)a;
     struct job_filter f = {.owner_id = from, .status = -1};
@@ -286,26 +286,32 @@ static bool not_the_last_admin(struct app *app, const struct user *u, struct are
            ERR(err, ERR_CONFLICT, "this is the last administrator who can sign in: make another one first");
 }
 
+bool jobs_hand_over(struct app *app, const struct caller *c, struct ulid from, const char *what,
+                    struct ulid transfer_to, struct arena *a, struct err *err)
+{
+    bool to_team;
+    int64_t jobs = 0;
+    if (!app->store->ops->accounts->jobs_owned(app->store, from, &jobs, err))
+        return false;
+    if (ulid_is_zero(transfer_to))
+        return jobs == 0 || ERR(err, ERR_CONFLICT,
+                                "%lld jobs belong to this %s: delete them, or give them to a user or a team with "
+                                "\"transferTo\" (--transfer-to)",
+                                (long long)jobs, what);
+    if (ulid_eq(transfer_to, from)) {
+        (void)ERR(err, ERR_INVALID, "must be somebody else");
+        return err_at(err, "/transferTo");
+    }
+    return owner_exists(app, transfer_to, "/transferTo", &to_team, a, err) &&
+           jobs_give(app, c, from, transfer_to, to_team, a, err);
+}
+
 bool app_user_delete(struct app *app, const struct caller *c, struct ulid id, struct ulid transfer_to,
                      struct arena *a, struct err *err)
 {
     struct user u;
-    bool to_team;
-    int64_t jobs = 0;
     if (!may(c, err) || !user_find(app, id, &u, a, err) || !not_the_last_admin(app, &u, a, err) ||
-        !app->store->ops->accounts->jobs_owned(app->store, id, &jobs, err))
-        return false;
-    if (jobs > 0 && ulid_is_zero(transfer_to))
-        return ERR(err, ERR_CONFLICT,
-                   "%lld jobs belong to this user: delete them, or give them to a user or a team with "
-                   "\"transferTo\" (--transfer-to)",
-                   (long long)jobs);
-    if (!ulid_is_zero(transfer_to) && ulid_eq(transfer_to, id)) {
-        (void)ERR(err, ERR_INVALID, "must be somebody else");
-        return err_at(err, "/transferTo");
-    }
-    if (!ulid_is_zero(transfer_to) && (!owner_exists(app, transfer_to, "/transferTo", &to_team, a, err) ||
-                                       !jobs_give(app, c, id, transfer_to, to_team, a, err)))
+        !jobs_hand_over(app, c, id, "user", transfer_to, a, err))
         return false;
     noted(app, c, "user.delete", &u, NULL, a);
     bool ok = cached_user_delete(app, id, err);

@@ -51,8 +51,9 @@ bool app_user_delete(struct app *app, const struct caller *c, struct ulid id, st
                      struct arena *a, struct err *err) __attribute__((warn_unused_result));
 
 // -- for app/team.c --
-// Gives every job that is not deleted to another owner. What was given before a failure stays given.
-bool jobs_give(struct app *app, const struct caller *c, struct ulid from, struct ulid to, bool to_team,
-               struct arena *a, struct err *err) __attribute__((warn_unused_result));
+// Before an owner goes: gives every job that is not deleted to transfer_to; zero: ERR_CONFLICT while there are any.
+// What was given before a failure stays given. what: "user" or "team", for the sentence. ERR_INVALID at /transferTo.
+bool jobs_hand_over(struct app *app, const struct caller *c, struct ulid from, const char *what,
+                    struct ulid transfer_to, struct arena *a, struct err *err) __attribute__((warn_unused_result));
 
 #endif
