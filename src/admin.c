@@ -5,12 +5,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "app/audit.h"
 #include "app/secret.h"
 #include "app/setup.h"
 #include "auth/password.h"
 #include "base/file.h"
 #include "cache_guard.h"
 #include "server_edge.h"
+#include "server_key.h"
 #include "store/sql/copy.h"
 #include "store_open.h"
 
@@ -20,11 +22,13 @@ enum { ARENA_BUDGET = 16 * 1024 * 1024, PAGE = 500, DATA_DIR_MODE = 0700, PRIVAT
 struct desk {
     struct store *store;
     struct zones *zones;
+    struct token_key *root; // NULL: nothing is recorded
     struct app app;
     struct arena a;
 };
 
-static bool desk_open(struct desk *d, const struct config *c, struct err *err)
+// recorded: what is done has a record in the audit trail, which needs the server's key.
+static bool desk_open(struct desk *d, const struct config *c, bool recorded, struct err *err)
 {
     *d = (struct desk){0};
     arena_init(&d->a, ARENA_BUDGET);
@@ -36,12 +40,12 @@ static bool desk_open(struct desk *d, const struct config *c, struct err *err)
         arena_release(&d->a);
         return false;
     }
-    if (!store_whole(d->store, err)) {
+    if (!store_whole(d->store, err) || (recorded && !server_key_open(c, d->store, &d->root, &d->a, err))) {
         d->store->ops->free(d->store);
         arena_release(&d->a);
         return false;
     }
-    struct app_parts parts = {.store = d->store, .clock = clock, .zones = d->zones = zones_new(NULL)};
+    struct app_parts parts = {.store = d->store, .clock = clock, .zones = d->zones = zones_new(NULL), .key = d->root};
     app_settings_init(&parts.settings);
     app_init(&d->app, &parts);
     return true;
@@ -50,6 +54,7 @@ static bool desk_open(struct desk *d, const struct config *c, struct err *err)
 static void desk_close(struct desk *d)
 {
     app_release(&d->app);
+    token_key_free(d->root);
     zones_free(d->zones);
     d->store->ops->free(d->store);
     arena_release(&d->a);
@@ -59,7 +64,7 @@ bool admin_create(const struct config *c, struct str email, struct str password,
                   struct err *err)
 {
     struct desk d;
-    if (!desk_open(&d, c, err))
+    if (!desk_open(&d, c, true, err))
         return false;
     bool ok = app_setup_admin(&d.app, email, password, &d.a, err);
     if (ok)
@@ -79,6 +84,10 @@ static bool reset(struct desk *d, struct str email, struct str password, struct 
     u.session_epoch++;
     u.enabled = true;
     u.one_time_until = (struct instant){0};
+    const struct audit_note note = {.action = "user.password", .entity_type = "user", .entity_id = u.id,
+                                    .entity_name = u.email, .outcome = AUDIT_DONE,
+                                    .detail = STR("set on the server's own machine; every session has ended")};
+    audit_system(&d->app, "CLI", &note, &d->a);
     return ops->user_update(d->store, &u, err) && ops->sessions_end_all(d->store, u.id, err) &&
            cache_guard_end_era(d->store, clock_real(), err); // running nodes may share a cache
 }
@@ -87,7 +96,7 @@ bool admin_reset_password(const struct config *c, struct str email, struct str p
                           struct err *err)
 {
     struct desk d;
-    if (!desk_open(&d, c, err))
+    if (!desk_open(&d, c, true, err))
         return false;
     bool ok = reset(&d, email, password, err);
     if (ok)
@@ -100,8 +109,12 @@ bool admin_forget_secrets(const struct config *c, struct sbuf *out, struct err *
 {
     struct desk d;
     int64_t n = 0;
-    if (!desk_open(&d, c, err))
+    if (!desk_open(&d, c, true, err))
         return false;
+    const struct audit_note note = {.action = "secret.forget", .entity_type = "secret",
+                                    .entity_name = STR("all secrets"), .outcome = AUDIT_DONE,
+                                    .detail = STR("deleted on the server's own machine: their key is lost")};
+    audit_system(&d.app, "CLI", &note, &d.a);
     bool ok = secrets_forget(d.store, &n, err);
     if (ok)
         sbuf_fmt(out, "%lld secrets deleted; jobs that use them fail until they are set again\n", (long long)n);
@@ -112,7 +125,7 @@ bool admin_forget_secrets(const struct config *c, struct sbuf *out, struct err *
 bool admin_setup_link(const struct config *c, struct sbuf *out, struct err *err)
 {
     struct desk d;
-    if (!desk_open(&d, c, err))
+    if (!desk_open(&d, c, false, err))
         return false;
     struct str token;
     bool ok = app_setup_issue(&d.app, &token, &d.a, err);
@@ -128,7 +141,7 @@ bool admin_setup_link(const struct config *c, struct sbuf *out, struct err *err)
 bool admin_db_migrate(const struct config *c, struct sbuf *out, struct err *err)
 {
     struct desk d;
-    if (!desk_open(&d, c, err))
+    if (!desk_open(&d, c, false, err))
         return false;
     sbuf_fmt(out, "%.*s is up to date\n", STR_ARG(c->db_shown));
     desk_close(&d);
@@ -167,7 +180,7 @@ static bool walk(struct desk *d, size_t *ret_plans, size_t *ret_runs, size_t *re
 bool admin_db_check(const struct config *c, struct sbuf *out, struct err *err)
 {
     struct desk d;
-    if (!desk_open(&d, c, err))
+    if (!desk_open(&d, c, false, err))
         return false;
     size_t plans = 0, runs = 0, bad = 0;
     bool ok = d.store->ops->check(d.store, err) && walk(&d, &plans, &runs, &bad, err);
@@ -190,7 +203,7 @@ void admin_doctor(const struct config *c, cli_check_fn check, void *ctx)
         check(ctx, CLI_CHECK_PASS, "store", STR("will be created at the first start"), STR(""));
         return;
     }
-    if (!desk_open(&d, c, &err)) {
+    if (!desk_open(&d, c, false, &err)) {
         bool busy = err.code == ERR_BUSY;
         check(ctx, busy ? CLI_CHECK_PASS : CLI_CHECK_FAIL, "store",
               str_of(busy ? "in use by a running server" : err.text),

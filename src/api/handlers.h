@@ -115,6 +115,7 @@ HANDLER(api_notifications_list);
 HANDLER(api_notification_patch);
 HANDLER(api_notification_delete);
 HANDLER(api_notification_test);
+HANDLER(api_notification_preview);
 HANDLER(api_deliveries_list);
 HANDLER(api_delivery_get);
 HANDLER(api_delivery_replay);

@@ -3,6 +3,7 @@
 #include "app/subscription.h"
 
 #include "api/handlers.h"
+#include "app/message_preview.h"
 
 enum { SUBSCRIPTION_TEXT_MAX = 128 * 1024 };
 
@@ -114,6 +115,31 @@ bool api_notification_test(struct call *c, struct err *err)
     if (!ids(c, &job_id, &id, err) || !app_subscription_test(c->app, &c->caller, job_id, id, &d, c->a, err))
         return false;
     call_one(c, &delivery_fields, &d);
+    return true;
+}
+
+static void member(struct sbuf *out, const char *name, struct str value, bool *first)
+{
+    if (!value.p)
+        return;
+    sbuf_fmt(out, "%s\"%s\":", *first ? "" : ",", name);
+    sbuf_json(out, value);
+    *first = false;
+}
+
+bool api_notification_preview(struct call *c, struct err *err)
+{
+    struct message_draft d;
+    struct template_preview p;
+    if (!call_decode(c, &d, err) || !app_message_preview(c->app, &c->caller, &d, &p, &c->faults, c->a, err))
+        return false;
+    struct sbuf *out = call_out(c);
+    bool first = true;
+    sbuf_putc(out, '{');
+    member(out, "subject", p.subject, &first);
+    member(out, "text", p.text, &first);
+    member(out, "message", p.message, &first);
+    sbuf_putc(out, '}');
     return true;
 }
 

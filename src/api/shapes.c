@@ -39,6 +39,9 @@ const struct shape shapes[] = {
      OBJECT("\"next\",\"never\",\"warnings\"",
             "\"next\":" LIST(OBJECT("\"at\",\"utc\"", "\"at\":" TIME ",\"utc\":" TIME ",\"note\":" TEXT))
             ",\"never\":" FLAG ",\"warnings\":" LIST(TEXT))},
+    {"MessagePreview", NULL, NULL,
+     "{\"type\":\"object\",\"properties\":{\"subject\":" TEXT ",\"text\":" TEXT ",\"message\":" TEXT
+     "},\"additionalProperties\":false}"},
     {"Explanation", NULL, NULL,
      OBJECT("\"at\",\"runs\",\"summary\",\"steps\"",
             "\"at\":{\"type\":[\"string\",\"null\"],\"format\":\"date-time\"},\"runs\":" FLAG ",\"summary\":" TEXT
@@ -92,6 +95,8 @@ static const struct {
      "\"count\":5}"},
     {"POST", "/auth/login", "{\"email\":\"ada@example.org\",\"password\":\"correct horse battery\"}"},
     {"POST", "/dlq/{id}:resolve", "{\"reason\":\"done by hand\"}"},
+    {"POST", "/notifications:preview",
+     "{\"channel\":\"SLACK\",\"templates\":{\"subject\":\"{{job.name}} failed\",\"text\":\"{{run.error}}\"}}"},
     {"PUT", "/secrets/{name}", "{\"value\":\"a value that is never shown again\"}"},
 };
 

@@ -102,26 +102,22 @@ static void add_job(struct app *app, struct ulid id, struct notification *n, str
         n->owner = u.email;
 }
 
-static void add_run(struct app *app, struct ulid id, struct notification *n, struct arena *a)
+static void add_run(struct app *app, const struct run *r, struct notification *n, struct arena *a)
 {
-    struct run r;
-    struct err ignored = {0};
-    if (!app->store->ops->run_get(app->store, id, &r, a, &ignored))
-        return;
-    n->run_id = id;
-    n->scheduled = r.scheduled;
-    n->started = r.start;
-    n->ended = r.end;
-    n->attempt = r.attempt;
-    n->exit_code = r.exit_code;
-    n->status = str_of(run_status_names[r.status]);
-    n->run_key = id_text(r.run_key, a);
-    n->node = r.worker;
-    if (run_status_failed(r.status)) {
-        n->error_class = r.error_class;
-        n->error_message = r.error_message;
+    n->run_id = r->id;
+    n->scheduled = r->scheduled;
+    n->started = r->start;
+    n->ended = r->end;
+    n->attempt = r->attempt;
+    n->exit_code = r->exit_code;
+    n->status = str_of(run_status_names[r->status]);
+    n->run_key = id_text(r->run_key, a);
+    n->node = r->worker;
+    if (run_status_failed(r->status)) {
+        n->error_class = r->error_class;
+        n->error_message = r->error_message;
     }
-    n->log_tail = log_tail(app, id, a);
+    n->log_tail = log_tail(app, r->id, a);
 }
 
 static void digest_line(const struct notice_item *item, struct sbuf *out)
@@ -154,6 +150,8 @@ static struct str digest_text(const struct told_memory *g, struct arena *a)
 static void add_single(struct app *app, const struct notify_env *env, const struct notice_item *item,
                        struct notification *n, struct arena *a)
 {
+    struct run r;
+    struct err ignored = {0};
     n->at = item->at;
     n->job_id = item->job_id;
     n->job_name = item->job_name;
@@ -165,20 +163,41 @@ static void add_single(struct app *app, const struct notify_env *env, const stru
         n->node = item->message;
     if (!ulid_is_zero(item->job_id))
         add_job(app, item->job_id, n, a);
-    if (!ulid_is_zero(item->run_id))
-        add_run(app, item->run_id, n, a);
+    if (!ulid_is_zero(item->run_id) && app->store->ops->run_get(app->store, item->run_id, &r, a, &ignored))
+        add_run(app, &r, n, a);
     if (!n->incident.p)
         n->incident = id_text(item->job_id, a);
     n->url = link(env, n->job_id, n->run_id, !ulid_is_zero(n->run_id), a);
+}
+
+static struct notification nothing_said(const struct notify_env *env, struct ulid id, int event, struct instant at,
+                                        struct arena *a)
+{
+    return (struct notification){.id = id_text(id, a), .event = event, .at = at, .source = env->source,
+                                 .scheduled = INSTANT_NEVER, .started = INSTANT_NEVER, .ended = INSTANT_NEVER,
+                                 .next_fire = INSTANT_NEVER, .attempt = FIELD_ABSENT, .exit_code = FIELD_ABSENT};
+}
+
+struct notification *notification_of_run(struct app *app, const struct notify_env *env, const struct run *r, int event,
+                                         struct arena *a)
+{
+    struct notification *n = arena_new(a, struct notification);
+    if (!n)
+        return NULL;
+    *n = nothing_said(env, r->id, event, clock_now(app->clock), a);
+    n->job_id = r->job_id;
+    add_job(app, r->job_id, n, a);
+    add_run(app, r, n, a);
+    n->incident = id_text(r->id, a);
+    n->url = link(env, r->job_id, r->id, true, a);
+    return n;
 }
 
 static void words(struct app *app, const struct notify_env *env, const struct delivery *d, struct notification *n,
                   struct arena *a)
 {
     struct told_memory *g = arena_new(a, struct told_memory);
-    *n = (struct notification){.id = id_text(d->id, a), .event = d->event, .at = d->created_at, .source = env->source,
-                               .scheduled = INSTANT_NEVER, .started = INSTANT_NEVER, .ended = INSTANT_NEVER,
-                               .next_fire = INSTANT_NEVER, .attempt = FIELD_ABSENT, .exit_code = FIELD_ABSENT};
+    *n = nothing_said(env, d->id, d->event, d->created_at, a);
     if (!g)
         return;
     told_memory_read(d->body, g, a);

@@ -63,15 +63,15 @@ static void check_zone(struct app *app, const struct quiet_hours *q, struct faul
     zone_unref(z);
 }
 
-static struct channel_env channel_env_of(struct app *app)
+struct notify_env app_notify_env(struct app *app)
 {
-    return app->notifier ? notifier_env(app->notifier)->channel
-                         : (struct channel_env){.clock = app->clock, .zones = app->zones};
+    return app->notifier ? *notifier_env(app->notifier)
+                         : (struct notify_env){.channel = {.clock = app->clock, .zones = app->zones}};
 }
 
-static void check_templates(struct app *app, const struct notice_templates *t, struct faults *f)
+void subscription_templates_check(struct app *app, const struct notice_templates *t, struct faults *f)
 {
-    struct channel_env env = channel_env_of(app);
+    struct channel_env env = app_notify_env(app).channel;
     struct err why = {0};
     if (t->subject.p && !notify_template_check(&env, t->subject, &why))
         faults_add(f, STR("/templates/subject"), "%s", why.text);
@@ -94,18 +94,22 @@ static bool seal(struct app *app, const struct channel *ch, const void *config, 
     return s->sealed.p || ERR(err, ERR_TOO_LARGE, "the configuration needs more memory than one request may have");
 }
 
+const struct channel *subscription_channel(struct str name, struct faults *f)
+{
+    const struct channel *ch = channel_find(name);
+    if (!ch)
+        faults_add(f, STR("/channel"), "is no channel of this server: it has EMAIL, WEBHOOK, SLACK and others, see "
+                                       "docs/how-to/notifications.md");
+    return ch;
+}
+
 // The channel, and its configuration when there is one to be put.
 static bool check_channel(struct app *app, struct subscription *s, bool sealed, struct faults *f, struct arena *a,
                           struct err *err)
 {
     void *config = NULL;
-    const struct channel *ch = channel_find(s->channel);
-    if (!ch) {
-        faults_add(f, STR("/channel"), "is no channel of this server: it has EMAIL, WEBHOOK, SLACK and others, see "
-                                       "docs/how-to/notifications.md");
-        return true;
-    }
-    if (sealed)
+    const struct channel *ch = subscription_channel(s->channel, f);
+    if (!ch || sealed)
         return true;
     if (!channel_config_read(ch, s->config, false, STR("/config"), &config, f, a))
         return true;
@@ -122,7 +126,7 @@ static bool check(struct app *app, struct subscription *s, bool sealed, struct f
         s->events = (struct strs){usual, sizeof usual / sizeof usual[0]};
     subscription_check(s, f);
     check_zone(app, &s->quiet_hours, f);
-    check_templates(app, &s->templates, f);
+    subscription_templates_check(app, &s->templates, f);
     if (!check_channel(app, s, sealed, f, a, err))
         return false;
     return f->n == 0 || ERR(err, ERR_INVALID, "the notification has faults");

@@ -6,7 +6,7 @@
 #ifndef APP_SUBSCRIPTION_H
 #define APP_SUBSCRIPTION_H
 
-#include "app/app.h"
+#include "app/delivery.h"
 
 struct notifier;
 
@@ -34,6 +34,13 @@ bool app_subscriptions_list(struct app *app, const struct caller *c, struct ulid
 // Sends one message that says it is a test, at once and whatever the rules say.
 bool app_subscription_test(struct app *app, const struct caller *c, struct ulid job_id, struct ulid id,
                            struct delivery *ret, struct arena *a, struct err *err) __attribute__((warn_unused_result));
+
+// -- for app/message_preview.c --
+// Adds to *f what is wrong; NULL: there is no such channel.
+const struct channel *subscription_channel(struct str name, struct faults *f);
+void subscription_templates_check(struct app *app, const struct notice_templates *t, struct faults *f);
+// What messages are made with; without a notifier clock and zones alone.
+struct notify_env app_notify_env(struct app *app);
 
 // f->owner_id is overwritten.
 bool app_deliveries_list(struct app *app, const struct caller *c, struct delivery_filter *f, const struct page *p,

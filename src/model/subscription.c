@@ -77,6 +77,20 @@ static const struct field subscription_rows[] = {
 const struct fields subscription_fields =
     FIELDS("Subscription", struct subscription, subscription_rows, .doc = "Who is told what, and how.");
 
+#define T struct message_draft
+static const struct field draft_rows[] = {
+    FIELD_STR(T, channel, "channel", .flags = FIELD_REQUIRED, .min = 1, .max = CHANNEL_CHARS_MAX,
+              .doc = "Way it would go: it decides how values are escaped."),
+    FIELD_JSON(T, config, "config", FIELD_IS_OBJECT, .max = SUBSCRIPTION_CONFIG_MAX,
+               .doc = "Settings of the channel; with them the whole message is shown."),
+    FIELD_ENUM(T, event, "event", notice_event_names, FIELD_DEFAULT(NOTICE_FAILED), .doc = "What it would tell."),
+    FIELD_ID(T, run_id, "runId", .doc = "Run to tell of; a made-up one when absent."),
+    FIELD_OBJECT(T, templates, "templates", struct notice_templates, &template_fields, .doc = "Words to look at."),
+};
+#undef T
+const struct fields message_draft_fields =
+    FIELDS("MessageDraft", struct message_draft, draft_rows, .doc = "Words of a notification that is not saved.");
+
 #define T struct delivery
 static const struct field delivery_rows[] = {
     FIELD_ID(T, id, "id", .flags = FIELD_READ_ONLY, .doc = "Identifier; webhooks carry it as webhook-id."),

@@ -51,6 +51,15 @@ struct subscription {
 };
 extern const struct fields subscription_fields;
 
+// Words to be looked at before they are saved.
+struct message_draft {
+    struct str channel, config; // without a configuration the message of the channel is left out
+    int event;                  // of enum notice_event
+    struct ulid run_id;         // the run to tell of; zero: a made-up one
+    struct notice_templates templates;
+};
+extern const struct fields message_draft_fields;
+
 // Rules that one subscription alone can break, configuration and zone apart. Adds to *faults.
 void subscription_check(const struct subscription *s, struct faults *faults);
 // Its events; none while it is turned off.

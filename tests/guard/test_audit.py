@@ -6,7 +6,7 @@ import shutil
 import sqlite3
 import subprocess
 
-from chronos import BINARY, wait_until
+from chronos import BINARY, EMAIL, wait_until
 
 CANARY = "canary-4711-never-shown"
 HOSTILE = "a\u2028b\u001b[31m\"},{\"x\":\""
@@ -80,3 +80,20 @@ def test_a_tampered_copy_is_found_out(server, tmp_path):
         db.close()
         code, text = verify(server, copy)
         assert code == 1 and expected in text, (statement, text)
+
+
+def test_what_is_done_beside_a_server_is_recorded(server, tmp_path):
+    server.stop()
+    secret = tmp_path / "password"
+    secret.write_text("another correct horse " + CANARY)
+    for command in (["reset-password", EMAIL, "--password-file", str(secret)], ["forget-secrets"]):
+        subprocess.run([BINARY, "admin", *command], env=server.environment(), check=True, timeout=60,
+                       capture_output=True)
+    server.start()
+    answer = server.call("POST", "/auth/login", {"email": EMAIL, "password": secret.read_text()}, auth=False)
+    server.token = answer.json["accessToken"]
+    told = records(server, "&actor=system")
+    done = [(row["action"], row["way"], row["outcome"]) for row in told if row.get("way") == "CLI"]
+    assert done == [("user.password", "CLI", "DONE"), ("secret.forget", "CLI", "DONE")], told
+    assert CANARY not in json.dumps(told)
+    assert server.call("GET", "/audit:verify").json["intact"] is True
