@@ -33,7 +33,7 @@ JAVA_PACKAGES = "libquartz2-java libmariadb-java libhikaricp-java libslf4j-java 
 JARS = ("quartz2", "slf4j-api", "slf4j-nop", "mariadb-java-client", "HikariCP")
 RATES, LATENESS_SECONDS = (200, 1000), 30
 FILL_CHUNK = 500000
-LEAD_SECONDS, PATIENCE = 5, 3
+LEAD_SECONDS, PATIENCE = 10, 6
 FAR = datetime.datetime(2099, 1, 1, tzinfo=datetime.timezone.utc)
 HISTORY_DAYS = 30
 PEER_SECONDS_MAX = 900
@@ -259,6 +259,7 @@ def bench_stored(args, name):
                 drains[which].append(drain_on(server, count, 1)[0])
                 with members(server, 1) as cluster:
                     lates[which].append(quantile(lateness_on(server, cluster, RATES[-1], seconds), .99))
+                print(f"{which}: {drains[which][-1]:.0f} runs/s, p99 {lates[which][-1]:.1f} ms", file=sys.stderr)
     say("stored_drain", on=name, runs_stored=total, jobs=count,
         **{f"{which}_per_s": round(statistics.median(rates)) for which, rates in drains.items()},
         ratio_to_empty=round(statistics.median(f / e for e, f in zip(drains["empty"], drains["full"])), 3))
