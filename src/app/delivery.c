@@ -86,20 +86,22 @@ static struct str log_tail(struct app *app, struct ulid run_id, struct arena *a)
     return total > 0 && sbuf_ok(&out) ? sbuf_str(&out) : STR_NONE;
 }
 
-static void add_job(struct app *app, struct ulid id, struct notification *n, struct arena *a)
+// A job or an owner that is gone leaves its fields empty; false: the store could not be asked.
+static bool add_job(struct app *app, struct ulid id, struct notification *n, struct arena *a, struct err *err)
 {
     struct job j;
     struct user u;
-    struct err ignored = {0};
-    if (!app->store->ops->job_get(app->store, id, &j, a, &ignored))
-        return;
+    if (!app->store->ops->job_get(app->store, id, &j, a, err))
+        return err->code == ERR_NOT_FOUND;
     n->job_name = j.name;
     n->job_type = j.type;
     n->tags = j.tags;
     n->next_fire = j.next_fire_time;
     n->timezone = j.schedule.timezone;
-    if (app->store->ops->user_get(app->store, j.owner_id, &u, a, &ignored))
-        n->owner = u.email;
+    if (!app->store->ops->user_get(app->store, j.owner_id, &u, a, err))
+        return err->code == ERR_NOT_FOUND;
+    n->owner = u.email;
+    return true;
 }
 
 static void add_run(struct app *app, const struct run *r, struct notification *n, struct arena *a)
@@ -162,7 +164,7 @@ static void add_single(struct app *app, const struct notify_env *env, const stru
     if (item->event == NOTICE_NODE_DOWN)
         n->node = item->message;
     if (!ulid_is_zero(item->job_id))
-        add_job(app, item->job_id, n, a);
+        (void)add_job(app, item->job_id, n, a, &ignored); // better fewer words than no message
     if (!ulid_is_zero(item->run_id) && app->store->ops->run_get(app->store, item->run_id, &r, a, &ignored))
         add_run(app, &r, n, a);
     if (!n->incident.p)
@@ -179,14 +181,17 @@ static struct notification nothing_said(const struct notify_env *env, struct uli
 }
 
 struct notification *notification_of_run(struct app *app, const struct notify_env *env, const struct run *r, int event,
-                                         struct arena *a)
+                                         struct arena *a, struct err *err)
 {
     struct notification *n = arena_new(a, struct notification);
-    if (!n)
+    if (!n) {
+        ERR(err, ERR_TOO_LARGE, "the run needs more memory than one request may have");
         return NULL;
+    }
     *n = nothing_said(env, r->id, event, clock_now(app->clock), a);
     n->job_id = r->job_id;
-    add_job(app, r->job_id, n, a);
+    if (!add_job(app, r->job_id, n, a, err))
+        return NULL;
     add_run(app, r, n, a);
     n->incident = id_text(r->id, a);
     n->url = link(env, r->job_id, r->id, true, a);

@@ -23,9 +23,9 @@ bool subscription_config_open(struct app *app, const struct subscription *s, str
 bool channel_config_read(const struct channel *c, struct str text, bool stored, struct str base, void **ret,
                          struct faults *faults, struct arena *a) __attribute__((warn_unused_result));
 
-// What would be told of a run, in the arena; NULL when that is full.
+// What would be told of a run, in the arena; NULL when that is full or the store does not answer.
 struct notification *notification_of_run(struct app *app, const struct notify_env *env, const struct run *r, int event,
-                                         struct arena *a);
+                                         struct arena *a, struct err *err);
 
 // Tries once, may wait for CHANNEL_TIMEOUT_S, and writes what came of it. The subscription is turned off when its
 // target is gone. *ret_waited: how long the target took. False: the store could not be asked or told; the message is

@@ -14,12 +14,30 @@ static void read_config(const struct channel *ch, struct str text, void **ret, s
         ch->check(*ret, STR("/config"), f, a);
 }
 
+// *ret: what would be told of the run, NULL without one. An unknown or foreign run is a fault of the field.
+static bool told_of(struct app *app, const struct caller *c, const struct notify_env *env,
+                    const struct message_draft *d, struct notification **ret, struct faults *f, struct arena *a,
+                    struct err *err)
+{
+    struct run r;
+    char text[ULID_TEXT_MAX];
+    *ret = NULL;
+    if (ulid_is_zero(d->run_id))
+        return true;
+    if (!app_run_get(app, c, d->run_id, ULID_ZERO, &r, a, err)) {
+        if (err->code == ERR_NOT_FOUND)
+            faults_add(f, STR("/runId"), "run \"%s\" does not exist", ulid_format(d->run_id, text));
+        return err->code == ERR_NOT_FOUND;
+    }
+    *ret = notification_of_run(app, env, &r, d->event, a, err);
+    return *ret != NULL;
+}
+
 bool app_message_preview(struct app *app, const struct caller *c, const struct message_draft *d,
                          struct template_preview *ret, struct faults *faults, struct arena *a, struct err *err)
 {
     enum reach reach;
-    struct run r;
-    struct notification *n = NULL;
+    struct notification *n;
     void *config = NULL;
     const struct channel *ch = subscription_channel(d->channel, faults);
     if (!app_authorize(c, ACTION_NOTIFY_WRITE, &reach, err))
@@ -28,15 +46,10 @@ bool app_message_preview(struct app *app, const struct caller *c, const struct m
     if (ch)
         read_config(ch, d->config, &config, faults, a);
     subscription_templates_check(app, &d->templates, faults);
+    if (!told_of(app, c, &env, d, &n, faults, a, err))
+        return false;
     if (faults->n > 0)
         return ERR(err, ERR_INVALID, "the notification has faults");
-    if (!ulid_is_zero(d->run_id)) {
-        if (!app_run_get(app, c, d->run_id, ULID_ZERO, &r, a, err))
-            return false;
-        n = notification_of_run(app, &env, &r, d->event, a);
-        if (!n)
-            return ERR(err, ERR_TOO_LARGE, "the run needs more memory than one request may have");
-    }
     return template_preview(&env.channel, ch, config, d->templates.subject, d->templates.text, d->event, n, ret, a,
                             err);
 }
