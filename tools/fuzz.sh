@@ -5,11 +5,12 @@
 set -eu
 cd "$(dirname "$0")/.."
 seconds="${1:-600}"
+targets="config cron http url zone template token id_token json"
 tools/setup.sh --fuzz
 [ -e build/fuzz/build.ninja ] ||
     CC=clang-14 meson setup build/fuzz -Dfuzz=true -Dsanitized=true -Db_sanitize=address,undefined -Db_lundef=false >/dev/null
-ninja -C build/fuzz
-for target in config cron http url zone template token id_token json; do
+ninja -C build/fuzz $(for target in $targets; do echo "tests/fuzz/${target}_fuzz"; done)
+for target in $targets; do
     mkdir -p "var/fuzz/$target"
     echo "== $target, $seconds s"
     build/fuzz/tests/fuzz/${target}_fuzz -max_total_time="$seconds" -timeout=5 -rss_limit_mb=2048 -print_final_stats=1 \

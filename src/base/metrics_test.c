@@ -88,8 +88,8 @@ static void openmetrics_names_families_without_suffixes(void **state)
     static const char *const lines[] = {
         "# HELP t_cpu_seconds With \\\"quotes\\\".\n# TYPE t_cpu_seconds counter\nt_cpu_seconds_total 1.5\n",
         "# TYPE t_build info\nt_build_info{version=\"1\"} 1\n",
-        ("t_few_seconds_bucket{le=\"1.0\"} 0\nt_few_seconds_bucket{le=\"60.0\"} 1\nt_few_seconds_bucket{le=\"+Inf\"} 1\n"
-         "t_few_seconds_sum 60.0\n"),
+        ("t_few_seconds_bucket{le=\"1.0\"} 0\nt_few_seconds_bucket{le=\"60.0\"} 1\n"
+         "t_few_seconds_bucket{le=\"+Inf\"} 1\nt_few_seconds_sum 60.0\n"),
         "t_job_time_seconds{job=\"a \\\"b\\\"\\\\\\n\"} -2.5\n# EOF\n",
     };
     for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++)

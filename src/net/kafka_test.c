@@ -118,7 +118,7 @@ struct seen {
 static bool check_order(struct kafka_message *m, void *arg)
 {
     struct seen *s = arg;
-    int64_t number, key;
+    int64_t number, key = 0;
     assert_true(str_to_i64(m->value, &number) && str_to_i64((struct str){m->key.p + 1, m->key.n - 1}, &key));
     s->in_order = s->in_order && number > s->last[key];
     s->last[key] = number;
