@@ -30,6 +30,8 @@ void dispatch_add(struct engine *e, struct task *t, struct moment now)
     must(t->state == TASK_CLAIMING);
     t->state = TASK_RUNNING;
     t->token = e->token;
+    if (t->cancel_why < 0 && share_lease_endangered(e, now.mono)) // the answer came late: others may have the run
+        t->cancel_why = CANCEL_BY_LEASE;
     if (t->cancel_why >= 0) { // asked for while the store was deciding
         t->result = (struct attempt_result){.status = RUN_CANCELLED, .error_class = REASON_CANCELLED,
                                             .error_message = MESSAGE_CANCELLED, .exit_code = FIELD_ABSENT};

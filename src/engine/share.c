@@ -215,7 +215,7 @@ void share_fenced(struct engine *e)
     e->share.fenced = true;
 }
 
-static bool lease_endangered(const struct engine *e, struct mono now)
+bool share_lease_endangered(const struct engine *e, struct mono now)
 {
     return e->share.clustered &&
            (e->share.fenced || now.us >= e->share.lease_until.us - e->share.margin.us);
@@ -224,13 +224,13 @@ static bool lease_endangered(const struct engine *e, struct mono now)
 // In the margin, too, nothing is started any more: the runs have been stopped, and nobody would stop another one.
 bool share_may_decide(const struct engine *e, struct mono now)
 {
-    return !e->share.blocked && !lease_endangered(e, now);
+    return !e->share.blocked && !share_lease_endangered(e, now);
 }
 
 void share_watch_lease(struct engine *e, struct mono now)
 {
     void *v = NULL;
-    if (e->share.stopped || !lease_endangered(e, now))
+    if (e->share.stopped || !share_lease_endangered(e, now))
         return;
     e->share.stopped = true;
     for (size_t i = 0; (i = map_next(&e->tasks.by_id, i, &v)) != 0;)

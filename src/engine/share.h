@@ -24,6 +24,7 @@ struct share {
 };
 
 void share_apply(struct engine *e); // takes in what the cluster wants
+bool share_lease_endangered(const struct engine *e, struct mono now); // ended, or ends soon: runs are to stop
 bool share_may_decide(const struct engine *e, struct mono now);
 void share_fenced(struct engine *e); // the store refused our token
 void share_watch_lease(struct engine *e, struct mono now);

@@ -76,6 +76,40 @@ static void nothing_is_started_in_the_last_moments_of_a_lease(void **state)
     assert_int_equal(o->started, 1);
 }
 
+static enum store_fault commit_unknown_once(void *ctx, const char *op, bool writes)
+{
+    bool *done = ctx;
+    if (*done || !writes || strcmp(op, "flush") != 0)
+        return FAULT_NONE;
+    *done = true;
+    return FAULT_UNKNOWN_COMMITTED;
+}
+
+// Found by the simulator (seed 313): others may have started the run again meanwhile.
+static void a_claim_that_is_known_of_after_the_end_of_the_lease_is_not_begun(void **state)
+{
+    struct nodes_bench *b = *state;
+    bool done = false;
+    assert_true(node_joins(b, 0, NULL));
+    struct bench_node *o = &b->nodes[0];
+    struct job j = node_job(b, 0, CONCURRENCY_ALLOW);
+    nodes_run(b, 2);
+    struct ulid id = node_run(b, &j);
+    engine_poke_run(o->engine, id);
+    store_memory_set_faults(b->store, (struct store_faults){commit_unknown_once, &done});
+    node_tick(o);
+    assert_true(done);
+    assert_int_equal(node_run_status(b, id), RUN_RUNNING);
+    o->stopped = true;
+    nodes_run(b, (double)mono_since(o->engine->share.lease_until, b->clock.mono).us / 1e6 + 1);
+    node_tick(o); // reads that the claim was its own
+    assert_int_equal(o->started, 0);
+    o->stopped = false;
+    nodes_run(b, 5);
+    assert_int_equal(node_run_status(b, id), RUN_LOST);
+    assert_int_equal(o->started, 1); // what follows it
+}
+
 static void short_leases_are_used_for_most_of_their_time(void **state)
 {
     struct nodes_bench *b = *state;
@@ -136,6 +170,7 @@ int main(void)
         NODES_TEST(a_sweep_leaves_runs_of_living_nodes_alone),
         NODES_TEST(a_run_elsewhere_is_in_the_way_until_its_end_is_heard_of),
         NODES_TEST(nothing_is_started_in_the_last_moments_of_a_lease),
+        NODES_TEST(a_claim_that_is_known_of_after_the_end_of_the_lease_is_not_begun),
         NODES_TEST(short_leases_are_used_for_most_of_their_time),
         NODES_TEST(a_dead_token_claims_nothing),
         NODES_TEST(a_claim_that_nobody_knows_of_is_found),

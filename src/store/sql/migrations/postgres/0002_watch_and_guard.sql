@@ -1,6 +1,11 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- The audit trail, accounts beyond passwords, and telling people.
 
+-- Plans that are due at one instant are rewritten at once, whole pages of them, and grow by what they did not have before
+-- their first fire. With room for a second version of every row each stays in its page; with 70 % every other one moved
+-- and got a new entry in the index: 4.8 us per fire instead of 2.9, and an index twice as large.
+ALTER TABLE plans SET (fillfactor = 40);
+
 CREATE TABLE audit (
     id BYTEA NOT NULL PRIMARY KEY,
     seq BIGINT UNIQUE, -- place in the chain; NULL until sealed
