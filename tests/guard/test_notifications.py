@@ -7,6 +7,7 @@ After a first try that failed the next one comes after 5 s; everything slower is
 import contextlib
 import json
 import os
+import sqlite3
 import threading
 
 import pytest
@@ -239,6 +240,59 @@ def test_a_slow_run_is_told_while_it_runs(server, receiver):
         assert server.call("POST", f"/jobs/{made['id']}:run-now", {}).status == 202
         assert arrived.wait(20)
         wait_events(receiver, ["run.slow"], seconds=40)
+
+
+@pytest.mark.skipif(ROUNDS < 2, reason="what is usual takes ten seconds at least: CHRONOS_ROUNDS=2 runs it")
+def test_a_run_slower_than_usual_is_told_while_it_runs(server, receiver):
+    receiver.answers["/job"] = GOOD
+    made = create_job(server, receiver)
+    subscribe(server, receiver, made, events=["slow"])
+    for _ in range(20):  # SLOW_HISTORY_MIN
+        run(server, made)
+    with receiver.answers.held("/job") as arrived:
+        assert server.call("POST", f"/jobs/{made['id']}:run-now", {}).status == 202
+        assert arrived.wait(20)
+        wait_events(receiver, ["run.slow"], seconds=40)
+
+
+def test_a_job_that_should_have_started_is_told(tmp_path, receiver):
+    """Nothing is started by the schedule, and the next start is made two minutes old while the server is down."""
+    server = Server(tmp_path / "server").start()
+    server.login()
+    try:
+        late, fine = (create_job(server, receiver, name, schedule={"scheduleType": "INTERVAL", "intervalMs": 3600_000})
+                      for name in ("late", "fine"))
+        subscribe(server, receiver, all=True, events=["overdue"])
+        assert server.call("PUT", "/actuator/features/schedule", {"enabled": False}, base="").status == 200
+        server.stop()
+        with contextlib.closing(sqlite3.connect(server.folder / "data" / "chronos.db")) as db, db:
+            moved = db.execute("UPDATE plans SET next_fire = (strftime('%s', 'now') - 120) * 1000000 WHERE next_fire ="
+                               " (SELECT min(next_fire) FROM plans)").rowcount
+        assert moved == 1
+        server.start()
+        wait_events(receiver, ["run.overdue"], seconds=30)
+        (_, body), = told(receiver)
+        assert body["data"]["job"]["id"] in (late["id"], fine["id"])
+        assert {d["event"] for d in deliveries(server)} == {"overdue"}
+    finally:
+        server.stop()
+
+
+@pytest.mark.skipif(ROUNDS < 2, reason="waits for a lease and a look, every 15 s: CHRONOS_ROUNDS=2 runs it")
+def test_a_node_that_dies_is_told_by_another(tmp_path, receiver):
+    with database("postgres") as store:
+        two = Cluster(tmp_path, 2, store.env()["CHRONOS_TEST_DB_URL"], **lease_settings(8 * SLOW, SLOW))
+        try:
+            two.start()
+            lost, left = two.nodes
+            subscribe(left, receiver, all=True, events=["node_down"])
+            lost.kill()
+            wait_until(lambda: told(receiver), 90, "the message")  # the duty may have been the lost node's: 30 s
+            run(left, create_job(left, receiver))
+            assert events(receiver) == ["node.down"]
+            assert lost.name in json.dumps(told(receiver)[0][1]), told(receiver)
+        finally:
+            two.close()
 
 
 def test_two_nodes(tmp_path, receiver):
