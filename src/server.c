@@ -358,7 +358,8 @@ static bool open_engine(struct server *s, struct err *err)
 static bool open_http(struct server *s, struct err *err)
 {
     const struct config *c = s->config;
-    s->parts = (struct server_parts){.config = c, .redis = s->redis, .stream = &s->stream};
+    s->parts = (struct server_parts){.config = c, .clock = s->clock, .redis = s->redis, .stream = &s->stream,
+                                    .httpd = &s->httpd};
     s->probe = server_health_new(&s->parts, &s->app);
     s->api = api_new(&s->app);
     struct httpd_config h = {

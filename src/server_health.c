@@ -4,12 +4,13 @@
 
 #include "app/figures.h"
 #include "app/probe.h"
+#include "httpd/httpd.h"
 #include "jobs/runner.h"
 #include "net/redis.h"
 #include "otel/exporter.h"
 #include "stream/stream.h"
 
-enum { LOOK_ARENA = 4096 };
+enum { LOOK_ARENA = 4096, CERTIFICATE_SOON_DAYS = 14 };
 
 static void look_redis(void *ctx, struct probe_word *ret)
 {
@@ -29,6 +30,22 @@ static void look_kafka(void *ctx, struct probe_word *ret)
         probe_says(ret, PROBE_DOWN, "events wait in the outbox: %s", why);
 }
 
+static void look_tls(void *ctx, struct probe_word *ret)
+{
+    const struct server_parts *parts = ctx;
+    struct httpd *h = *parts->httpd;
+    if (!h || instant_is_never(httpd_tls_expires(h)))
+        return;
+    struct duration left = instant_since(httpd_tls_expires(h), clock_now(parts->clock));
+    int64_t days = left.us / US_PER_S / S_PER_DAY;
+    probe_figure(ret, "daysLeft", days);
+    if (left.us <= 0)
+        probe_says(ret, PROBE_DOWN, "the certificate has expired: renew http.tls.certificate");
+    else if (days < CERTIFICATE_SOON_DAYS)
+        probe_says(ret, PROBE_DEGRADED, "the certificate expires in %lld days: renew http.tls.certificate",
+                   (long long)days);
+}
+
 struct probe *server_health_new(const struct server_parts *parts, struct app *app)
 {
     struct probe_options o = {.data_dir = parts->config->data_dir, .job_series = parts->config->metrics_jobs};
@@ -37,6 +54,8 @@ struct probe *server_health_new(const struct server_parts *parts, struct app *ap
         probe_add(p, "redis", look_redis, parts->redis);
     if (parts->config->kafka.brokers.n > 0)
         probe_add(p, "kafka", look_kafka, (void *)(uintptr_t)parts->stream);
+    if (parts->config->edge.tls_certificate.n > 0)
+        probe_add(p, "tls", look_tls, (void *)(uintptr_t)parts);
     figures_register();
     app->probe = p;
     app->settings.profile = config_settings[config_find(STR("profile"))].names[parts->config->profile];

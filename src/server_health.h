@@ -6,13 +6,16 @@
 #include "app/app.h"
 #include "config.h"
 
+struct httpd;
 struct redis;
 struct stream;
 
 struct server_parts {
     const struct config *config;
+    const struct clock *clock;
     struct redis *redis;           // NULL: none
     struct stream *const *stream;  // what it points at is NULL without Kafka
+    struct httpd *const *httpd;    // what it points at serves before the probe starts
 };
 // Before requests are answered: until server_health_start, health says that the server is starting. *parts must
 // outlive it. Owner: caller, probe_free after the HTTP server has stopped.

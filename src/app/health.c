@@ -115,8 +115,10 @@ void app_health(struct app *app, struct health *ret)
     if (f.disk_size >= 0 || f.disk.state != PROBE_UP)
         *add(ret, "disk") = f.disk;
     add_cluster(ret, app);
-    if (app->probe)
+    if (app->probe) {
         *add(ret, "outbox") = f.outbox;
+        *add(ret, "notifications") = f.notifications;
+    }
     for (size_t i = 0; i < f.n_parts; i++)
         *add(ret, f.part_names[i]) = f.parts[i];
     judge(ret);

@@ -7,7 +7,7 @@
 #include "app/probe.h"
 
 enum {
-    HEALTH_COMPONENTS_MAX = 6 + PROBE_PARTS_MAX,
+    HEALTH_COMPONENTS_MAX = 7 + PROBE_PARTS_MAX,
     LIVE_TICK_AGE_S = 300, // an engine that has not ticked for longer will not: start the process again
     CLOCK_OFF_MS = 500,
 };

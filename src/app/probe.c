@@ -15,6 +15,7 @@ enum {
     DISK_LOW_BYTES = 512 << 20, // and less than this
     DISK_FULL_BYTES = 32 << 20,
     OUTBOX_OLD_S = 300,
+    MESSAGE_LATE_S = 300,
     PATH_BYTES = 4096,
 };
 
@@ -88,6 +89,23 @@ static void look_outbox(struct probe *p, struct probe_facts *f)
         probe_says(&f->outbox, PROBE_DEGRADED, "events wait for %lld s: look at the brokers", (long long)age);
 }
 
+// A message that waits for its next try is none of ours: its target is away. One that nobody tries is.
+static void look_notifications(struct probe *p, struct probe_facts *f)
+{
+    if (!f->backlog_known) {
+        probe_says(&f->notifications, PROBE_DEGRADED, "the store does not tell how much waits");
+        return;
+    }
+    int64_t late = 0;
+    if (!instant_is_never(f->backlog.messages_due))
+        late = instant_since(clock_now(p->app->clock), f->backlog.messages_due).us / US_PER_S;
+    probe_figure(&f->notifications, "waiting", f->backlog.messages);
+    probe_figure(&f->notifications, "lateSeconds", late > 0 ? late : 0);
+    if (late > MESSAGE_LATE_S)
+        probe_says(&f->notifications, PROBE_DEGRADED,
+                   "a message should have been sent %lld s ago: is the feature notifications off?", (long long)late);
+}
+
 static void look_disk(struct probe *p, struct probe_facts *f)
 {
     char path[PATH_BYTES];
@@ -120,6 +138,7 @@ void probe_look(struct probe *p)
     }
     look_store(p, &f);
     look_outbox(p, &f);
+    look_notifications(p, &f);
     look_disk(p, &f);
     for (size_t i = 0; i < p->n_parts; i++) {
         f.part_names[i] = p->parts[i].name;

@@ -38,7 +38,7 @@ struct probe_facts {
     bool asked;              // there was one
     struct mono at;          // when it ended
     struct duration hanging; // how long the one under way takes already; 0: none is
-    struct probe_word store, disk, outbox, parts[PROBE_PARTS_MAX];
+    struct probe_word store, disk, outbox, notifications, parts[PROBE_PARTS_MAX];
     const char *part_names[PROBE_PARTS_MAX];
     size_t n_parts;
     bool backlog_known;

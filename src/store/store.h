@@ -95,6 +95,8 @@ struct store_backlog {
     int64_t outbox;               // events not passed on
     struct instant outbox_oldest; // INSTANT_NEVER: none
     int64_t audit_unsealed;       // records not in the chain yet
+    int64_t messages;             // to be sent, now or later
+    struct instant messages_due;  // when the first of them was or is to be tried; INSTANT_NEVER: none
 };
 enum { MEMO_NAME_MAX = 128, MEMO_VALUE_MAX = 1024 * 1024 }; // bytes
 

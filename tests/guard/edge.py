@@ -30,6 +30,14 @@ def make_certificate(folder, name="localhost", days=90):
     return certificate, key
 
 
+def expire(folder):
+    """The certificate there ends in the second in which it is signed anew."""
+    certificate, fresh = folder / "certificate.pem", folder / "fresh.pem"
+    subprocess.run(["openssl", "x509", "-in", certificate, "-signkey", folder / "key.pem", "-days", "0", "-out", fresh],
+                   check=True, capture_output=True)
+    fresh.rename(certificate)
+
+
 def trusting(certificate=None):
     context = ssl.create_default_context(cafile=certificate)
     if certificate is None:

@@ -242,6 +242,22 @@ def test_a_slow_run_is_told_while_it_runs(server, receiver):
         wait_events(receiver, ["run.slow"], seconds=40)
 
 
+def test_health_counts_messages_and_knows_late_ones(server, receiver):
+    def component():
+        return server.call("GET", "/actuator/health", base="").json["components"]["notifications"]
+    made = create_job(server, receiver)
+    subscribe(server, receiver, made)
+    receiver.answers[HOOK] = (503, {}, b"later")
+    run(server, made)
+    wait_until(lambda: component()["details"]["waiting"] == 1, what="the message that waits")
+    assert component()["status"] == "UP"  # its target is away, which is none of ours
+    assert server.call("PUT", "/actuator/features/notifications", {"enabled": False}, base="").status == 200
+    with contextlib.closing(sqlite3.connect(server.folder / "data" / "chronos.db", timeout=30)) as db, db:
+        db.execute("UPDATE deliveries SET due = (strftime('%s', 'now') - 400) * 1000000")
+    wait_until(lambda: component()["status"] == "DEGRADED", what="a late message")
+    assert component()["details"]["lateSeconds"] >= 400
+
+
 @pytest.mark.skipif(ROUNDS < 2, reason="what is usual takes ten seconds at least: CHRONOS_ROUNDS=2 runs it")
 def test_a_run_slower_than_usual_is_told_while_it_runs(server, receiver):
     receiver.answers["/job"] = GOOD

@@ -101,11 +101,12 @@ def test_jobs_have_series_when_asked_for(tmp_path):
 def test_health_tells_strangers_only_what_is_up(server):
     stranger = server.call("GET", "/actuator/health", base="", auth=False)
     assert stranger.status == 200 and stranger.json["status"] in ("UP", "DEGRADED")
-    assert {"store", "scheduler", "disk", "outbox"} <= set(stranger.json["components"])
+    assert {"store", "scheduler", "disk", "outbox", "notifications"} <= set(stranger.json["components"])
     assert all(set(c) == {"status"} for c in stranger.json["components"].values())
     known = server.call("GET", "/actuator/health", base="")
     assert known.json["components"]["store"]["details"]["latencyMs"] >= 0
     assert known.json["components"]["scheduler"]["details"]["lastTickAgeMs"] < 5000
+    assert known.json["components"]["notifications"]["details"] == {"waiting": 0, "lateSeconds": 0}
     assert known.json["ageMs"] < 5000
     for path in ("/livez", "/actuator/health/liveness", "/readyz", "/actuator/health/readiness"):
         assert server.call("GET", path, base="", auth=False).status == 200

@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import ssl
+import subprocess
 
 import chronos
 import edge
@@ -124,6 +125,38 @@ def test_the_expiry_is_logged_and_measured(tmp_path):
     checks = {c["name"]: c for c in json.loads(found.stdout)["checks"]}
     assert checks["certificate"]["state"] == "WARN", checks["certificate"]
     server.stop()
+
+
+def component(server):
+    server.login()
+    return server.call("GET", "/actuator/health", base="").json["components"]["tls"]
+
+
+def test_health_says_when_the_certificate_ends(secure):
+    assert component(secure)["status"] == "UP" and component(secure)["details"]["daysLeft"] in (89, 90)
+    edge.make_certificate(secure.folder / "tls", days=10)
+    secure.process.send_signal(signal.SIGHUP)
+    wait_until(lambda: component(secure)["status"] == "DEGRADED", what="the warning")
+    edge.expire(secure.folder / "tls")
+    secure.process.send_signal(signal.SIGHUP)
+    wait_until(lambda: component(secure)["status"] == "DOWN", what="the end of the certificate")
+    assert secure.call("GET", "/readyz", base="", auth=False).status == 200
+
+
+def test_the_health_check_finds_a_server_with_tls(secure):
+    """Its certificate is for a public name, and signed by nobody this machine trusts."""
+    edge.make_certificate(secure.folder / "tls", "chronos.example.com")
+    secure.process.send_signal(signal.SIGHUP)
+
+    def check(*args):
+        return subprocess.run([chronos.BINARY, *args], env=secure.environment(), capture_output=True, text=True)
+    healthy = check("healthcheck")
+    assert healthy.returncode == 0, healthy.stderr
+    named = check("healthcheck", "--url", secure.url)  # who names an address is shown whom it belongs to
+    assert named.returncode != 0 and "certificate" in named.stderr, named.stderr
+    assert "certificate" in check("job", "list").stderr  # nor does anything else go to whoever answers there
+    secure.stop()
+    assert check("healthcheck").returncode != 0
 
 
 def refused(tmp_path, **settings):

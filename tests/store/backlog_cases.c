@@ -17,6 +17,8 @@ static void nothing_waits_in_a_new_store(void **state)
     assert_int_equal(b.outbox, 0);
     assert_true(instant_is_never(b.outbox_oldest));
     assert_int_equal(b.audit_unsealed, 0);
+    assert_int_equal(b.messages, 0);
+    assert_true(instant_is_never(b.messages_due));
 }
 
 static void open_dead_letters_wait_and_resolved_ones_do_not(void **state)
@@ -51,9 +53,55 @@ static void events_wait_until_they_are_passed_on(void **state)
     assert_int_equal(backlog(w).outbox, n - 1);
 }
 
+static void records_wait_until_they_are_sealed(void **state)
+{
+    struct world *w = *state;
+    struct audit_record v[2];
+    for (size_t i = 0; i < 2; i++)
+        v[i] = (struct audit_record){.id = id_new(w), .at = at_s(1), .actor_id = w->owner, .actor = STR("a"),
+                                     .way = STR("TOKEN"), .node = STR("n1"), .action = STR("job.create"),
+                                     .entity_type = STR("job"), .entity_id = STR("x"), .entity_name = STR("x"),
+                                     .outcome = AUDIT_DONE, .detail = STR("x"), .changes = STR("{}")};
+    assert_ok(w, w->s->ops->audit_append(w->s, v, 2, &w->err));
+    assert_int_equal(backlog(w).audit_unsealed, 2);
+    v[0].seq = 1;
+    struct audit_seal seal = {.records = v, .n = 1, .head = {.kind = AUDIT_HEAD, .seq = 1, .at = at_s(2)}};
+    assert_ok(w, w->s->ops->audit_seal(w->s, &seal, &w->err));
+    assert_int_equal(backlog(w).audit_unsealed, 1);
+}
+
+static void messages_wait_until_they_have_ended(void **state)
+{
+    struct world *w = *state;
+    struct delivery v[3];
+    struct subscription s;
+    field_defaults(&subscription_fields, &s);
+    s.owner_id = w->owner;
+    s.all = true;
+    s.channel = STR("WEBHOOK");
+    s.sealed = STR("v1.x.y");
+    s.version = 1;
+    for (size_t i = 0; i < 3; i++) { // one each: the first of all is not the first of each
+        s.id = id_new(w);
+        assert_ok(w, w->s->ops->subscription_put(w->s, &s, 0, &w->err));
+        v[i] = (struct delivery){.id = id_new(w), .subscription_id = s.id, .owner_id = w->owner,
+                                 .event = NOTICE_FAILED, .channel = STR("WEBHOOK"), .created_at = at_s(1),
+                                 .due = at_s(90 - (int64_t)i), .code = FIELD_ABSENT, .ended_at = INSTANT_NEVER,
+                                 .body = STR("{}")};
+    }
+    v[2].due = INSTANT_NEVER; // this one has ended
+    struct settlement one = {.deliveries = v, .n_deliveries = 3};
+    assert_ok(w, w->s->ops->notices_settle(w->s, &one, &w->err));
+    struct store_backlog b = backlog(w);
+    assert_int_equal(b.messages, 2);
+    assert_int_equal(b.messages_due.us, at_s(89).us);
+}
+
 static const struct CMUnitTest rows[] = {
     CASE("nothing waits in a new store", nothing_waits_in_a_new_store),
     CASE("open dead letters wait and resolved ones do not", open_dead_letters_wait_and_resolved_ones_do_not),
     CASE("events wait until they are passed on", events_wait_until_they_are_passed_on),
+    CASE("records of the audit trail wait until they are sealed", records_wait_until_they_are_sealed),
+    CASE("messages wait until they have ended", messages_wait_until_they_have_ended),
 };
 const struct cases backlog_cases = CASES(rows);

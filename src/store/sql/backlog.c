@@ -15,7 +15,10 @@ bool sql_backlog(struct store *st, struct store_backlog *ret, struct err *err)
                                       .outbox = db_i64(r.s, 1),
                                       .outbox_oldest = db_is_null(r.s, 2) ? INSTANT_NEVER
                                                                           : (struct instant){db_i64(r.s, 2)},
-                                      .audit_unsealed = db_i64(r.s, 3)};
+                                      .audit_unsealed = db_i64(r.s, 3),
+                                      .messages = db_i64(r.s, 4),
+                                      .messages_due = db_is_null(r.s, 5) ? INSTANT_NEVER
+                                                                         : (struct instant){db_i64(r.s, 5)}};
     sql_read_end(&r);
     if (!ok && err->code == ERR_IO)
         err->code = ERR_UNAVAILABLE;

@@ -535,7 +535,11 @@ DELETE FROM outbox WHERE seq = ?1
 SELECT (SELECT count(*) FROM (SELECT 1 FROM dead_letters d WHERE d.resolved = 0 LIMIT ?1) a),
     (SELECT count(*) FROM (SELECT 1 FROM outbox o LIMIT ?1) b),
     (SELECT f.at FROM outbox f ORDER BY f.seq LIMIT 1),
-    (SELECT count(*) FROM (SELECT 1 FROM audit u WHERE u.seq IS NULL LIMIT ?1) c)
+    (SELECT count(*) FROM (SELECT 1 FROM audit u WHERE u.seq IS NULL LIMIT ?1) c),
+    (SELECT count(*) FROM (SELECT 1 FROM subscriptions s JOIN deliveries d ON d.subscription_id = s.id
+                           WHERE d.due < 9223372036854775807 LIMIT ?1) e),
+    (SELECT min(g.first_due) FROM (SELECT (SELECT min(d.due) FROM deliveries d WHERE d.subscription_id = s.id) AS first_due
+                                   FROM subscriptions s) g)
 
 -- ---- notifications ----
 
