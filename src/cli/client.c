@@ -24,14 +24,15 @@ static struct str url_default(const struct cli *c)
     struct str listen = cli_env(c, "CHRONOS_HTTP_LISTEN"), host;
     int64_t port;
     struct err ignored;
+    const char *scheme = cli_env(c, "CHRONOS_HTTP_TLS_CERTIFICATE").n > 0 ? "https" : "http";
     if (!listen.p || !config_listen_parse(listen, &host, &port, &ignored) || port == 0)
-        return STR("http://127.0.0.1:8080");
+        return arena_fmt((struct arena *)&c->arena, "%s://127.0.0.1:8080", scheme);
     bool any = host.n == 0 || str_is(host, "0.0.0.0");
     bool v6 = str_find(host, ':') < host.n;
     if (any || str_is(host, "::"))
         host = any ? STR("127.0.0.1") : STR("::1");
-    return arena_fmt((struct arena *)&c->arena, "http://%s%.*s%s:%lld", v6 ? "[" : "", STR_ARG(host), v6 ? "]" : "",
-                     (long long)port);
+    return arena_fmt((struct arena *)&c->arena, "%s://%s%.*s%s:%lld", scheme, v6 ? "[" : "", STR_ARG(host),
+                     v6 ? "]" : "", (long long)port);
 }
 
 static bool token_given(struct cli *c, struct str *ret, struct err *err)
@@ -53,8 +54,10 @@ bool client_open(struct cli *c, struct client *ret, struct err *err)
     struct client cl = {.cli = c, .url = flag_str(c, "url"), .session.expires_at = INSTANT_NEVER};
     if (!cl.url.p)
         cl.url = cli_env(c, "CHRONOS_URL");
-    if (!cl.url.p)
+    if (!cl.url.p) {
         cl.url = url_default(c);
+        cl.url_derived = true;
+    }
     while (cl.url.n > 0 && cl.url.p[cl.url.n - 1] == '/')
         cl.url.n--;
     if (!http_url_check(cl.url, err)) {
@@ -108,6 +111,7 @@ static bool exchange(struct client *cl, const struct call *call, struct str key,
     const struct http_request request = {
         .method = str_of(call->method), .url = arena_fmt(a, "%.*s%.*s", STR_ARG(cl->url), STR_ARG(call->path)),
         .headers = map, .body = call->body, .body_kept = CLI_INPUT_MAX,
+        .tls_insecure = call->own_server && cl->url_derived,
         .timeout = call->timeout.us > 0 ? call->timeout : duration_s(CLIENT_TIMEOUT_S)};
     struct err err;
     if (!http_call(&request, ret, a, &err)) {

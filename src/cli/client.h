@@ -16,6 +16,7 @@
 struct client {
     struct cli *cli;
     struct str url;         // without a slash at the end
+    bool url_derived;       // from the server's own settings, on this machine
     struct str token;       // to be sent; absent = none
     struct session session; // of the login file; absent members when there is none
 };
@@ -27,6 +28,7 @@ struct call {
     struct str if_match; // ETag or absent
     bool idempotent_key; // send a fresh Idempotency-Key
     bool anonymous;      // send no token
+    bool own_server;     // nothing secret goes there: at an address that nobody named any certificate will do
     struct duration timeout; // default CLIENT_TIMEOUT_S
 };
 enum { CLIENT_TIMEOUT_S = 60 };

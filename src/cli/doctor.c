@@ -89,7 +89,7 @@ static int healthcheck_run(struct cli *c)
     enum { TIMEOUT_S = 5 };
     if (!client_open(c, &cl, &err))
         return cli_fail(c, &err);
-    const struct call call = {.method = "GET", .path = STR("/readyz"), .anonymous = true,
+    const struct call call = {.method = "GET", .path = STR("/readyz"), .anonymous = true, .own_server = true,
                               .timeout = duration_s(TIMEOUT_S)};
     return client_call(&cl, &call, &r);
 }
