@@ -36,7 +36,6 @@ struct notification {
     struct str incident;    // the same for a failure, what follows it and its recovery: threads, dedup keys
     struct str node;        // for node_down, and the worker of a run
     struct str digest;      // for a digest: one line for each thing that happened
-    struct str unsubscribe; // address that ends the subscription (https: by a POST); absent: none
     // Templates of the subscription filled in (notify/template.h); absent: the channel's own words. The subject is
     // plain text, the text is escaped for the channel.
     struct str subject, text;

@@ -88,8 +88,6 @@ static void write_text(void *ctx, const struct view *v, struct sbuf *out, struct
     if (v->url.n > 0)
         sbuf_fmt(out, "\n%.*s\n", STR_ARG(v->url));
     sbuf_fmt(out, "\n-- \nChronos %.*s\n", STR_ARG(v->cluster));
-    if (l->n->unsubscribe.n > 0)
-        sbuf_fmt(out, "No more of these: %.*s\n", STR_ARG(l->n->unsubscribe));
 }
 
 // ---- HTML ----
@@ -159,8 +157,6 @@ static void write_html(void *ctx, const struct view *v, struct sbuf *out, struct
         put(out, "<p style=\"margin:16px 0 0\"><a href=\"", v->url, "\">Open in Chronos</a></p>");
     put(out, "</td></tr></table><p style=\"margin:16px 0 0;font-size:12px;opacity:.7\">Chronos ", v->cluster,
         "");
-    if (l->n->unsubscribe.n > 0)
-        put(out, " · <a href=\"", l->n->unsubscribe, "\">No more of these</a>");
     sbuf_puts(out, "</p></body></html>\n");
 }
 
@@ -204,14 +200,7 @@ static bool put_headers(const struct email_config *c, const struct notification 
         return ERR(err, ERR_TOO_LARGE, "no memory for the mail");
     add_header(m, v, "References", refers);
     add_header(m, v, "In-Reply-To", refers);
-    if (n->unsubscribe.n > 0) {
-        add_header(m, v, "List-Unsubscribe", arena_fmt(a, "<%.*s>", STR_ARG(n->unsubscribe)));
-        if (str_starts(n->unsubscribe, STR("https://")))
-            add_header(m, v, "List-Unsubscribe-Post", STR("List-Unsubscribe=One-Click"));
-    } else {
-        add_header(m, v, "List-Unsubscribe",
-                   arena_fmt(a, "<mailto:%.*s?subject=unsubscribe>", STR_ARG(m->from.address)));
-    }
+    add_header(m, v, "List-Unsubscribe", arena_fmt(a, "<mailto:%.*s?subject=unsubscribe>", STR_ARG(m->from.address)));
     if (c->reply_to.n > 0) {
         struct mail_address reply;
         if (!mail_address_parse(c->reply_to, &reply, a, err))

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Sends notifications for tests/guard/test_channels.py: one JSON object a line on standard input, one a line
 // back. Members: channel, config, action ("send", "render" or "check"), event, id, incident, jobName, error, log,
-// unsubscribe, subject and text (templates), denied (["loopback"]), mail ("smtp://…").
+// subject and text (templates), denied (["loopback"]), mail ("smtp://…").
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -61,7 +61,6 @@ static bool prepare(struct order *o, struct arena *a, struct err *err)
     o->n.job_name = text(o, "jobName", o->n.job_name);
     o->n.error_message = text(o, "error", o->n.error_message);
     o->n.log_tail = text(o, "log", o->n.log_tail);
-    o->n.unsubscribe = text(o, "unsubscribe", STR_NONE);
     return true;
 }
 
