@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Sealing on the memory store with a virtual clock: one keeper, two that do not know of each other, and what is removed.
+// Sealing on the memory store with a virtual clock: one keeper, two that do not know of each other, what is removed.
 #include "app/audit_keeper.h"
 
 #include <setjmp.h>
