@@ -31,6 +31,7 @@ struct call {
     char trace_id[TRACE_ID_MAX];
     struct faults faults;
     struct duration retry_after; // for ERR_THROTTLED
+    const char *back;            // a failure is a page for people, with a link to this; NULL: a problem document
 };
 
 enum query_kind { QUERY_STR, QUERY_I64, QUERY_BOOL, QUERY_INSTANT, QUERY_ID, QUERY_ENUM };

@@ -36,6 +36,18 @@ bool api_oidc_login(struct call *c, struct err *err)
     return true;
 }
 
+// Browsers name it; programs ask for JSON or for anything.
+static bool wants_page(const struct call *c)
+{
+    struct str accept = httpd_header(c->req, "accept");
+    while (accept.p) {
+        struct str part = str_split(accept, ',', &accept);
+        if (str_eq_nocase(str_trim(str_split(part, ';', &(struct str){0})), STR("text/html")))
+            return true;
+    }
+    return false;
+}
+
 bool api_oidc_callback(struct call *c, struct err *err)
 {
     struct oidc_return r = {.code = httpd_query(c->req, "code"), .state = httpd_query(c->req, "state"),
@@ -43,6 +55,9 @@ bool api_oidc_callback(struct call *c, struct err *err)
                             .cookie = cookie_sign_on(c)};
     struct oidc_done done;
     headers(c);
+    call_header(c, "Vary", STR("Accept"));
+    if (wants_page(c))
+        c->back = "login"; // beside this address, wherever a proxy has put both
     cookie_set_sign_on(c, STR(""), 0);
     if (!cookie_possible(c, err) || !app_oidc_finish(c->app, &c->caller, &r, &done, c->a, err))
         return false;

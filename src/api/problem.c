@@ -129,17 +129,52 @@ void problem_write(const struct problem *p, struct str instance, const char *tra
     sbuf_putc(out, '}');
 }
 
+static void put_html(struct sbuf *out, struct str s)
+{
+    for (size_t i = 0; i < s.n; i++) {
+        const char *entity = s.p[i] == '&'   ? "&amp;"
+                             : s.p[i] == '<' ? "&lt;"
+                             : s.p[i] == '>' ? "&gt;"
+                             : s.p[i] == '"' ? "&quot;"
+                                             : NULL;
+        if (entity)
+            sbuf_puts(out, entity);
+        else
+            sbuf_putc(out, s.p[i]);
+    }
+}
+
+static void problem_page(const struct call *c, const struct problem *p, struct sbuf *out)
+{
+    struct str title = p->title ? str_of(p->title) : STR("This did not work");
+    sbuf_puts(out, "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n"
+                   "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>Chronos: ");
+    put_html(out, title);
+    sbuf_puts(out, "</title></head>\n<body><main><h1>");
+    put_html(out, title);
+    sbuf_puts(out, "</h1>\n<p>");
+    put_html(out, p->detail);
+    sbuf_puts(out, "</p>\n<p><a href=\"");
+    put_html(out, str_of(c->back));
+    sbuf_puts(out, "\">Try again</a></p>\n<p>Trace id: <code>");
+    put_html(out, str_of(c->trace_id));
+    sbuf_puts(out, "</code></p></main></body></html>\n");
+}
+
 void problem_answer(struct call *c, const struct problem *p)
 {
     enum { RETRY_S_DEFAULT = 1 };
     sbuf_clear(&c->resp->body);
     c->resp->status = p->status;
-    c->resp->content_type = "application/problem+json";
+    c->resp->content_type = c->back ? "text/html; charset=utf-8" : "application/problem+json";
     if (c->resp->source) { // a stream that will not be opened after all
         c->resp->source->closed(c->resp->source->ctx);
         c->resp->source = NULL;
     }
-    problem_write(p, c->req->path, c->trace_id, &c->resp->body);
+    if (c->back)
+        problem_page(c, p, &c->resp->body);
+    else
+        problem_write(p, c->req->path, c->trace_id, &c->resp->body);
     if (p->status == 503 || p->status == 429 || c->retry_after.us > 0) {
         int64_t wait_s = c->retry_after.us / US_PER_S;
         call_header(c, "Retry-After", arena_fmt(c->a, "%lld", (long long)(wait_s > 0 ? wait_s : RETRY_S_DEFAULT)));

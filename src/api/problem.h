@@ -18,7 +18,8 @@ struct problem {
 struct problem problem_of(const struct err *err, const struct faults *faults);
 // Only the object, for members of partial answers.
 void problem_write(const struct problem *p, struct str instance, const char *trace_id, struct sbuf *out);
-// Makes it the answer of the call, replacing whatever was written.
+// Makes it the answer of the call, replacing whatever was written: for people (call.back) a page without scripts and
+// styles, whose handler has set the headers of one.
 void problem_answer(struct call *c, const struct problem *p);
 
 #endif

@@ -77,6 +77,26 @@ static void a_status_of_the_server_itself_has_a_code(void **state)
     arena_release(&a);
 }
 
+static void a_page_holds_no_markup_of_others(void **state)
+{
+    (void)state;
+    struct arena a;
+    struct httpd_request req = {.path = STR("/x")};
+    struct httpd_response resp = {0};
+    arena_init(&a, ARENA_BUDGET);
+    sbuf_init(&resp.body, &a, TEXT_MAX);
+    struct call c = {.req = &req, .resp = &resp, .a = &a, .trace_id = "t-1", .back = "login"};
+    struct problem p = {.status = 502, .title = "Another service failed", .detail = STR("<b>\"a\" & b</b>")};
+    problem_answer(&c, &p);
+    struct str page = sbuf_str(&resp.body);
+    assert_int_equal(resp.status, 502);
+    assert_string_equal(resp.content_type, "text/html; charset=utf-8");
+    assert_true(str_contains(page, STR("<p>&lt;b&gt;&quot;a&quot; &amp; b&lt;/b&gt;</p>")));
+    assert_true(str_contains(page, STR("<a href=\"login\">")));
+    assert_true(str_contains(page, STR("t-1")));
+    arena_release(&a);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -84,6 +104,7 @@ int main(void)
         cmocka_unit_test(the_field_of_an_error_is_its_fault),
         cmocka_unit_test(every_code_has_a_status_and_ours_tell_nothing_of_the_inside),
         cmocka_unit_test(a_status_of_the_server_itself_has_a_code),
+        cmocka_unit_test(a_page_holds_no_markup_of_others),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -225,6 +225,21 @@ def test_state_binds_the_return_to_the_browser(world):
     assert world.me(victim).status == 401
 
 
+def test_people_are_told_on_a_page(world):
+    accept = {"Accept": "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8"}
+    browser = Browser()
+    page = browser.open(browser.open(world.server.url + LOGIN).location)
+    url = page.location.split("?")[0] + "?state=x&code=y&error=" + urllib.parse.quote("<b>evil</b>")
+    page = browser.open(url, headers=accept)
+    text = page.body.decode()
+    assert page.status == 401 and page.headers["Content-Type"] == "text/html; charset=utf-8", page.headers
+    assert "not begun" in text and 'href="login"' in text and "evil" not in text
+    assert "default-src 'none'" in page.headers["Content-Security-Policy"] and page.headers["Vary"] == "Accept"
+    assert "<script" not in text and page.headers["Cache-Control"] == "no-store"
+    assert browser.open(url, headers={"Accept": "application/json"}).json["status"] == 401
+    assert browser.open(url).json["status"] == 401
+
+
 def test_a_sign_in_ends_once(world):
     world.fake.once = False  # a provider that takes a code twice
     browser = Browser()
